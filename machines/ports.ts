@@ -1,0 +1,100 @@
+import { type AnyActorRef, fromPromise } from 'xstate';
+import type { InclusionProof, SignatureProof } from '../src/core/proofs.ts';
+import type { Digest, ReceiptForm, Seqno } from '../src/core/words.ts';
+
+/** One generation, as every port is told of it. Bytes stay behind this name, in the engine. */
+export interface GenerationRef {
+  /** Number of the generation, unique within one snapshotter. */
+  readonly generation: number;
+  /** Seqno of the snapshot. */
+  readonly seqno: Seqno;
+}
+
+/** What a generation asks its chain to do; {@link ActionOutput} is the answer of the same kind. */
+export type ActionRequest =
+  | { readonly kind: 'serialise' }
+  | { readonly kind: 'submit-evidence'; readonly digest: Digest }
+  | {
+      readonly kind: 'build-receipt';
+      readonly receipt: ReceiptForm;
+      readonly digest: Digest;
+      readonly evidenceSeqno: Seqno;
+      readonly signatureSeqno: Seqno;
+    };
+
+export type ActionKind = ActionRequest['kind'];
+
+export type ActionOutput =
+  /** The spool holds the snapshot entry: `bytes` long, with this SHA-256. */
+  | { readonly kind: 'serialise'; readonly digest: Digest; readonly bytes: number }
+  /** The evidence transaction was accepted under this seqno. */
+  | { readonly kind: 'submit-evidence'; readonly seqno: Seqno }
+  /** The receipt is ready: `bytes` long; `file` is the name to publish under. */
+  | { readonly kind: 'build-receipt'; readonly file: string; readonly bytes: number };
+
+/** An action that could not do its work says so; one that throws poisons its chain. */
+export type ActionResult =
+  | { readonly status: 'completed'; readonly output: ActionOutput }
+  | { readonly status: 'failed'; readonly kind: ActionKind; readonly reason: string };
+
+export interface RunActionInput extends GenerationRef {
+  readonly action: ActionRequest;
+  /** 1 for the first run of this action. */
+  readonly attempt: number;
+}
+
+export interface VerifySignatureInput extends GenerationRef {
+  readonly receipt: ReceiptForm;
+  readonly signatureSeqno: Seqno;
+}
+
+export interface ProveEvidenceInput extends GenerationRef {
+  readonly evidenceSeqno: Seqno;
+  readonly signatureSeqno: Seqno;
+}
+
+export interface PublishInput extends GenerationRef {
+  readonly file: string;
+}
+
+/** `duplicate`: an identical file bears the name already; `conflict`: another one does. */
+export type Published = 'published' | 'duplicate' | 'conflict';
+
+const port = <Output, Input>(name: string) =>
+  fromPromise<Output, Input>(() =>
+    Promise.reject(new Error(`port ${name} is not provided: see src/engine/bindings.ts`)),
+  );
+
+/** Effects of {@link "ordered-tasks"}. */
+export const chainPorts = {
+  /** Runs one action of a generation; resolves with its result, rejects only when it throws. */
+  runAction: port<ActionResult, RunActionInput>('runAction'),
+};
+
+/** Effects of {@link "generation"}: both reject when the proof does not verify. */
+export const proofPorts = {
+  verifySignature: port<SignatureProof, VerifySignatureInput>('verifySignature'),
+  proveEvidence: port<InclusionProof, ProveEvidenceInput>('proveEvidence'),
+};
+
+/**
+ * Effects of {@link "writer"}, one for each file-system step.
+ * **Order contract:** operations on one spool run one after another, so `discardSpool` waits for the
+ * one that is under way.
+ */
+export const writerPorts = {
+  openSpool: port<void, GenerationRef>('openSpool'),
+  appendReceipt: port<void, GenerationRef>('appendReceipt'),
+  syncSpool: port<void, GenerationRef>('syncSpool'),
+  closeSpool: port<void, GenerationRef>('closeSpool'),
+  publish: port<Published, PublishInput>('publish'),
+  syncDirectory: port<void, GenerationRef>('syncDirectory'),
+  discardSpool: port<void, GenerationRef>('discardSpool'),
+};
+
+/** The actor that a machine reports to; undefined in graph traversal, which has no parent. */
+export function ownerOf(self: {
+  readonly _parent?: AnyActorRef | undefined;
+}): AnyActorRef | undefined {
+  return self._parent;
+}

@@ -1,0 +1,30 @@
+/** Every bound on what is believed from outside, with where it comes from. Sizes are in bytes. */
+
+/** Largest ledger entry: CCF's `ledger.max_transaction_size` is 32 MB, snapshots exempt. */
+export const entryBytesMax = 64 * 1024 * 1024;
+
+/** Largest chunk: its position table holds u32 offsets. */
+export const chunkBytesMax = 0xffff_ffff;
+
+/** Largest snapshot file read whole: one Node buffer. */
+export const snapshotBytesMax = 2 * 1024 * 1024 * 1024;
+
+/** Largest receipt behind a snapshot's body: CCF's are 0.6 to 4 KiB. */
+export const receiptBytesMax = 1024 * 1024;
+
+/** Nesting of CBOR in COSE messages: CCF's reach 5. */
+export const cborDepthMax = 6;
+
+/** Largest JSON value of a table or receipt, and its nesting: CCF's stay below 64 KiB and 6. */
+export const jsonBytesMax = 1024 * 1024;
+export const jsonDepthMax = 64;
+
+/** Longest Merkle path: a tree of 2^53 leaves. */
+export const merklePathMax = 53;
+
+/** Links of an endorsement chain, and bytes of one: CCF's own limits. */
+export const endorsementLinksMax = 64;
+export const endorsementBytesMax = 1024 * 1024;
+
+/** Longest delay a timer can have in Node, in milliseconds. */
+export const timerDelayMsMax = 2 ** 31 - 1;
