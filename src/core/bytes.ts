@@ -226,6 +226,7 @@ export class ByteWriter {
     return this.#length;
   }
 
+  /** Makes room and returns where it begins; call it before naming the buffer, which it may replace. */
   #grow(size: number): number {
     const at = this.#length;
     this.#length += size;
@@ -239,32 +240,38 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
-    this.#view.setUint8(this.#grow(1), value);
+    const at = this.#grow(1);
+    this.#view.setUint8(at, value);
     return this;
   }
 
   u32(value: number): this {
-    this.#view.setUint32(this.#grow(4), value, true);
+    const at = this.#grow(4);
+    this.#view.setUint32(at, value, true);
     return this;
   }
 
   u64(value: number): this {
-    this.#view.setBigUint64(this.#grow(8), BigInt(value), true);
+    const at = this.#grow(8);
+    this.#view.setBigUint64(at, BigInt(value), true);
     return this;
   }
 
   i64(value: number): this {
-    this.#view.setBigInt64(this.#grow(8), BigInt(value), true);
+    const at = this.#grow(8);
+    this.#view.setBigInt64(at, BigInt(value), true);
     return this;
   }
 
   u64be(value: number): this {
-    this.#view.setBigUint64(this.#grow(8), BigInt(value), false);
+    const at = this.#grow(8);
+    this.#view.setBigUint64(at, BigInt(value), false);
     return this;
   }
 
   raw(bytes: Uint8Array): this {
-    this.#bytes.set(bytes, this.#grow(bytes.length));
+    const at = this.#grow(bytes.length);
+    this.#bytes.set(bytes, at);
     return this;
   }
 
@@ -277,7 +284,8 @@ export class ByteWriter {
   }
 
   zeros(size: number): this {
-    this.#bytes.fill(0, this.#grow(size), this.#length);
+    const at = this.#grow(size);
+    this.#bytes.fill(0, at, this.#length);
     return this;
   }
 

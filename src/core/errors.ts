@@ -97,6 +97,7 @@ export type VerificationCode =
   | 'CHAIN_BROKEN'
   | 'CHAIN_TOO_LONG'
   | 'SECRETS_MISSING'
+  | 'EVIDENCE_REFUSED'
   | 'CROSS_CHECK_UNAVAILABLE'
   | 'CROSS_CHECK_DISAGREES';
 

@@ -22,9 +22,10 @@ export const jsonDepthMax = 64;
 /** Longest Merkle path: a tree of 2^53 leaves. */
 export const merklePathMax = 53;
 
-/** Links of an endorsement chain, and bytes of one: CCF's own limits. */
+/** Links of an endorsement chain, bytes of one, and of all: CCF's own limits. */
 export const endorsementLinksMax = 64;
 export const endorsementBytesMax = 1024 * 1024;
+export const endorsementChainBytesMax = 4 * 1024 * 1024;
 
 /** Longest delay a timer can have in Node, in milliseconds. */
 export const timerDelayMsMax = 2 ** 31 - 1;

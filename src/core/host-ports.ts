@@ -1,0 +1,75 @@
+import type { Digest, Seqno } from './words.ts';
+
+/** One key of a table at one moment. */
+export interface StoreRecord {
+  readonly key: Uint8Array;
+  /** Seqno that last wrote the key; negative where a tombstone stands for its removal. */
+  readonly version: number;
+  readonly value: Uint8Array;
+}
+
+/** Records that can be walked again and again, always the same. */
+export interface RecordSet {
+  readonly size: number;
+  records(): Iterable<StoreRecord>;
+}
+
+/** One table at one moment. */
+export interface FrozenTable {
+  /** Private unless it begins with `public:`. */
+  readonly name: string;
+  /** Seqno that last changed the table; 0 when none has. */
+  readonly version: number;
+  readonly live: RecordSet;
+  /** Removed keys, for ledgers of CCF 1.x and 2.x only. */
+  readonly tombstones?: RecordSet;
+}
+
+/** The state at one seqno, which stays as it is until it is released. */
+export interface FrozenState {
+  readonly tables: Iterable<FrozenTable>;
+  /** Merkle leaf of the transaction at the seqno, 32 bytes. */
+  readonly leaf: Uint8Array;
+  /** Item i = first seqno of view i + 1, none above the seqno. */
+  readonly viewHistory: readonly number[];
+  /** Called exactly once, when nobody reads the state any more. */
+  release(): void;
+}
+
+/**
+ * Where snapshots come from: the host's store.
+ * **Contract:** `freeze(seqno)` is called right after the transaction at `seqno` was applied and before
+ * any later one, so it need not look back; it is cheap, and later transactions don't show through.
+ */
+export interface SnapshotSource {
+  freeze(seqno: Seqno): FrozenState;
+}
+
+/**
+ * Where evidence goes: the host's log.
+ * **Contract:** `submit` proposes a transaction that writes the digest to
+ * `public:ccf.internal.snapshot_evidence`, with the digest as its claims digest. It answers with the
+ * transaction's seqno, or `refused` when the log did not take it; it may answer after the transaction
+ * was already recorded.
+ */
+export interface EvidenceLog {
+  submit(evidence: {
+    readonly version: Seqno;
+    readonly digest: Digest;
+  }): Promise<{ readonly seqno: Seqno } | 'refused'>;
+}
+
+/**
+ * Where ledger secrets come from.
+ * **Contract:** `at(seqno)` is the 32-byte secret in force at that seqno, for ever the same.
+ */
+export interface Secrets {
+  at(seqno: Seqno): Uint8Array;
+}
+
+/** Pino's interface, as far as it is used. */
+export interface Logger {
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+  error(details: object, message: string): void;
+}

@@ -1,0 +1,77 @@
+import { fromPromise } from 'xstate';
+import { generationMachine } from '../../machines/generation.ts';
+import { orderedTasksMachine } from '../../machines/ordered-tasks.ts';
+import type {
+  ActionResult,
+  GenerationRef,
+  ProveEvidenceInput,
+  Published,
+  PublishInput,
+  RunActionInput,
+  VerifySignatureInput,
+} from '../../machines/ports.ts';
+import { snapshotterMachine } from '../../machines/snapshotter.ts';
+import { writerMachine } from '../../machines/writer.ts';
+import { LedgerSnapshotterError } from '../core/errors.ts';
+import type { InclusionProof, SignatureProof } from '../core/proofs.ts';
+import type { Effects } from './effects.ts';
+
+/**
+ * Gives the machines' ports their effects: the one place where statecharts meet the world.
+ *
+ * **Order contract:** every port's work starts in a microtask after the step that asked for it, so that
+ * no code of a host or of ours runs inside a step.
+ */
+export function bindMachines(effects: Effects): typeof snapshotterMachine {
+  const chain = orderedTasksMachine.provide({
+    actors: { runAction: later((input: RunActionInput) => runAction(effects, input)) },
+    actions: { abortAction: (_, ref) => queueMicrotask(() => effects.abort(ref)) },
+  });
+  const generation = generationMachine.provide({
+    actors: {
+      chain,
+      writer: bindWriter(effects),
+      verifySignature: later<VerifySignatureInput, SignatureProof>((input) =>
+        effects.verifySignature(input, input.signatureSeqno, input.receipt),
+      ),
+      proveEvidence: later<ProveEvidenceInput, InclusionProof>((input) =>
+        effects.proveEvidence(input, input.evidenceSeqno, input.signatureSeqno),
+      ),
+    },
+    actions: { releaseHandle: (_, ref) => queueMicrotask(() => effects.release(ref)) },
+  });
+  return snapshotterMachine.provide({ actors: { generation } });
+}
+
+function bindWriter(effects: Effects): typeof writerMachine {
+  const step = (run: (ref: GenerationRef) => Promise<void>) => later<GenerationRef, void>(run);
+  return writerMachine.provide({
+    actors: {
+      openSpool: step((ref) => effects.openSpool(ref)),
+      appendReceipt: step((ref) => effects.appendReceipt(ref)),
+      syncSpool: step((ref) => effects.syncSpool(ref)),
+      closeSpool: step((ref) => effects.closeSpool(ref)),
+      publish: later<PublishInput, Published>((input) => effects.publish(input, input.file)),
+      syncDirectory: step((ref) => effects.syncDirectory(ref)),
+      discardSpool: step((ref) => effects.discardSpool(ref)),
+    },
+  });
+}
+
+/** A port whose work begins once the step is over. */
+function later<Input, Output>(run: (input: Input) => Promise<Output>) {
+  return fromPromise<Output, Input>(async ({ input }) => {
+    await Promise.resolve();
+    return run(input);
+  });
+}
+
+/** What the world refuses is a failed action, to be run again; anything else thrown is a fault of ours. */
+async function runAction(effects: Effects, input: RunActionInput): Promise<ActionResult> {
+  try {
+    return { status: 'completed', output: await effects.run(input, input.action) };
+  } catch (error) {
+    if (!(error instanceof LedgerSnapshotterError)) throw error;
+    return { status: 'failed', kind: input.action.kind, reason: `${error.code}: ${error.message}` };
+  }
+}

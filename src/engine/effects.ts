@@ -1,0 +1,331 @@
+import type { ActionOutput, ActionRequest, GenerationRef } from '../../machines/ports.ts';
+import { fromHex } from '../core/bytes.ts';
+import { AbortedError, assert, VerificationError } from '../core/errors.ts';
+import type { EvidenceLog, FrozenState } from '../core/host-ports.ts';
+import { InclusionProof, SignatureProof } from '../core/proofs.ts';
+import type { Digest, ReceiptForm, Seqno } from '../core/words.ts';
+import type { DirectoryLock } from '../files/directory-lock.ts';
+import { type PublishResult, Spool } from '../files/spool.ts';
+import { encodeCoseReceipt } from '../formats/cose-receipt.ts';
+import { snapshotName } from '../formats/file-name.ts';
+import { encodeJsonReceipt } from '../formats/json-receipt.ts';
+import type { MerklePath } from '../formats/merkle-path.ts';
+import type { FileSystem } from '../io/file-system.ts';
+import { packState } from '../store/state-transfer.ts';
+import type { JobExecutor } from '../tasks/job.ts';
+import type {
+  CoseRootSignature,
+  DrawnState,
+  LedgerSignatures,
+  NodeRootSignature,
+  SerialisedState,
+  SnapshotJobs,
+} from './jobs.ts';
+
+/** What the ledger says of one evidence transaction. */
+export interface EvidenceFact {
+  readonly version: Seqno;
+  readonly digest: Digest;
+  /** SHA-256 of the whole ledger entry, 32 bytes. */
+  readonly writeSetDigest: Uint8Array;
+  /** `ce:<view>.<seqno>:<hex>`; none in CCF 1.x. */
+  readonly commitEvidence: string | undefined;
+  /** The transaction's Merkle leaf, as its entry type defines it. */
+  readonly leaf: Uint8Array;
+}
+
+/** Turns a drawn state into the snapshot entry in the spool. */
+export type Serialise = (
+  job: { readonly state: DrawnState; readonly spool: string },
+  options: { readonly signal: AbortSignal; readonly transfer: readonly ArrayBuffer[] },
+) => Promise<SerialisedState>;
+
+export interface EffectsOptions {
+  readonly fileSystem: FileSystem;
+  readonly lock: DirectoryLock;
+  readonly executor: JobExecutor<SnapshotJobs>;
+  readonly serialise: Serialise;
+  readonly evidence: EvidenceLog;
+}
+
+/** What is held for one live generation, bytes and all. */
+interface Work {
+  readonly spool: Spool;
+  readonly abort: AbortController;
+  serialised: SerialisedState | undefined;
+  path: MerklePath | undefined;
+  receipt: Uint8Array;
+}
+
+/**
+ * The effects behind the machines' ports, and the bytes that the machines know by name only: frozen
+ * states, evidence, signatures and trees by their seqno, spools and receipts by their generation.
+ */
+export class Effects {
+  readonly #options: EffectsOptions;
+  readonly #frozen = new Map<Seqno, FrozenState>();
+  readonly #evidences = new Map<Seqno, EvidenceFact>();
+  readonly #signatures = new Map<Seqno, LedgerSignatures>();
+  readonly #trees = new Map<Seqno, Uint8Array>();
+  readonly #works = new Map<number, Work & GenerationRef>();
+
+  constructor(options: EffectsOptions) {
+    this.#options = options;
+  }
+
+  holdFrozen(seqno: Seqno, state: FrozenState): void {
+    this.#frozen.set(seqno, state);
+  }
+
+  holdEvidence(seqno: Seqno, fact: EvidenceFact): void {
+    this.#evidences.set(seqno, fact);
+  }
+
+  holdSignatures(seqno: Seqno, signatures: LedgerSignatures): void {
+    this.#signatures.set(seqno, signatures);
+  }
+
+  holdTree(seqno: Seqno, tree: Uint8Array): void {
+    this.#trees.set(seqno, tree);
+  }
+
+  /** Forgets what lay above a rollback. */
+  forgetAbove(seqno: Seqno): void {
+    this.#forget((held) => held > seqno);
+  }
+
+  /** Forgets what no live generation can need any more, everything up to `committed` being decided. */
+  forgetUnneeded(committed: Seqno): void {
+    const oldest = Math.min(...[...this.#works.values()].map(({ seqno }) => seqno), committed + 1);
+    this.#forget((held) => held < oldest);
+  }
+
+  #forget(isGone: (seqno: Seqno) => boolean): void {
+    for (const facts of [this.#evidences, this.#signatures, this.#trees]) {
+      for (const seqno of facts.keys()) if (isGone(seqno)) facts.delete(seqno);
+    }
+  }
+
+  /** A generation begins: its spool gets a name. */
+  begin({ generation, seqno }: GenerationRef): void {
+    const { fileSystem, lock } = this.#options;
+    this.#works.set(generation, {
+      generation,
+      seqno,
+      spool: new Spool({ fileSystem, lock, seqno, attempt: 0 }),
+      abort: new AbortController(),
+      serialised: undefined,
+      path: undefined,
+      receipt: new Uint8Array(0),
+    });
+  }
+
+  /** Gives back a frozen state that no generation will take. */
+  releaseFrozen(seqno: Seqno): void {
+    const state = this.#frozen.get(seqno);
+    this.#frozen.delete(seqno);
+    state?.release();
+  }
+
+  release({ generation, seqno }: GenerationRef): void {
+    this.#works.delete(generation);
+    this.releaseFrozen(seqno);
+  }
+
+  abort({ generation }: GenerationRef): void {
+    this.#works.get(generation)?.abort.abort(new AbortedError(`generation ${generation}`));
+  }
+
+  /** What a generation has made so far, for whoever reports on it. */
+  serialised({ generation }: GenerationRef): SerialisedState | undefined {
+    return this.#works.get(generation)?.serialised;
+  }
+
+  /** Runs one action of a chain. @throws LedgerSnapshotterError when the world refuses, Error for our bugs */
+  async run(ref: GenerationRef, action: ActionRequest): Promise<ActionOutput> {
+    switch (action.kind) {
+      case 'serialise':
+        return this.#serialise(ref);
+      case 'submit-evidence':
+        return this.#submit(ref, action.digest);
+      case 'build-receipt':
+        return this.#buildReceipt(ref, action);
+    }
+  }
+
+  async #serialise(ref: GenerationRef): Promise<ActionOutput> {
+    const work = this.#work(ref);
+    const { leaf, viewHistory, tables } = this.#frozenOf(ref);
+    const pieces = await draw(packState(tables), work.abort.signal);
+    const state = { seqno: ref.seqno, leaf, viewHistory, pieces };
+    work.serialised = await this.#options.serialise(
+      { state, spool: work.spool.path },
+      { signal: work.abort.signal, transfer: pieces.map(({ buffer }) => buffer) },
+    );
+    return { kind: 'serialise', digest: work.serialised.digest, bytes: work.serialised.bytes };
+  }
+
+  async #submit({ seqno }: GenerationRef, digest: Digest): Promise<ActionOutput> {
+    const answer = await this.#options.evidence.submit({ version: seqno, digest });
+    if (answer === 'refused') {
+      throw new VerificationError('EVIDENCE_REFUSED', `the log refused the evidence of ${seqno}`, {
+        seqno,
+      });
+    }
+    return { kind: 'submit-evidence', seqno: answer.seqno };
+  }
+
+  async #buildReceipt(ref: GenerationRef, request: ReceiptRequest): Promise<ActionOutput> {
+    const work = this.#work(ref);
+    const signature = this.#signature(request.signatureSeqno, request.receipt);
+    work.receipt = this.#encodeReceipt(work, request, signature);
+    if (request.receipt !== 'none') {
+      const { digest, receipt: form } = request;
+      const job = { form, receipt: work.receipt, digest, spki: signature.spki };
+      await this.#options.executor.run('checkReceipt', job, { signal: work.abort.signal });
+    }
+    return {
+      kind: 'build-receipt',
+      file: fileNameOf(ref.seqno, request),
+      bytes: work.receipt.length,
+    };
+  }
+
+  #encodeReceipt(
+    work: Work,
+    request: ReceiptRequest,
+    signature: CoseRootSignature | NodeRootSignature,
+  ): Uint8Array {
+    if (request.receipt === 'none') return new Uint8Array(0);
+    const { writeSetDigest, commitEvidence } = held(this.#evidences, request.evidenceSeqno);
+    assert(work.path !== undefined, 'the path was proven before the gate opened');
+    assert(commitEvidence !== undefined, 'only CCF 1.x has evidence without commit evidence');
+    const claimsDigest = fromHex(request.digest);
+    const proof = { writeSetDigest, commitEvidence, claimsDigest, path: work.path };
+    if (signature.form === 'cose') {
+      return encodeCoseReceipt({ rootSignature: signature.message, proof });
+    }
+    const { certificate, node, signature: bytes } = signature.signature;
+    assert(certificate !== undefined, 'a JSON receipt needs the certificate beside the signature');
+    return encodeJsonReceipt({
+      certificate,
+      leafComponents: { writeSetDigest, commitEvidence, claimsDigest },
+      nodeId: node,
+      path: work.path,
+      signature: bytes,
+    });
+  }
+
+  /** @throws VerificationError or FormatError when it does not verify */
+  async verifySignature(
+    ref: GenerationRef,
+    seqno: Seqno,
+    receipt: ReceiptForm,
+  ): Promise<SignatureProof> {
+    const signature = this.#signature(seqno, receipt);
+    const job = { seqno, tree: held(this.#trees, seqno), signature };
+    const { root } = await this.#options.executor.run('verifySignature', job, {
+      signal: this.#work(ref).abort.signal,
+    });
+    return new SignatureProof(signature.form, seqno, root);
+  }
+
+  /** @throws VerificationError or FormatError when the leaf is not in the tree */
+  async proveEvidence(
+    ref: GenerationRef,
+    evidenceSeqno: Seqno,
+    signatureSeqno: Seqno,
+  ): Promise<InclusionProof> {
+    const work = this.#work(ref);
+    const { leaf } = held(this.#evidences, evidenceSeqno);
+    const job = { signatureSeqno, evidenceSeqno, leaf, tree: held(this.#trees, signatureSeqno) };
+    const { root, path } = await this.#options.executor.run('proveEvidence', job, {
+      signal: work.abort.signal,
+    });
+    work.path = path;
+    return new InclusionProof(evidenceSeqno, signatureSeqno, root);
+  }
+
+  /** The signature that a receipt of this form rests on. */
+  #signature(seqno: Seqno, receipt: ReceiptForm): CoseRootSignature | NodeRootSignature {
+    const { cose, node } = held(this.#signatures, seqno);
+    const signature = receipt === 'cose' ? cose : node;
+    if (signature !== undefined) return signature;
+    throw new VerificationError(
+      'NO_SIGNATURE',
+      `the signature transaction ${seqno} has no signature for a receipt of form ${receipt}`,
+      { seqno },
+    );
+  }
+
+  openSpool(ref: GenerationRef): Promise<void> {
+    return this.#work(ref).spool.open();
+  }
+
+  async appendReceipt(ref: GenerationRef): Promise<void> {
+    const { spool, receipt, serialised } = this.#work(ref);
+    assert(serialised !== undefined, 'a receipt is appended to a serialised snapshot');
+    if (receipt.length > 0) await spool.append(receipt, serialised.bytes);
+  }
+
+  syncSpool(ref: GenerationRef): Promise<void> {
+    return this.#work(ref).spool.sync();
+  }
+
+  closeSpool(ref: GenerationRef): Promise<void> {
+    return this.#work(ref).spool.close();
+  }
+
+  publish(ref: GenerationRef, file: string): Promise<PublishResult> {
+    return this.#work(ref).spool.publish(file);
+  }
+
+  syncDirectory(ref: GenerationRef): Promise<void> {
+    return this.#work(ref).spool.syncDirectory();
+  }
+
+  discardSpool(ref: GenerationRef): Promise<void> {
+    return this.#work(ref).spool.discard();
+  }
+
+  #work({ generation }: GenerationRef): Work {
+    const work = this.#works.get(generation);
+    assert(work !== undefined, `generation ${generation} is live`);
+    return work;
+  }
+
+  #frozenOf({ seqno }: GenerationRef): FrozenState {
+    const state = this.#frozen.get(seqno);
+    assert(state !== undefined, `the state at ${seqno} is frozen`);
+    return state;
+  }
+}
+
+type ReceiptRequest = Extract<ActionRequest, { kind: 'build-receipt' }>;
+
+/** A fact that the machine was told of, so that it must be here. */
+function held<T>(facts: ReadonlyMap<Seqno, T>, seqno: Seqno): T {
+  const fact = facts.get(seqno);
+  assert(fact !== undefined, `the fact of seqno ${seqno} is held`);
+  return fact;
+}
+
+function fileNameOf(seqno: Seqno, { receipt, evidenceSeqno, signatureSeqno }: ReceiptRequest) {
+  const name = { seqno, evidenceSeqno, committed: true };
+  // CCF 1.x has no receipt: the name alone says which signature committed the evidence.
+  return snapshotName(receipt === 'none' ? { ...name, commitSeqno: signatureSeqno } : name);
+}
+
+/** Draws a state piece by piece, giving the event loop a turn after each. */
+async function draw(
+  pieces: Iterable<Uint8Array<ArrayBuffer>>,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>[]> {
+  const drawn: Uint8Array<ArrayBuffer>[] = [];
+  for (const piece of pieces) {
+    if (drawn.length > 0) await new Promise((resolve) => setImmediate(resolve));
+    signal.throwIfAborted();
+    drawn.push(piece);
+  }
+  return drawn;
+}

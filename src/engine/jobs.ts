@@ -1,0 +1,246 @@
+import { equalBytes, fromHex, toHex } from '../core/bytes.ts';
+import { FormatError, VerificationError } from '../core/errors.ts';
+import { type Digest, digest, type Seqno } from '../core/words.ts';
+import { crossCheckSign1 } from '../formats/cose-cross-check.ts';
+import { decodeCoseReceipt, verifyCoseReceipt } from '../formats/cose-receipt.ts';
+import { verifyCoseSign1 } from '../formats/cose-sign1.ts';
+import { publicKeyOfSpki } from '../formats/ec-key.ts';
+import { decodeJsonReceipt, verifyJsonReceipt } from '../formats/json-receipt.ts';
+import { type MerklePath, MerkleTree } from '../formats/merkle-tree.ts';
+import { type NodeSignature, verifyNodeSignature } from '../formats/node-signature.ts';
+import { checkServiceKeyId, decodeRootSignature } from '../formats/root-signature.ts';
+import { sha256 } from '../formats/sha256.ts';
+import {
+  encodeSnapshot,
+  encodeSnapshotPublicDomain,
+  type ProducerProfile,
+} from '../formats/snapshot-body.ts';
+import type { FileSystem } from '../io/file-system.ts';
+import { unpackState } from '../store/state-transfer.ts';
+import type { JobFunctions } from '../tasks/job.ts';
+import { candidates, ownContent, type SnapshotState } from './snapshot-search.ts';
+
+/** A frozen state as it was drawn: the pieces move to the worker. */
+export interface DrawnState {
+  readonly seqno: Seqno;
+  readonly leaf: Uint8Array;
+  readonly viewHistory: readonly number[];
+  readonly pieces: readonly Uint8Array[];
+}
+
+export interface SerialiseJob {
+  readonly state: DrawnState;
+  /** Ledger secret in force at the snapshot's seqno, 32 bytes. */
+  readonly secret: Uint8Array;
+  /** Where the entry is written; the file exists already. */
+  readonly spool: string;
+  /** In replay: what another node's snapshot must come out as. */
+  readonly search?: { readonly digest: Digest; readonly lateMaps: readonly string[] } | undefined;
+}
+
+export interface SerialisedState {
+  readonly digest: Digest;
+  readonly bytes: number;
+  readonly profile: ProducerProfile;
+}
+
+/** The service's COSE signature over a ledger root. */
+export interface CoseRootSignature {
+  readonly form: 'cose';
+  readonly message: Uint8Array;
+  /** The service's key, DER. */
+  readonly spki: Uint8Array;
+}
+
+/** A node's signature over a ledger root, as old releases have it. */
+export interface NodeRootSignature {
+  readonly form: 'node';
+  readonly signature: NodeSignature;
+  /** The node's key, DER. */
+  readonly spki: Uint8Array;
+}
+
+/** The signatures of one signature transaction: at least one of the two. */
+export interface LedgerSignatures {
+  readonly cose: CoseRootSignature | undefined;
+  readonly node: NodeRootSignature | undefined;
+}
+
+export interface VerifySignatureJob {
+  readonly seqno: Seqno;
+  /** The signature transaction's serialised tree: it has the root. */
+  readonly tree: Uint8Array;
+  readonly signature: CoseRootSignature | NodeRootSignature;
+}
+
+export interface ProveEvidenceJob {
+  readonly signatureSeqno: Seqno;
+  readonly tree: Uint8Array;
+  readonly evidenceSeqno: Seqno;
+  /** The evidence's leaf as its entry type defines it, 32 bytes. */
+  readonly leaf: Uint8Array;
+}
+
+export interface ComparePublicJob {
+  readonly state: DrawnState;
+  readonly lateMaps: readonly string[];
+  /** The public domain of an existing snapshot. */
+  readonly publicDomain: Uint8Array;
+}
+
+export interface CheckReceiptJob {
+  readonly form: 'cose' | 'json';
+  readonly receipt: Uint8Array;
+  /** The snapshot's digest. */
+  readonly digest: Digest;
+  /** The service key, for a COSE receipt. */
+  readonly spki: Uint8Array;
+}
+
+/** Everything that is kept off the main thread. */
+export interface SnapshotJobs {
+  serialise: { input: SerialiseJob; output: SerialisedState };
+  comparePublic: { input: ComparePublicJob; output: ProducerProfile | undefined };
+  verifySignature: { input: VerifySignatureJob; output: { readonly root: Digest } };
+  proveEvidence: {
+    input: ProveEvidenceJob;
+    output: { readonly root: Digest; readonly path: MerklePath };
+  };
+  checkReceipt: { input: CheckReceiptJob; output: undefined };
+}
+
+/** The jobs, over a file system: the real one in workers, any other inline. */
+export function snapshotJobs(fileSystem: FileSystem): JobFunctions<SnapshotJobs> {
+  return {
+    serialise: async (job, { signal }) => {
+      const { entry, profile } = serialise(job, signal);
+      await writeSpool(fileSystem, job.spool, entry);
+      return { output: { digest: digest(toHex(sha256(entry))), bytes: entry.length, profile } };
+    },
+    comparePublic: async (job, { signal }) => ({ output: comparePublic(job, signal) }),
+    verifySignature: async (job) => ({ output: { root: await verifySignature(job) } }),
+    proveEvidence: async (job) => ({ output: proveEvidence(job) }),
+    checkReceipt: async (job) => {
+      await checkReceipt(job);
+      return { output: undefined };
+    },
+  };
+}
+
+function stateOf({ pieces, ...state }: DrawnState): SnapshotState {
+  return { ...state, tables: unpackState(pieces) };
+}
+
+interface SerialisedEntry {
+  readonly entry: Uint8Array;
+  readonly profile: ProducerProfile;
+}
+
+function serialise({ state, secret, search }: SerialiseJob, signal: AbortSignal): SerialisedEntry {
+  const drawn = stateOf(state);
+  if (!search) return { entry: encodeSnapshot(ownContent(drawn), secret), profile: '3+' };
+  const expected = fromHex(search.digest);
+  for (const { content, profile } of candidates(drawn, search.lateMaps)) {
+    signal.throwIfAborted();
+    const entry = encodeSnapshot(content, secret);
+    if (equalBytes(sha256(entry), expected)) return { entry, profile };
+  }
+  throw new VerificationError(
+    'SNAPSHOT_DIGEST_MISMATCH',
+    `no release of CCF would write this state of seqno ${state.seqno} with digest ${search.digest}`,
+    { seqno: state.seqno, limit: search.digest },
+  );
+}
+
+function comparePublic(
+  { state, lateMaps, publicDomain }: ComparePublicJob,
+  signal: AbortSignal,
+): ProducerProfile | undefined {
+  for (const { content, profile } of candidates(stateOf(state), lateMaps)) {
+    signal.throwIfAborted();
+    if (equalBytes(encodeSnapshotPublicDomain(content), publicDomain)) return profile;
+  }
+  return undefined;
+}
+
+async function writeSpool(fileSystem: FileSystem, spool: string, entry: Uint8Array): Promise<void> {
+  const handle = await fileSystem.open(spool, { for: 'fill' });
+  try {
+    await handle.write(entry, 0);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The tree of a signature transaction holds the leaves of every transaction before it, and no other. */
+function treeOf(bytes: Uint8Array, signatureSeqno: Seqno): MerkleTree {
+  const tree = MerkleTree.deserialise(bytes);
+  if (tree.leafCount !== signatureSeqno) {
+    throw new VerificationError(
+      'TREE_MISMATCH',
+      `the tree at seqno ${signatureSeqno} has ${tree.leafCount} leaves`,
+      { seqno: signatureSeqno, actual: tree.leafCount, limit: signatureSeqno },
+    );
+  }
+  return tree;
+}
+
+async function verifySignature({ seqno, tree, signature }: VerifySignatureJob): Promise<Digest> {
+  const merkle = treeOf(tree, seqno);
+  const root = merkle.root();
+  const key = publicKeyOfSpki(signature.spki, 'BAD_CERTIFICATE');
+  if (signature.form === 'cose') {
+    const decoded = decodeRootSignature(signature.message);
+    if (decoded.txId.seqno !== seqno) throw wrongSeqno(seqno, decoded.txId.seqno);
+    checkServiceKeyId(decoded, key);
+    await verifyCoseSign1(decoded.message, key, root);
+  } else {
+    const { seqno: signed, signature: bytes } = signature.signature;
+    if (signed !== seqno) throw wrongSeqno(seqno, signed);
+    await verifyNodeSignature({ signature: bytes, preimage: merkle.rootPreimage(), key });
+  }
+  return digest(toHex(root));
+}
+
+function wrongSeqno(seqno: Seqno, signed: Seqno): VerificationError {
+  return new VerificationError(
+    'SEQNO_MISMATCH',
+    `the signature at seqno ${seqno} says it is of seqno ${signed}`,
+    { seqno, actual: signed, limit: seqno },
+  );
+}
+
+function proveEvidence(job: ProveEvidenceJob): { root: Digest; path: MerklePath } {
+  const { signatureSeqno, evidenceSeqno, leaf } = job;
+  const tree = treeOf(job.tree, signatureSeqno);
+  if (evidenceSeqno < tree.firstLeaf || evidenceSeqno >= tree.leafCount) {
+    throw new FormatError(
+      'BAD_TREE',
+      `the tree at seqno ${signatureSeqno} holds leaves ${tree.firstLeaf} … ${tree.leafCount - 1}, not ${evidenceSeqno}`,
+      { seqno: signatureSeqno, actual: evidenceSeqno },
+    );
+  }
+  if (!equalBytes(tree.leafAt(evidenceSeqno), leaf)) {
+    throw new VerificationError(
+      'LEAF_MISMATCH',
+      `the tree at seqno ${signatureSeqno} has another leaf for seqno ${evidenceSeqno}`,
+      { seqno: evidenceSeqno },
+    );
+  }
+  return { root: digest(toHex(tree.root())), path: tree.path(evidenceSeqno) };
+}
+
+/**
+ * Reads a receipt that we are about to issue as any verifier will; a COSE receipt must be accepted by
+ * cose-js, an independent implementation, as well.
+ */
+async function checkReceipt({ form, receipt, digest, spki }: CheckReceiptJob): Promise<void> {
+  const claimsDigest = fromHex(digest);
+  if (form === 'json') {
+    await verifyJsonReceipt(decodeJsonReceipt(receipt), { claimsDigest });
+    return;
+  }
+  const key = publicKeyOfSpki(spki, 'BAD_CERTIFICATE');
+  const { root } = await verifyCoseReceipt(decodeCoseReceipt(receipt), key, claimsDigest);
+  await crossCheckSign1(receipt, root, spki);
+}

@@ -1,0 +1,233 @@
+import { equalBytes, toHex } from '../core/bytes.ts';
+import { FormatError, VerificationError } from '../core/errors.ts';
+import type { FrozenState } from '../core/host-ports.ts';
+import { type Seqno, seqno as toSeqno, view as toView, type View } from '../core/words.ts';
+import type { LedgerEntry } from '../files/ledger-directory.ts';
+import { commitEvidence, commitEvidenceDigest } from '../formats/commit-evidence.ts';
+import {
+  decodeEnvelope,
+  type Envelope,
+  openPrivateDomain,
+  writeSetDigest,
+} from '../formats/entry.ts';
+import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
+import { MerkleTree } from '../formats/merkle-tree.ts';
+import {
+  decodePrivateDomain,
+  decodePublicDomain,
+  entryLeafOf,
+  type MapWrites,
+  type PublicDomain,
+} from '../formats/write-set.ts';
+import { ReferenceStore } from '../store/reference-store.ts';
+import { type IdentityRegister, type VerifiedSignatures, verifySignatures } from './signatures.ts';
+
+/** One entry, verified as far as it can be before the next signature, and applied. */
+export interface AppliedEntry {
+  readonly seqno: Seqno;
+  readonly view: View;
+  readonly domain: PublicDomain;
+  /** SHA-256 of the whole entry. */
+  readonly writeSetDigest: Uint8Array;
+  /** `undefined` in CCF 1.x, and without the ledger secret. */
+  readonly commitEvidence: string | undefined;
+  readonly leaf: Uint8Array;
+  /** Of a signature transaction. */
+  readonly signatures: VerifiedSignatures | undefined;
+}
+
+/** What has been verified so far. */
+export interface VerifiedCounts {
+  transactions: number;
+  nodeSignatures: number;
+  coseSignatures: number;
+  /** Private domains that were not empty, and decrypted. */
+  privateDomains: number;
+  /** Private domains that are missing from the state, for want of the secret. */
+  unopened: number;
+  /** Seqno of the last signature whose root and signatures hold; 0 before the first. */
+  verifiedUntil: Seqno;
+}
+
+/** Where a verification starts: an empty ledger, or a snapshot's state. */
+export interface VerifierStart {
+  readonly seqno: Seqno;
+  readonly view: View;
+  readonly store: ReferenceStore;
+  readonly tree: MerkleTree;
+  readonly viewHistory: readonly number[];
+  readonly register: IdentityRegister;
+}
+
+/**
+ * Reads a ledger entry by entry and believes nothing: envelopes, tags, commit evidence, trees, roots and
+ * signatures are each checked at the entry where they lie.
+ */
+export class LedgerVerifier {
+  readonly #secrets: LedgerSecrets;
+  readonly #store: ReferenceStore;
+  readonly #tree: MerkleTree;
+  readonly #register: IdentityRegister;
+  readonly #viewHistory: number[];
+  readonly counts: VerifiedCounts;
+  #last: Seqno;
+  #view: View;
+  #leaf: Uint8Array;
+
+  constructor(start: VerifierStart, secrets: LedgerSecrets) {
+    this.#secrets = secrets;
+    this.#store = start.store;
+    this.#tree = start.tree;
+    this.#register = start.register;
+    this.#viewHistory = [...start.viewHistory];
+    this.#last = start.seqno;
+    this.#view = start.view;
+    this.#leaf = new Uint8Array(32);
+    this.counts = {
+      transactions: 0,
+      nodeSignatures: 0,
+      coseSignatures: 0,
+      privateDomains: 0,
+      unopened: 0,
+      verifiedUntil: start.seqno,
+    };
+  }
+
+  /** False when private data is missing from the state, for want of a secret. */
+  get isComplete(): boolean {
+    return this.counts.unopened === 0;
+  }
+
+  /**
+   * Verifies and applies the next entry.
+   * @throws FormatError, VerificationError naming the seqno
+   */
+  async apply(entry: LedgerEntry): Promise<AppliedEntry> {
+    try {
+      return await this.#apply(entry);
+    } catch (error) {
+      throw atEntry(error, entry);
+    }
+  }
+
+  async #apply({ bytes }: LedgerEntry): Promise<AppliedEntry> {
+    const envelope = decodeEnvelope(bytes);
+    const domain = decodePublicDomain(envelope.publicDomain);
+    this.#checkOrder(envelope, domain);
+    const secret = this.#secrets.secretAt(envelope.seqno);
+    const evidence = secret && checkCommitEvidence(secret, envelope, domain);
+    const privateMaps = secret ? this.#openPrivate(secret, envelope) : this.#leaveClosed(envelope);
+    this.#register.apply(domain);
+    const signatures = await verifySignatures(domain, this.#tree, this.#register);
+    this.#count(envelope.seqno, signatures);
+    this.#store.apply(envelope.seqno, [...domain.maps, ...privateMaps]);
+    return this.#append(envelope, domain, { commitEvidence: evidence, signatures });
+  }
+
+  /** The state as it is after the last entry. */
+  freeze(): FrozenState {
+    return {
+      tables: [...this.#store.freeze().values()],
+      leaf: this.#leaf,
+      viewHistory: [...this.#viewHistory],
+      release: () => {},
+    };
+  }
+
+  /** Whether a transaction has mentioned this table yet. */
+  hasTable(name: string): boolean {
+    return this.#store.has(name);
+  }
+
+  #checkOrder({ seqno, view, isSnapshot }: Envelope, domain: PublicDomain): void {
+    if (isSnapshot) throw new FormatError('BAD_IV', 'a ledger entry has the IV of a snapshot');
+    if (seqno !== this.#last + 1 || domain.seqno !== seqno) {
+      const place = { actual: domain.seqno, limit: this.#last + 1 };
+      const message = `seqno ${this.#last + 1} was expected, the entry says ${domain.seqno}, its IV ${seqno}`;
+      throw new VerificationError('SEQNO_MISMATCH', message, place);
+    }
+    if (view < this.#view) {
+      const message = `view ${view} comes after view ${this.#view}`;
+      throw new VerificationError('VIEW_MISMATCH', message, { actual: view, limit: this.#view });
+    }
+  }
+
+  #openPrivate(secret: Uint8Array, envelope: Envelope): readonly MapWrites[] {
+    const plain = openPrivateDomain(envelope, secret);
+    if (plain.length > 0) this.counts.privateDomains++;
+    return decodePrivateDomain(plain);
+  }
+
+  #leaveClosed({ privateDomain }: Envelope): readonly MapWrites[] {
+    if (privateDomain.length > 0) this.counts.unopened++;
+    return [];
+  }
+
+  #count(seqno: Seqno, signatures: VerifiedSignatures | undefined): void {
+    this.counts.transactions++;
+    if (signatures === undefined) return;
+    if (signatures.node) this.counts.nodeSignatures++;
+    if (signatures.cose) this.counts.coseSignatures++;
+    this.counts.verifiedUntil = seqno;
+  }
+
+  #append(
+    { seqno, view, bytes }: Envelope,
+    domain: PublicDomain,
+    rest: Pick<AppliedEntry, 'commitEvidence' | 'signatures'>,
+  ): AppliedEntry {
+    const digest = writeSetDigest(bytes);
+    this.#leaf = entryLeafOf({ ...domain, writeSetDigest: digest });
+    this.#tree.append(this.#leaf);
+    while (this.#viewHistory.length < view) this.#viewHistory.push(seqno);
+    this.#last = seqno;
+    this.#view = view;
+    return { seqno, view, domain, writeSetDigest: digest, leaf: this.#leaf, ...rest };
+  }
+}
+
+/** An empty ledger. */
+export function genesis(register: IdentityRegister): VerifierStart {
+  return {
+    seqno: toSeqno(0),
+    view: toView(0),
+    store: new ReferenceStore(),
+    tree: MerkleTree.genesis(),
+    viewHistory: [],
+    register,
+  };
+}
+
+/** The entry's commit evidence, which its digest in the entry must match; none in CCF 1.x. */
+function checkCommitEvidence(
+  secret: Uint8Array,
+  { seqno, view }: Envelope,
+  { commitEvidenceDigest: recorded }: PublicDomain,
+): string | undefined {
+  if (recorded === undefined) return undefined;
+  const text = commitEvidence(secret, { seqno, view });
+  if (equalBytes(commitEvidenceDigest(text), recorded)) return text;
+  throw new VerificationError(
+    'COMMIT_EVIDENCE_MISMATCH',
+    `the commit evidence of ${view}.${seqno} is not the one recorded`,
+    { actual: toHex(recorded) },
+  );
+}
+
+/** The same error, saying at which entry it was found. */
+function atEntry(error: unknown, { seqno, file, offset }: LedgerEntry): unknown {
+  if (!(error instanceof FormatError || error instanceof VerificationError)) return error;
+  const { actual, limit } = error;
+  const place = {
+    file,
+    offset,
+    seqno,
+    cause: error,
+    ...(actual === undefined ? {} : { actual }),
+    ...(limit === undefined ? {} : { limit }),
+  };
+  const message = `seqno ${seqno} (${file} at offset ${offset}): ${error.message}`;
+  return error instanceof FormatError
+    ? new FormatError(error.code, message, place)
+    : new VerificationError(error.code, message, place);
+}

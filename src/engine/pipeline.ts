@@ -1,0 +1,277 @@
+import { type Actor, createActor, type InspectionEvent } from 'xstate';
+import type {
+  GenerationOutput,
+  SnapshotterEmitted,
+  SnapshotterEvent,
+} from '../../machines/events.ts';
+import type { GenerationRef } from '../../machines/ports.ts';
+import type { snapshotterMachine } from '../../machines/snapshotter.ts';
+import type { SnapshotterInput } from '../../machines/snapshotter-setup.ts';
+import { assert, ConsensusError } from '../core/errors.ts';
+import type { EvidenceLog, Logger, SnapshotSource } from '../core/host-ports.ts';
+import type { ReceiptForm, Seqno } from '../core/words.ts';
+import { type DirectoryLock, lockDirectory } from '../files/directory-lock.ts';
+import { sweepSpools } from '../files/snapshot-directory.ts';
+import type { JobExecutor } from '../tasks/job.ts';
+import { bindMachines } from './bindings.ts';
+import { Effects, type EvidenceFact, type Serialise } from './effects.ts';
+import type { Environment } from './environment.ts';
+import type { LedgerSignatures, SerialisedState, SnapshotJobs } from './jobs.ts';
+
+/** What XState tells an observer; see `inspect` of XState's `createActor`. */
+export type InspectObserver = (event: InspectionEvent) => void;
+
+export interface PipelineOptions {
+  /** Where the snapshots go; created when it is not there. */
+  readonly directory: string;
+  readonly environment: Environment;
+  readonly executor: JobExecutor<SnapshotJobs>;
+  readonly source: SnapshotSource;
+  readonly evidence: EvidenceLog;
+  readonly serialise: Serialise;
+  readonly settings: SnapshotterInput;
+  readonly inspect?: InspectObserver | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+/** A generation that lives, and how it will end. */
+export interface LiveGeneration extends GenerationRef {
+  readonly ended: Promise<GenerationOutput>;
+}
+
+export type PipelineListener = (event: SnapshotterEmitted) => void;
+
+interface Deferred extends GenerationRef {
+  readonly resolve: (output: GenerationOutput) => void;
+  readonly ended: Promise<GenerationOutput>;
+}
+
+/** Locks the directory, sweeps what an earlier process left in it, and starts the actors. */
+export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
+  const { directory, environment } = options;
+  await environment.fileSystem.makeDirectory(directory);
+  const lock = await lockDirectory(directory, environment);
+  const swept = await sweepSpools(environment.fileSystem, lock);
+  if (swept.removed.length > 0) options.logger?.info({ swept }, 'swept leftovers');
+  return new Pipeline(options, lock);
+}
+
+/**
+ * The snapshotter and its generations, running: the one sender of their events, and the one owner of
+ * the bytes behind them. A replica's node, a replay and a host's own log all drive this class.
+ */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #lock: DirectoryLock;
+  readonly #effects: Effects;
+  readonly #actor: Actor<typeof snapshotterMachine>;
+  readonly #live = new Map<number, Deferred>();
+  readonly #listeners = new Set<PipelineListener>();
+  readonly #closed: Promise<void>;
+  #isStepping = false;
+  #due: Seqno | undefined;
+
+  constructor(options: PipelineOptions, lock: DirectoryLock) {
+    this.#options = options;
+    this.#lock = lock;
+    this.#effects = new Effects({
+      fileSystem: options.environment.fileSystem,
+      lock,
+      executor: options.executor,
+      serialise: options.serialise,
+      evidence: options.evidence,
+    });
+    this.#actor = createActor(bindMachines(this.#effects), {
+      input: options.settings,
+      clock: options.environment.clock,
+      ...(options.inspect && { inspect: guarded(options.inspect, options.logger) }),
+    });
+    this.#actor.on('*', (emitted) => this.#emitted(emitted));
+    this.#closed = new Promise((resolve, reject) => {
+      this.#actor.subscribe({ complete: resolve, error: reject });
+    });
+    this.#closed.catch((error: unknown) => options.logger?.error({ error }, 'snapshotter broke'));
+    this.#actor.start();
+  }
+
+  /** Generations that have not ended. */
+  get live(): readonly LiveGeneration[] {
+    return [...this.#live.values()];
+  }
+
+  /** What a live generation has serialised, once it has. */
+  serialised(ref: GenerationRef): SerialisedState | undefined {
+    return this.#effects.serialised(ref);
+  }
+
+  /** Calls `listener` for each point and generation that ends or begins, in a microtask after it did. */
+  subscribe(listener: PipelineListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Answers whether this signature transaction is a snapshot point, and so ends its ledger chunk. */
+  recordCommittable(seqno: Seqno): boolean {
+    this.#send({ type: 'committable.recorded', seqno });
+    const isDue = this.#actor.getSnapshot().context.points.at(-1)?.seqno === seqno;
+    this.#due = isDue ? seqno : undefined;
+    return isDue;
+  }
+
+  recordEvidence(seqno: Seqno, fact: EvidenceFact): void {
+    this.#effects.holdEvidence(seqno, fact);
+    const { version, digest } = fact;
+    this.#send({ type: 'evidence.recorded', seqno, version, digest });
+  }
+
+  recordSignatures(seqno: Seqno, signatures: LedgerSignatures): void {
+    this.#checkAboveCommit('signatures', seqno);
+    this.#effects.holdSignatures(seqno, signatures);
+    this.#send({ type: 'signature.recorded', seqno });
+  }
+
+  /** The last call for a signature transaction: a due state is frozen now, before any later one. */
+  recordTree(seqno: Seqno, tree: Uint8Array): void {
+    this.#checkAboveCommit('tree', seqno);
+    this.#effects.holdTree(seqno, tree);
+    this.#send({ type: 'tree.recorded', seqno });
+    if (this.#due === seqno) this.#freeze(seqno);
+  }
+
+  #freeze(seqno: Seqno): void {
+    this.#due = undefined;
+    try {
+      this.#effects.holdFrozen(seqno, this.#options.source.freeze(seqno));
+    } catch (error) {
+      this.#options.logger?.error({ error, seqno }, 'could not freeze');
+      this.#send({ type: 'freeze.failed', seqno, reason: String(error) });
+      return;
+    }
+    this.#send({ type: 'freeze.taken', seqno });
+  }
+
+  /** @throws ConsensusError `COMMIT_BELOW_COMMIT` */
+  commit(seqno: Seqno, { primary }: { readonly primary: boolean }): void {
+    if (seqno < this.#committed) {
+      const message = `commit went back to ${seqno} from ${this.#committed}`;
+      throw new ConsensusError('COMMIT_BELOW_COMMIT', message, { seqno, limit: this.#committed });
+    }
+    this.#send({ type: 'commit.advanced', seqno, primary });
+    this.#effects.forgetUnneeded(seqno);
+  }
+
+  /** @throws ConsensusError `ROLLBACK_BELOW_COMMIT` */
+  rollback(seqno: Seqno): void {
+    if (seqno < this.#committed) {
+      const message = `rollback to ${seqno}, but ${this.#committed} is committed`;
+      throw new ConsensusError('ROLLBACK_BELOW_COMMIT', message, { seqno, limit: this.#committed });
+    }
+    this.#effects.forgetAbove(seqno);
+    this.#send({ type: 'rollback.occurred', seqno });
+  }
+
+  /** Makes the next signature transaction a snapshot point. */
+  force(receipt?: ReceiptForm): void {
+    this.#send({ type: 'snapshot.forced', receipt });
+  }
+
+  enable(): void {
+    this.#send({ type: 'snapshots.enabled' });
+  }
+
+  disable(): void {
+    this.#send({ type: 'snapshots.disabled' });
+  }
+
+  cancel(generation: number): void {
+    this.#send({ type: 'generation.cancelled', generation });
+  }
+
+  /** Cancels what lives, awaits its end, and gives the directory back. */
+  async close(): Promise<void> {
+    if (this.#actor.getSnapshot().status === 'active') this.#send({ type: 'shutdown.requested' });
+    try {
+      await this.#closed;
+    } finally {
+      await this.#lock.release();
+    }
+  }
+
+  get #committed(): Seqno {
+    return this.#actor.getSnapshot().context.committed;
+  }
+
+  #checkAboveCommit(what: string, seqno: Seqno): void {
+    if (seqno > this.#committed) return;
+    throw new ConsensusError(
+      'PROOF_BELOW_COMMIT',
+      `the ${what} of ${seqno} came after ${this.#committed} was committed`,
+      { seqno, limit: this.#committed },
+    );
+  }
+
+  /** Every event goes through here, so that none is sent from inside a step. */
+  #send(event: SnapshotterEvent): void {
+    if (this.#isStepping) {
+      throw new ConsensusError('RE_ENTRANT_CALL', `${event.type} was sent from inside a step`);
+    }
+    const { status } = this.#actor.getSnapshot();
+    if (status !== 'active') {
+      throw new ConsensusError('CLOSED', `${event.type} came after the snapshotter was closed`);
+    }
+    this.#isStepping = true;
+    try {
+      this.#actor.send(event);
+    } finally {
+      this.#isStepping = false;
+    }
+  }
+
+  /** Runs inside a step: keeps our own books, and tells everyone else after it. */
+  #emitted(emitted: SnapshotterEmitted): void {
+    if (emitted.type === 'generation.started') this.#started(emitted);
+    if (emitted.type === 'generation.ended') this.#ended(emitted);
+    queueMicrotask(() => {
+      if (emitted.type === 'point.ended' && emitted.end !== 'generated') {
+        this.#effects.releaseFrozen(emitted.seqno);
+      }
+      this.#tell(emitted);
+    });
+  }
+
+  #started(ref: GenerationRef): void {
+    let resolve: ((output: GenerationOutput) => void) | undefined;
+    const ended = new Promise<GenerationOutput>((settle) => {
+      resolve = settle;
+    });
+    assert(resolve !== undefined, 'a promise calls its executor at once');
+    this.#effects.begin(ref);
+    this.#live.set(ref.generation, { ...ref, ended, resolve });
+  }
+
+  #ended(output: GenerationOutput): void {
+    this.#live.get(output.generation)?.resolve(output);
+    this.#live.delete(output.generation);
+  }
+
+  #tell(emitted: SnapshotterEmitted): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(emitted);
+      } catch (error) {
+        this.#options.logger?.error({ error }, 'a listener threw');
+      }
+    }
+  }
+}
+
+/** An observer that throws inside a step would wedge the actor for good. */
+function guarded(observer: InspectObserver, logger: Logger | undefined): InspectObserver {
+  return (event) => {
+    try {
+      observer(event);
+    } catch (error) {
+      logger?.error({ error }, 'the inspect observer threw');
+    }
+  };
+}

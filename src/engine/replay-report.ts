@@ -1,0 +1,49 @@
+import type { LedgerSnapshotterError } from '../core/errors.ts';
+import type { Digest, Outcome, Seqno } from '../core/words.ts';
+import type { ProducerProfile } from '../formats/snapshot-body.ts';
+
+/**
+ * `identical`: our snapshot has the digest that the ledger vouches for. `public-identical`: without the
+ * secrets, the public half is that of an existing file whose digest the ledger vouches for.
+ * `not-comparable`: without the secrets and without such a file. `different`: anything else.
+ */
+export type ReplayResult = 'identical' | 'public-identical' | 'not-comparable' | 'different';
+
+/** What became of one snapshot that the ledger vouches for. */
+export interface ReplayedSnapshot {
+  readonly seqno: Seqno;
+  readonly evidenceSeqno: Seqno;
+  /** What we came out with; without the secrets, of the existing file. */
+  readonly digest: Digest | undefined;
+  /** What the ledger vouches for. */
+  readonly evidence: Digest;
+  readonly result: ReplayResult;
+  readonly profile: ProducerProfile | undefined;
+  /** What the file carries; `none` also where there is no file. */
+  readonly receipt: 'json' | 'cose' | 'none';
+  /** Name of the published file, or of the identical one that was there. */
+  readonly file: string | undefined;
+  /** How the generation ended; `undefined` where there was none. */
+  readonly outcome: Outcome | undefined;
+  readonly reason: string | undefined;
+}
+
+export interface ReplaySummary {
+  readonly transactions: number;
+  /** Last seqno under a signature that holds. */
+  readonly verifiedUntil: Seqno;
+  readonly nodeSignatures: number;
+  readonly coseSignatures: number;
+  /** Private domains that were not empty, and decrypted. */
+  readonly privateDomains: number;
+  readonly evidences: number;
+  readonly identical: number;
+}
+
+export interface ReplayReport {
+  /** Ascending by evidence. */
+  readonly snapshots: readonly ReplayedSnapshot[];
+  readonly summary: ReplaySummary;
+  /** Why the ledger could not be verified to its end. */
+  readonly failure: LedgerSnapshotterError | undefined;
+}

@@ -1,0 +1,106 @@
+import { basename } from 'node:path';
+import { equalBytes } from '../core/bytes.ts';
+import { FormatError, VerificationError } from '../core/errors.ts';
+import { snapshotBytesMax } from '../core/limits.ts';
+import { type Seqno, seqno as toSeqno, view as toView } from '../core/words.ts';
+import type { LedgerDirectory } from '../files/ledger-directory.ts';
+import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
+import { MerkleTree } from '../formats/merkle-tree.ts';
+import {
+  decodeSnapshot,
+  type SnapshotContent,
+  type SnapshotMap,
+  splitSnapshotFile,
+} from '../formats/snapshot-body.ts';
+import { tables } from '../formats/tables.ts';
+import { verifySnapshotFile } from '../formats/verify-snapshot.ts';
+import { singletonKey } from '../formats/write-set.ts';
+import type { FileSystem } from '../io/file-system.ts';
+import { ReferenceStore } from '../store/reference-store.ts';
+import { genesis, type VerifierStart } from './ledger-verifier.ts';
+import { IdentityRegister } from './signatures.ts';
+
+/** Where a replay begins: before the first transaction, or after a snapshot. */
+export interface ReplayStart {
+  /** The last seqno that need not be replayed; 0 for a whole ledger. */
+  readonly seqno: Seqno;
+  /** What the snapshot says in the clear, when there is one. */
+  readonly snapshot: { readonly seqno: Seqno; readonly maps: readonly SnapshotMap[] } | undefined;
+  /** The state to begin with; the secrets open what is private in the snapshot. */
+  open(secrets: LedgerSecrets): VerifierStart;
+}
+
+/** A ledger from its first transaction. @throws FormatError `CHUNK_GAP` when that is gone */
+export function startOfLedger(ledger: LedgerDirectory): ReplayStart {
+  if (ledger.first !== 1) {
+    throw new FormatError(
+      'CHUNK_GAP',
+      `the ledger in ${ledger.directory} begins at seqno ${ledger.first}: start from a snapshot of seqno ${ledger.first - 1} or later (--from)`,
+      { file: ledger.directory, seqno: ledger.first, limit: 1 },
+    );
+  }
+  return {
+    seqno: toSeqno(0),
+    snapshot: undefined,
+    open: () => genesis(new IdentityRegister()),
+  };
+}
+
+/**
+ * A ledger from a snapshot on. The snapshot verifies by itself, and the first signature after it binds
+ * it to the ledger: its root covers every leaf that the snapshot stands for.
+ * @throws FormatError, VerificationError when the snapshot does not verify, or holds no tree of its seqno
+ */
+export async function startFromSnapshot(
+  fileSystem: FileSystem,
+  path: string,
+): Promise<ReplayStart> {
+  const bytes = await fileSystem.readFile(path, { bytesMax: snapshotBytesMax });
+  await verifySnapshotFile(bytes, { fileName: basename(path), trustedKeys: [] });
+  const { entry } = splitSnapshotFile(bytes);
+  const { content } = decodeSnapshot(entry);
+  const tree = treeOf(content);
+  return {
+    seqno: content.seqno,
+    snapshot: { seqno: content.seqno, maps: content.publicMaps },
+    open: (secrets) => {
+      const { privateMaps } = decodeSnapshot(entry, secrets.secretAt(content.seqno)).content;
+      return {
+        seqno: content.seqno,
+        view: toView(content.viewHistory.length),
+        store: ReferenceStore.fromSnapshot([...content.publicMaps, ...privateMaps]),
+        tree,
+        viewHistory: content.viewHistory,
+        register: IdentityRegister.fromSnapshot(content.publicMaps),
+      };
+    },
+  };
+}
+
+/** The tree as the snapshot's own signature transaction left it: its serialised form and its leaf. */
+function treeOf({ publicMaps, seqno, leaf }: SnapshotContent): MerkleTree {
+  const record = publicMaps
+    .find(({ name }) => name === tables.tree)
+    ?.records.find(({ key }) => equalBytes(key, singletonKey));
+  if (record === undefined || record.version !== seqno) {
+    throw new VerificationError(
+      'TREE_MISMATCH',
+      `the snapshot of seqno ${seqno} does not hold the tree of its own signature transaction`,
+      { seqno },
+    );
+  }
+  const tree = MerkleTree.deserialise(record.value);
+  if (tree.leafCount !== seqno) {
+    throw new VerificationError(
+      'TREE_MISMATCH',
+      `the snapshot's tree has ${tree.leafCount} leaves`,
+      {
+        seqno,
+        actual: tree.leafCount,
+        limit: seqno,
+      },
+    );
+  }
+  tree.append(leaf);
+  return tree;
+}

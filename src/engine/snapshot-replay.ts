@@ -1,0 +1,243 @@
+import type { GenerationOutput } from '../../machines/events.ts';
+import { toHex } from '../core/bytes.ts';
+import { VerificationError } from '../core/errors.ts';
+import type { Seqno } from '../core/words.ts';
+import type { ExistingSnapshot, ExistingSnapshots } from './existing-snapshots.ts';
+import type { SerialisedState } from './jobs.ts';
+import type { AppliedEntry } from './ledger-verifier.ts';
+import type { LiveGeneration, Pipeline } from './pipeline.ts';
+import type { PlannedSnapshot, ReplayPlan } from './replay-plan.ts';
+import type { ReplayedSnapshot } from './replay-report.ts';
+
+export interface SnapshotReplayOptions {
+  readonly plan: ReplayPlan;
+  readonly pipeline: Pipeline;
+  readonly existing: ExistingSnapshots;
+  /** Whether everything that the digest at `seqno` depends on is known. */
+  readonly isComparable: (seqno: Seqno) => boolean;
+  /** Finds out in the clear whether our state is that of an existing snapshot. */
+  readonly comparePublic: (
+    planned: PlannedSnapshot,
+    existing: ExistingSnapshot,
+  ) => Promise<SerialisedState['profile'] | undefined>;
+  /** Called for each snapshot once it is decided, in the order of their evidence. */
+  readonly onSnapshot: (snapshot: ReplayedSnapshot) => void;
+}
+
+/** Settles when the submission of a version's evidence is asked for: its digest is known by then. */
+export class Submissions {
+  readonly #asked = new Map<Seqno, PromiseWithResolver>();
+
+  submitted(version: Seqno): void {
+    this.#of(version).resolve();
+  }
+
+  of(version: Seqno): Promise<void> {
+    return this.#of(version).promise;
+  }
+
+  #of(version: Seqno): PromiseWithResolver {
+    let asked = this.#asked.get(version);
+    if (asked === undefined) {
+      let resolve = () => {};
+      const promise = new Promise<void>((settle) => {
+        resolve = settle;
+      });
+      asked = { promise, resolve };
+      this.#asked.set(version, asked);
+    }
+    return asked;
+  }
+}
+
+interface PromiseWithResolver {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+}
+
+/**
+ * Leads the pipeline along a ledger: forces a point where the ledger vouches for a snapshot, hands over
+ * its evidence, signatures, trees and commits, and keeps account of what became of each.
+ */
+export class SnapshotReplay {
+  readonly #options: SnapshotReplayOptions;
+  readonly #submissions: Submissions;
+  readonly #byVersion = new Map<Seqno, PlannedSnapshot>();
+  readonly #byEvidence = new Map<Seqno, PlannedSnapshot>();
+  readonly #generations = new Map<Seqno, LiveGeneration>();
+  readonly #publicly = new Map<Seqno, Promise<ReplayedSnapshot>>();
+  readonly #decided: ReplayedSnapshot[] = [];
+  #reporting: Promise<void> = Promise.resolve();
+  #lastSignature = 0;
+
+  constructor(options: SnapshotReplayOptions, submissions: Submissions) {
+    this.#options = options;
+    this.#submissions = submissions;
+    for (const planned of options.plan.snapshots) {
+      if (!this.#byVersion.has(planned.version)) this.#byVersion.set(planned.version, planned);
+      this.#byEvidence.set(planned.seqno, planned);
+    }
+  }
+
+  /** A signature transaction comes next: is it the point of a snapshot? */
+  async beforeSignature(seqno: Seqno): Promise<void> {
+    const { pipeline, isComparable } = this.#options;
+    const planned = this.#byVersion.get(seqno);
+    if (planned !== undefined && isComparable(seqno)) {
+      await this.#freeSlot();
+      pipeline.force(planned.form);
+    }
+    pipeline.recordCommittable(seqno);
+  }
+
+  /** @throws VerificationError `EVIDENCE_MISMATCH` */
+  async afterEntry(applied: AppliedEntry): Promise<void> {
+    const evidence = this.#byEvidence.get(applied.seqno);
+    if (evidence) await this.#recordEvidence(evidence, applied);
+    if (applied.signatures) this.#recordSignatures(applied);
+    const planned = this.#byVersion.get(applied.seqno);
+    if (planned && !this.#generations.has(applied.seqno)) {
+      this.#publicly.set(planned.version, this.#comparePublicly(planned));
+      await this.#publicly.get(planned.version);
+    }
+  }
+
+  /**
+   * Awaits every snapshot that can still be finished.
+   * @param isWhole false when the ledger broke off: what waits for more of it is cancelled
+   */
+  async finish(isWhole: boolean): Promise<readonly ReplayedSnapshot[]> {
+    const { pipeline } = this.#options;
+    for (const { seqno, generation } of pipeline.live) {
+      const planned = this.#byVersion.get(seqno);
+      const waits = planned === undefined || planned.seqno >= this.#lastSignature;
+      if (!isWhole && waits) pipeline.cancel(generation);
+    }
+    await this.#reporting;
+    return this.#decided;
+  }
+
+  async #freeSlot(): Promise<void> {
+    const { pipeline, plan } = this.#options;
+    while (pipeline.live.length >= plan.capacity) {
+      await Promise.race(pipeline.live.map(({ ended }) => ended));
+    }
+  }
+
+  #recordSignatures({ seqno, signatures }: AppliedEntry): void {
+    const { pipeline } = this.#options;
+    if (signatures === undefined) return;
+    pipeline.recordSignatures(seqno, signatures);
+    pipeline.recordTree(seqno, signatures.tree);
+    pipeline.commit(seqno, { primary: true });
+    this.#lastSignature = seqno;
+    const started = pipeline.live.find((generation) => generation.seqno === seqno);
+    if (started) this.#generations.set(seqno, started);
+  }
+
+  async #recordEvidence(planned: PlannedSnapshot, applied: AppliedEntry): Promise<void> {
+    checkClaims(planned, applied);
+    const generation = this.#generations.get(planned.version);
+    const isOurs = this.#byVersion.get(planned.version) === planned;
+    if (generation === undefined || !isOurs) {
+      const decided = this.#publicly.get(planned.version);
+      this.#report(decided ?? Promise.resolve(this.#withoutGeneration(planned)));
+      return;
+    }
+    const { pipeline } = this.#options;
+    await Promise.race([this.#submissions.of(planned.version), generation.ended]);
+    const serialised = pipeline.serialised(generation);
+    if (serialised !== undefined) {
+      const { version, digest } = planned;
+      const { writeSetDigest, commitEvidence, leaf } = applied;
+      const fact = { version, digest, writeSetDigest, commitEvidence, leaf };
+      pipeline.recordEvidence(applied.seqno, fact);
+      if (!canBeWritten(planned, applied)) pipeline.cancel(generation.generation);
+    }
+    this.#report(generation.ended.then((output) => this.#compare(planned, output, serialised)));
+  }
+
+  /** Snapshots are told in the order of their evidence, whichever is decided first. */
+  #report(deciding: Promise<ReplayedSnapshot>): void {
+    const before = this.#reporting;
+    this.#reporting = deciding.then(async (snapshot) => {
+      await before;
+      this.#decided.push(snapshot);
+      this.#options.onSnapshot(snapshot);
+    });
+    // Whoever awaits finish() learns of it; until then it must not count as unhandled.
+    this.#reporting.catch(() => {});
+  }
+
+  async #compare(
+    planned: PlannedSnapshot,
+    output: GenerationOutput,
+    serialised: SerialisedState | undefined,
+  ): Promise<ReplayedSnapshot> {
+    const isWritten = output.outcome === 'committed' || output.outcome === 'duplicate';
+    const found = await this.#options.existing.read(planned.version, planned.seqno);
+    const isOther = found !== undefined && found.digest !== planned.digest;
+    const isSame = serialised?.digest === planned.digest && !isOther;
+    return {
+      ...namesOf(planned),
+      digest: serialised?.digest,
+      result: isSame ? 'identical' : 'different',
+      profile: serialised?.profile,
+      receipt: isWritten ? planned.form : 'none',
+      file: output.file,
+      outcome: output.outcome,
+      reason: isOther ? `the existing ${found.file} is another` : output.reason,
+    };
+  }
+
+  /** Without the secrets: our state against a file whose digest the ledger vouches for. */
+  async #comparePublicly(planned: PlannedSnapshot): Promise<ReplayedSnapshot> {
+    const found = await this.#options.existing.read(planned.version, planned.seqno);
+    if (found === undefined) return this.#withoutGeneration(planned);
+    const isVouched = found.digest === planned.digest;
+    const profile = isVouched ? await this.#options.comparePublic(planned, found) : undefined;
+    return {
+      ...this.#withoutGeneration(planned),
+      digest: found.digest,
+      profile,
+      result: profile === undefined ? 'different' : 'public-identical',
+      reason: isVouched
+        ? undefined
+        : `${found.file} has not the digest that the ledger vouches for`,
+    };
+  }
+
+  #withoutGeneration(planned: PlannedSnapshot): ReplayedSnapshot {
+    return {
+      ...namesOf(planned),
+      digest: undefined,
+      result: 'not-comparable',
+      profile: undefined,
+      receipt: 'none',
+      file: undefined,
+      outcome: undefined,
+      reason: 'the ledger secrets are missing: give the members’ keys',
+    };
+  }
+}
+
+const namesOf = ({ version, seqno, digest }: PlannedSnapshot) => ({
+  seqno: version,
+  evidenceSeqno: seqno,
+  evidence: digest,
+});
+
+/** A receipt needs the commit evidence, which needs the secret of the evidence's own seqno. */
+function canBeWritten({ form, isWritten }: PlannedSnapshot, { commitEvidence }: AppliedEntry) {
+  return isWritten && (form === 'none' || commitEvidence !== undefined);
+}
+
+/** Since CCF 2 the evidence is a claim of its transaction as well. */
+function checkClaims({ digest, seqno }: PlannedSnapshot, { domain }: AppliedEntry): void {
+  if (domain.claimsDigest === undefined || toHex(domain.claimsDigest) === digest) return;
+  throw new VerificationError(
+    'EVIDENCE_MISMATCH',
+    `seqno ${seqno}: the claims digest is not that of the snapshot evidence`,
+    { seqno, actual: toHex(domain.claimsDigest), limit: digest },
+  );
+}

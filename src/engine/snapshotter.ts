@@ -1,0 +1,201 @@
+import type { KeyObject } from 'node:crypto';
+import { fromHex } from '../core/bytes.ts';
+import type { EvidenceLog, Logger, Secrets, SnapshotSource } from '../core/host-ports.ts';
+import { timerDelayMsMax } from '../core/limits.ts';
+import type { Digest, Seqno } from '../core/words.ts';
+import { commitEvidenceDigest } from '../formats/commit-evidence.ts';
+import { spkiOf } from '../formats/ec-key.ts';
+import { entryLeafOf } from '../formats/write-set.ts';
+import { type Environment, environmentOf } from './environment.ts';
+import {
+  type InspectObserver,
+  type LiveGeneration,
+  type Pipeline,
+  type PipelineListener,
+  startPipeline,
+} from './pipeline.ts';
+
+export interface SnapshotterOptions {
+  /** Where the snapshots go; created when it is not there, locked while the snapshotter lives. */
+  readonly directory: string;
+  readonly source: SnapshotSource;
+  readonly evidence: EvidenceLog;
+  readonly secrets: Secrets;
+  /** The service's key, P-384 or P-256, that COSE signatures must verify under; the public half. */
+  readonly identity: KeyObject;
+  /** Transactions between two snapshots. @default 10_000 */
+  readonly txInterval?: number;
+  /** Generations that may live at once. @default 5 */
+  readonly capacity?: number;
+  /** What becomes of a point that finds no free slot. @default 'keep' */
+  readonly whenFull?: 'drop' | 'keep';
+  /** How often serialising, submitting and receipt-building are tried. @default 3 */
+  readonly attemptsMax?: number;
+  /** How long evidence, signature, tree and commit are awaited, in milliseconds. @default 2^31 - 1 */
+  readonly evidenceTimeoutMs?: number;
+  /** An XState inspection observer; it sees every actor. */
+  readonly inspect?: InspectObserver;
+  /** Closes the snapshotter when it aborts. */
+  readonly signal?: AbortSignal;
+  readonly logger?: Logger;
+  /** Parts of the outside world to replace, for simulation. */
+  readonly environment?: Partial<Environment>;
+}
+
+/** What the host knows of an evidence transaction once it is in the log. */
+export interface RecordedEvidence {
+  /** Seqno of the snapshot. */
+  readonly version: Seqno;
+  readonly digest: Digest;
+  /** SHA-256 of the whole ledger entry, 32 bytes. */
+  readonly writeSetDigest: Uint8Array;
+  /** `ce:<view>.<seqno>:<hex>`. */
+  readonly commitEvidence: string;
+}
+
+/**
+ * Takes snapshots of a host's own store and log.
+ *
+ * Every call is synchronous and cheap. For a signature transaction the order is `recordCommittable`
+ * before its entry is serialised, then, once it is applied and before any later transaction,
+ * `recordSignature` and `recordTree`.
+ */
+export interface Snapshotter {
+  /** True when this signature transaction is a snapshot point: end the ledger chunk with it. */
+  recordCommittable(seqno: Seqno): boolean;
+  recordEvidence(seqno: Seqno, evidence: RecordedEvidence): void;
+  /** @throws ConsensusError `PROOF_BELOW_COMMIT` */
+  recordSignature(seqno: Seqno, coseSign1: Uint8Array): void;
+  /** @throws ConsensusError `PROOF_BELOW_COMMIT` */
+  recordTree(seqno: Seqno, serialisedTree: Uint8Array): void;
+  /** @throws ConsensusError `COMMIT_BELOW_COMMIT` */
+  commit(seqno: Seqno, role: { readonly primary: boolean }): void;
+  /** @throws ConsensusError `ROLLBACK_BELOW_COMMIT` */
+  rollback(seqno: Seqno): void;
+  /** Makes the next signature transaction a snapshot point. */
+  force(): void;
+  enable(): void;
+  disable(): void;
+  cancel(generation: number): void;
+  /** Generations that have not ended, each with the promise of its end. */
+  readonly live: readonly LiveGeneration[];
+  /** Calls `listener` for every point and generation that begins or ends; returns how to stop that. */
+  subscribe(listener: PipelineListener): () => void;
+  /** Cancels what lives, awaits it, and releases every thread, handle and lock. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a snapshotter on a directory.
+ * @throws StorageError `LOCKED` when another process or snapshotter has it; those of the file system
+ * @throws RangeError for options out of range
+ */
+export async function createSnapshotter(options: SnapshotterOptions): Promise<Snapshotter> {
+  const environment = environmentOf(options.environment);
+  const executor = environment.startExecutor();
+  const { secrets, directory, source, evidence, inspect, logger } = options;
+  const pipeline = await startPipeline({
+    directory,
+    environment,
+    executor,
+    source,
+    evidence,
+    inspect,
+    logger,
+    serialise: ({ state, spool }, run) =>
+      executor.run('serialise', { state, spool, secret: secrets.at(state.seqno) }, run),
+    settings: resolveOptions(options),
+  }).catch(async (error: unknown) => {
+    await executor.close();
+    throw error;
+  });
+  const close = async () => {
+    await pipeline.close();
+    await executor.close();
+  };
+  options.signal?.addEventListener('abort', () => void close(), { once: true });
+  return new HostSnapshotter(pipeline, spkiOf(options.identity), close);
+}
+
+function resolveOptions(options: SnapshotterOptions) {
+  return {
+    txInterval: count('txInterval', options.txInterval ?? 10_000),
+    capacity: count('capacity', options.capacity ?? 5),
+    whenFull: options.whenFull ?? 'keep',
+    receipt: 'cose' as const,
+    attemptsMax: count('attemptsMax', options.attemptsMax ?? 3),
+    evidenceTimeoutMs: count('evidenceTimeoutMs', options.evidenceTimeoutMs ?? timerDelayMsMax),
+  };
+}
+
+function count(name: string, value: number): number {
+  if (Number.isInteger(value) && value >= 1 && value <= timerDelayMsMax) return value;
+  throw new RangeError(`${name} must be an integer of 1 … ${timerDelayMsMax}, is ${value}`);
+}
+
+class HostSnapshotter implements Snapshotter {
+  readonly #pipeline: Pipeline;
+  readonly #spki: Uint8Array;
+  readonly close: () => Promise<void>;
+
+  constructor(pipeline: Pipeline, spki: Uint8Array, close: () => Promise<void>) {
+    this.#pipeline = pipeline;
+    this.#spki = spki;
+    this.close = close;
+  }
+
+  get live(): readonly LiveGeneration[] {
+    return this.#pipeline.live;
+  }
+
+  recordCommittable(seqno: Seqno): boolean {
+    return this.#pipeline.recordCommittable(seqno);
+  }
+
+  recordEvidence(seqno: Seqno, evidence: RecordedEvidence): void {
+    const leaf = entryLeafOf({
+      type: 4,
+      writeSetDigest: evidence.writeSetDigest,
+      commitEvidenceDigest: commitEvidenceDigest(evidence.commitEvidence),
+      claimsDigest: fromHex(evidence.digest),
+    });
+    this.#pipeline.recordEvidence(seqno, { ...evidence, leaf });
+  }
+
+  recordSignature(seqno: Seqno, message: Uint8Array): void {
+    const cose = { form: 'cose' as const, message, spki: this.#spki };
+    this.#pipeline.recordSignatures(seqno, { cose, node: undefined });
+  }
+
+  recordTree(seqno: Seqno, serialisedTree: Uint8Array): void {
+    this.#pipeline.recordTree(seqno, serialisedTree);
+  }
+
+  commit(seqno: Seqno, role: { readonly primary: boolean }): void {
+    this.#pipeline.commit(seqno, role);
+  }
+
+  rollback(seqno: Seqno): void {
+    this.#pipeline.rollback(seqno);
+  }
+
+  force(): void {
+    this.#pipeline.force();
+  }
+
+  enable(): void {
+    this.#pipeline.enable();
+  }
+
+  disable(): void {
+    this.#pipeline.disable();
+  }
+
+  cancel(generation: number): void {
+    this.#pipeline.cancel(generation);
+  }
+
+  subscribe(listener: PipelineListener): () => void {
+    return this.#pipeline.subscribe(listener);
+  }
+}

@@ -1,0 +1,165 @@
+import { join } from 'node:path';
+import { FormatError, StorageError } from '../core/errors.ts';
+import { chunkBytesMax } from '../core/limits.ts';
+import { type Seqno, seqno } from '../core/words.ts';
+import {
+  type Chunk,
+  type ChunkName,
+  decodeChunk,
+  parseChunkName,
+} from '../formats/ledger-chunk.ts';
+import type { DirectoryEntry, FileSystem } from '../io/file-system.ts';
+
+/** One file of the ledger, as its name describes it. */
+export interface LedgerChunk extends ChunkName {
+  readonly file: string;
+}
+
+/** Why a file is not part of the ledger; `SUPERSEDED`: another holds the same entries and is preferred. */
+export type ChunkIgnored = 'BAD_NAME' | 'RECOVERY' | 'IGNORED' | 'SUPERSEDED';
+
+export interface IgnoredFile {
+  readonly file: string;
+  readonly reason: ChunkIgnored;
+}
+
+/** An entry and where it lies. */
+export interface LedgerEntry {
+  readonly seqno: Seqno;
+  /** The whole entry, header included; a view on the chunk's bytes. */
+  readonly bytes: Uint8Array;
+  readonly file: string;
+  /** Of the entry's header, in `file`. */
+  readonly offset: number;
+}
+
+export interface EntriesOptions {
+  /** First seqno wanted. @default the ledger's first */
+  readonly from?: Seqno | undefined;
+}
+
+/**
+ * Looks at the names in a ledger directory. They must follow one another without gap or overlap; the ledger may
+ * begin above seqno 1, when its older chunks are gone. Where two files begin at the same seqno, a committed one
+ * is preferred, then the longer.
+ *
+ * @throws StorageError `NOT_FOUND`, `NOT_A_DIRECTORY`, `READ_FAILED`; `SYMLINK_REFUSED`, `NOT_A_REGULAR_FILE` for
+ * what bears a chunk's name and is no file, since to pass over it would silently shorten the ledger
+ * @throws FormatError `EMPTY_LEDGER`, `CHUNK_GAP`, `CHUNK_OVERLAP`
+ */
+export async function openLedger(
+  fileSystem: FileSystem,
+  directory: string,
+): Promise<LedgerDirectory> {
+  const named: LedgerChunk[] = [];
+  const ignored: IgnoredFile[] = [];
+  for (const entry of await fileSystem.list(directory)) {
+    const name = parseChunkName(entry.name);
+    if (name === undefined) ignored.push({ file: entry.name, reason: reasonOf(entry.name) });
+    else named.push({ ...name, file: regularFile(directory, entry) });
+  }
+  const chunks: LedgerChunk[] = [];
+  for (const chunk of named.sort(preferredFirst)) {
+    if (chunks.at(-1)?.first !== chunk.first) chunks.push(chunk);
+    else ignored.push({ file: chunk.file, reason: 'SUPERSEDED' });
+  }
+  return new LedgerDirectory(fileSystem, { directory, chunks, ignored });
+}
+
+function reasonOf(name: string): ChunkIgnored {
+  if (name.endsWith('.recovery')) return 'RECOVERY';
+  return name.endsWith('.ignored') ? 'IGNORED' : 'BAD_NAME';
+}
+
+function regularFile(directory: string, { name, kind }: DirectoryEntry): string {
+  if (kind === 'file') return name;
+  const code = kind === 'symlink' ? 'SYMLINK_REFUSED' : 'NOT_A_REGULAR_FILE';
+  const file = join(directory, name);
+  throw new StorageError(code, `${file} has a chunk's name and is no regular file`, { file });
+}
+
+function preferredFirst(a: LedgerChunk, b: LedgerChunk): number {
+  if (a.first !== b.first) return a.first - b.first;
+  if (a.committed !== b.committed) return a.committed ? -1 : 1;
+  return (b.last ?? 0) - (a.last ?? 0);
+}
+
+/** What {@link openLedger} found out. */
+export interface LedgerListing {
+  readonly directory: string;
+  readonly chunks: readonly LedgerChunk[];
+  readonly ignored: readonly IgnoredFile[];
+}
+
+/** A ledger's chunks in order, and their entries; made by {@link openLedger} only. */
+export class LedgerDirectory {
+  readonly directory: string;
+  /** In the order of their entries. */
+  readonly chunks: readonly LedgerChunk[];
+  readonly ignored: readonly IgnoredFile[];
+  /** First seqno of the first chunk. */
+  readonly first: Seqno;
+  readonly #fileSystem: FileSystem;
+
+  constructor(fileSystem: FileSystem, { directory, chunks, ignored }: LedgerListing) {
+    const [first] = chunks;
+    if (first === undefined) {
+      throw new FormatError('EMPTY_LEDGER', `no ledger chunk in ${directory}`, { file: directory });
+    }
+    for (const [i, chunk] of chunks.entries()) {
+      if (chunk.last !== undefined) checkFollows(chunk, chunk.last + 1, chunks[i + 1]);
+    }
+    this.directory = directory;
+    this.chunks = chunks;
+    this.ignored = ignored;
+    this.first = first.first;
+    this.#fileSystem = fileSystem;
+  }
+
+  /**
+   * Reads and splits one of {@link LedgerDirectory.chunks}. Only in the last one a torn tail is forgiven.
+   * @throws StorageError `CHANGED_WHILE_READING`, `READ_FAILED`, `NOT_FOUND`
+   * @throws FormatError, VerificationError those of {@link decodeChunk}
+   */
+  async readChunk(chunk: LedgerChunk): Promise<Chunk> {
+    const path = join(this.directory, chunk.file);
+    const bytes = await this.#fileSystem.readFile(path, { bytesMax: chunkBytesMax });
+    return decodeChunk(bytes, { ...chunk, isLastChunk: chunk === this.chunks.at(-1) });
+  }
+
+  /**
+   * The entries in order, one chunk in memory at a time. Where an open chunk ends is known only here, so its gap
+   * to the next one, or overlap, is found here too.
+   * @throws FormatError `CHUNK_GAP` when `from` lies before the ledger, `CHUNK_GAP`, `CHUNK_OVERLAP`; see
+   * {@link LedgerDirectory.readChunk}
+   */
+  async *entries({ from = this.first }: EntriesOptions = {}): AsyncGenerator<LedgerEntry> {
+    if (from < this.first) throw beforeLedgerError(from, this.chunks[0]);
+    for (const [i, chunk] of this.chunks.entries()) {
+      const next = this.chunks[i + 1];
+      if (next !== undefined && next.first <= from) continue;
+      const { entries } = await this.readChunk(chunk);
+      checkFollows(chunk, chunk.first + entries.length, next);
+      for (const entry of entries) {
+        if (entry.seqno >= from) yield { ...entry, file: chunk.file };
+      }
+    }
+  }
+}
+
+/** @param end the seqno after the last of `chunk`, which must be the first of the next chunk */
+function checkFollows(chunk: LedgerChunk, end: number, next: LedgerChunk | undefined): void {
+  if (next === undefined || next.first === end) return;
+  const isGap = next.first > end;
+  const what = isGap ? `seqno ${end} is missing` : `seqno ${next.first} is in both`;
+  throw new FormatError(
+    isGap ? 'CHUNK_GAP' : 'CHUNK_OVERLAP',
+    `between ${chunk.file} and ${next.file}: ${what}`,
+    { file: next.file, seqno: seqno(Math.min(end, next.first)), actual: next.first, limit: end },
+  );
+}
+
+function beforeLedgerError(from: Seqno, first: LedgerChunk | undefined): FormatError {
+  const message = `seqno ${from} is missing: the ledger begins with ${first?.file}`;
+  return new FormatError('CHUNK_GAP', message, { seqno: from });
+}

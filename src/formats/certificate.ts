@@ -1,0 +1,223 @@
+import { createHash, type KeyObject, sign, X509Certificate } from 'node:crypto';
+import { equalBytes, fromBase64, toBase64 } from '../core/bytes.ts';
+import { FormatError, VerificationError } from '../core/errors.ts';
+import {
+  derBitString,
+  derElement,
+  derOctetString,
+  derOid,
+  derSequence,
+  derSet,
+  derTime,
+  derTrue,
+  derUnsigned,
+  derUtf8,
+} from './der.ts';
+import { keyIdOfSpki, profileOfKey, publicKeyOfSpki, spkiOf } from './ec-key.ts';
+
+/** A certificate of a service or node; dates are carried, never judged. */
+export interface Certificate {
+  /** The text as received. */
+  readonly pem: string;
+  readonly der: Uint8Array;
+  readonly publicKey: KeyObject;
+  /** SubjectPublicKeyInfo, DER. */
+  readonly spki: Uint8Array;
+  /** Hex SHA-256 of `spki`: a node's id, a service key's kid. */
+  readonly keyId: string;
+  readonly x509: X509Certificate;
+}
+
+const begin = '-----BEGIN CERTIFICATE-----\n';
+const end = '\n-----END CERTIFICATE-----\n';
+const pemCharactersMax = 64 * 1024;
+
+/**
+ * Reads one PEM certificate in the form that CCF and OpenSSL write: 64 columns, line feeds, nothing
+ * around it. One certificate has one text, so a receipt's certificate cannot be reworded.
+ * @throws FormatError `BAD_CERTIFICATE`
+ */
+export function readCertificate(pem: string): Certificate {
+  const der = derOfPem(pem);
+  const x509 = parseX509(der);
+  const spki = spkiOfX509(x509);
+  const publicKey = publicKeyOfSpki(spki, 'BAD_CERTIFICATE');
+  return { pem, der, publicKey, spki, keyId: keyIdOfSpki(spki), x509 };
+}
+
+function derOfPem(pem: string): Uint8Array {
+  if (pem.length > pemCharactersMax || !pem.startsWith(begin) || !pem.endsWith(end)) {
+    throw badCertificate('not one PEM certificate');
+  }
+  try {
+    const der = fromBase64(pem.slice(begin.length, -end.length).replaceAll('\n', ''));
+    if (pemOf(der) === pem) return der;
+  } catch (cause) {
+    throw badCertificate('its base64 is malformed', cause);
+  }
+  throw badCertificate('its lines are not of 64 columns');
+}
+
+function parseX509(der: Uint8Array): X509Certificate {
+  try {
+    const x509 = new X509Certificate(der);
+    if (equalBytes(new Uint8Array(x509.raw), der)) return x509;
+  } catch (cause) {
+    throw badCertificate('not an X.509 certificate', cause);
+  }
+  throw badCertificate('bytes after the certificate, or not in DER');
+}
+
+function spkiOfX509(x509: X509Certificate): Uint8Array {
+  try {
+    return spkiOf(x509.publicKey);
+  } catch (cause) {
+    throw badCertificate('its public key cannot be read', cause);
+  }
+}
+
+function badCertificate(what: string, cause?: unknown): FormatError {
+  return new FormatError('BAD_CERTIFICATE', `bad certificate: ${what}`, { cause });
+}
+
+/** PEM of a certificate's DER, 64 columns, with a line feed at the end. */
+export function pemOf(der: Uint8Array): string {
+  const lines = toBase64(der).match(/.{1,64}/g) ?? [];
+  return `${begin}${lines.join('\n')}${end}`;
+}
+
+/**
+ * Verifies that a service signed a node's certificate: the node is no CA, the signature verifies under
+ * the issuer's key and, when the issuer is a certificate, the names fit and it is a CA. Dates are ignored, as CCF does: node
+ * certificates expire long before their receipts are read. Names prove nothing (all CCF services may
+ * be called the same), so the issuer must be pinned by the caller.
+ * @throws VerificationError `NODE_CERT_NOT_ENDORSED`
+ */
+export function verifyEndorsed(certificate: Certificate, issuer: Certificate | KeyObject): void {
+  if (certificate.x509.ca) throw notEndorsed(certificate, 'it is a CA, not a node');
+  if ('x509' in issuer) checkIssuer(certificate, issuer);
+  const key = 'x509' in issuer ? issuer.publicKey : issuer;
+  if (!signedBy(certificate, key)) throw notEndorsed(certificate, 'its signature does not verify');
+}
+
+function checkIssuer(certificate: Certificate, issuer: Certificate): void {
+  if (!issuer.x509.ca) throw notEndorsed(certificate, 'the issuer is not a CA');
+  if (!certificate.x509.checkIssued(issuer.x509)) throw notEndorsed(certificate, 'names differ');
+}
+
+function signedBy(certificate: Certificate, key: KeyObject): boolean {
+  try {
+    return certificate.x509.verify(key);
+  } catch {
+    return false; // OpenSSL throws for a key of another kind
+  }
+}
+
+function notEndorsed(certificate: Certificate, why: string): VerificationError {
+  const message = `the certificate of key ${certificate.keyId} is not endorsed: ${why}`;
+  return new VerificationError('NODE_CERT_NOT_ENDORSED', message, { actual: certificate.keyId });
+}
+
+/** What {@link createCertificate} writes, in the profile of CCF's own certificates. */
+export interface CertificateProfile {
+  /** The subject's common name, such as `CCF Network` or `CCF Node`. */
+  readonly subject: string;
+  readonly publicKey: KeyObject;
+  /** Random bytes, 16 in CCF. */
+  readonly serial: Uint8Array;
+  /** Validity, milliseconds since 1970, UTC. */
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  /** A service is a CA with path length 1, a node is none. */
+  readonly ca: boolean;
+  /** The node's address, 4 or 16 bytes. @default no subject alternative name */
+  readonly ipAddress?: Uint8Array;
+}
+
+/** Who signs a certificate; for a service's own, its subject and key again. */
+export interface CertificateIssuer {
+  /** Common name. */
+  readonly subject: string;
+  /** P-384 or P-256; private where it signs. */
+  readonly key: KeyObject;
+}
+
+const oid = {
+  commonName: derOid('2.5.4.3'),
+  subjectKeyIdentifier: derOid('2.5.29.14'),
+  subjectAltName: derOid('2.5.29.17'),
+  basicConstraints: derOid('2.5.29.19'),
+  authorityKeyIdentifier: derOid('2.5.29.35'),
+  ecdsaWith: { sha256: derOid('1.2.840.10045.4.3.2'), sha384: derOid('1.2.840.10045.4.3.3') },
+} as const;
+
+/**
+ * Creates and signs a certificate like CCF's. There is no keyUsage extension, as in CCF's own.
+ * @throws VerificationError `ALG_KEY_MISMATCH` for an issuer's key of another kind
+ */
+export function createCertificate(
+  profile: CertificateProfile,
+  issuer: CertificateIssuer,
+): Certificate {
+  const { hash } = profileOfKey(issuer.key);
+  const tbs = encodeTbsCertificate(profile, issuer);
+  const signature = new Uint8Array(sign(hash, tbs, { key: issuer.key, dsaEncoding: 'der' }));
+  const algorithm = derSequence(oid.ecdsaWith[hash]);
+  return readCertificate(pemOf(derSequence(tbs, algorithm, derBitString(signature))));
+}
+
+/**
+ * The part of a certificate that is signed.
+ *
+ * | element | value |
+ * |---|---|
+ * | [0] | version 3 |
+ * | INTEGER | serial |
+ * | SEQUENCE | ecdsa-with-SHA384 or -SHA256, by the issuer's curve |
+ * | SEQUENCE ×4 | issuer, validity, subject, public key |
+ * | [3] | basic constraints (critical), subject and authority key ids, address |
+ *
+ * @see RFC 5280 section 4.1
+ */
+export function encodeTbsCertificate(
+  profile: CertificateProfile,
+  issuer: CertificateIssuer,
+): Uint8Array {
+  return derSequence(
+    derElement(0xa0, derUnsigned(Uint8Array.of(2))),
+    derUnsigned(profile.serial),
+    derSequence(oid.ecdsaWith[profileOfKey(issuer.key).hash]),
+    distinguishedName(issuer.subject),
+    derSequence(derTime(profile.notBeforeMs), derTime(profile.notAfterMs)),
+    distinguishedName(profile.subject),
+    spkiOf(profile.publicKey),
+    derElement(0xa3, derSequence(...extensions(profile, issuer))),
+  );
+}
+
+function distinguishedName(commonName: string): Uint8Array {
+  return derSequence(derSet(derSequence(oid.commonName, derUtf8(commonName))));
+}
+
+function extensions(profile: CertificateProfile, issuer: CertificateIssuer): Uint8Array[] {
+  const constraints = profile.ca
+    ? derSequence(derTrue(), derUnsigned(Uint8Array.of(1)))
+    : derSequence();
+  const subjectId = derOctetString(keyIdentifier(profile.publicKey));
+  const authorityId = derSequence(derElement(0x80, keyIdentifier(issuer.key)));
+  const required = [
+    derSequence(oid.basicConstraints, derTrue(), derOctetString(constraints)),
+    derSequence(oid.subjectKeyIdentifier, derOctetString(subjectId)),
+    derSequence(oid.authorityKeyIdentifier, derOctetString(authorityId)),
+  ];
+  if (profile.ipAddress === undefined) return required;
+  const names = derSequence(derElement(0x87, profile.ipAddress));
+  return [...required, derSequence(oid.subjectAltName, derOctetString(names))];
+}
+
+/** SHA-1 of the public point: a name, not a proof. @see RFC 5280 section 4.2.1.2 */
+function keyIdentifier(key: KeyObject): Uint8Array {
+  const spki = spkiOf(key);
+  const pointBytes = 1 + profileOfKey(key).signatureBytes;
+  return new Uint8Array(createHash('sha1').update(spki.subarray(-pointBytes)).digest());
+}

@@ -1,0 +1,176 @@
+import type { KeyObject } from 'node:crypto';
+import { equalBytes, toHex } from '../core/bytes.ts';
+import { FormatError } from '../core/errors.ts';
+import { merklePathMax } from '../core/limits.ts';
+import type { TxId } from '../core/words.ts';
+import {
+  type CborKey,
+  type CborMap,
+  type CborValue,
+  cborArray,
+  cborBytes,
+  cborMap,
+  cborText,
+  decodeCbor,
+  encodeCbor,
+} from './cbor.ts';
+import {
+  type CoseSign1,
+  coseLabel,
+  decodeCoseSign1,
+  encodeCoseSign1,
+  verifyCoseSign1,
+} from './cose-sign1.ts';
+import type { MerklePath, PathStep } from './merkle-path.ts';
+import {
+  checkClaimsDigest,
+  checkCommitEvidenceLength,
+  foldReceiptProof,
+  type ReceiptProof,
+  txIdOfCommitEvidence,
+} from './receipt-proof.ts';
+import {
+  checkServiceKeyId,
+  decodeRootSignature,
+  type RootSignature,
+  readRootSignature,
+} from './root-signature.ts';
+
+/** Label of inclusion proofs in a receipt's vdp map. */
+const inclusionProofs = -1;
+
+/** CCF's newer receipt: the service's root signature with a Merkle proof in its unprotected header. */
+export interface CoseReceipt {
+  readonly signature: RootSignature;
+  readonly proof: ReceiptProof;
+}
+
+/** What {@link encodeCoseReceipt} puts together. */
+export interface CoseReceiptParts {
+  /** The COSE root signature as the ledger holds it. */
+  readonly rootSignature: Uint8Array;
+  readonly proof: ReceiptProof;
+}
+
+/**
+ * Encodes a receipt: the ledger's message with its protected header and signature copied byte for byte
+ * and its unprotected header replaced.
+ *
+ * | bytes | item |
+ * |---|---|
+ * | d2 84 | tag 18, array of four |
+ * | bstr | protected header, copied |
+ * | a1 19018c a1 20 81 bstr | {396: {-1: [proof]}} |
+ * | f6 | detached payload: the root |
+ * | bstr | signature, copied |
+ *
+ * The proof is `{1: [write-set digest, commit evidence, claims digest], 2: [[left, hash], …]}`.
+ * @throws FormatError as `decodeRootSignature`
+ * @see CCF 7.0 src/node/cose_common.h; RFC 9942; draft-ietf-scitt-receipts-ccf-profile
+ */
+export function encodeCoseReceipt(parts: CoseReceiptParts): Uint8Array {
+  const { message } = decodeRootSignature(parts.rootSignature);
+  const unprotectedHeader = new Map([
+    [coseLabel.vdp, new Map([[inclusionProofs, [encodeProof(parts.proof)]]])],
+  ]);
+  const { protectedBytes, signature } = message;
+  return encodeCoseSign1({ protectedBytes, unprotectedHeader, payload: undefined, signature });
+}
+
+function encodeProof(proof: ReceiptProof): Uint8Array {
+  const leaf = [proof.writeSetDigest, proof.commitEvidence, proof.claimsDigest];
+  const path = proof.path.map(({ left, hash }) => [left, hash]);
+  const map = new Map<CborKey, CborValue>([
+    [1, leaf],
+    [2, path],
+  ]);
+  return encodeCbor(map);
+}
+
+/**
+ * Decodes a receipt. Its unprotected header must hold exactly one inclusion proof and nothing else, in
+ * CCF's own bytes, so that no byte of the receipt can be changed without being noticed.
+ * @throws FormatError as `decodeCoseSign1`, and `COSE_UNKNOWN_UNPROTECTED`, `VDS`, `VDP`, `MERKLE_PATH`,
+ * `RECEIPT_FORMAT`
+ * @throws VerificationError `ALG_NOT_ALLOWED`
+ */
+export function decodeCoseReceipt(bytes: Uint8Array): CoseReceipt {
+  const message = decodeCoseSign1(bytes, { payload: 'detached' });
+  const proof = decodeProof(proofBytesOf(message));
+  return { signature: readRootSignature(message), proof };
+}
+
+function proofBytesOf({ unprotectedHeader }: CoseSign1): Uint8Array {
+  const vdp = cborMap(unprotectedHeader.get(coseLabel.vdp), 'vdp (396)', 'VDP');
+  if (unprotectedHeader.size !== 1) {
+    throw new FormatError('COSE_UNKNOWN_UNPROTECTED', 'vdp is not the only unprotected label');
+  }
+  const proofs = cborArray(vdp.get(inclusionProofs), 'the inclusion proofs (-1)', 'VDP');
+  if (vdp.size !== 1 || proofs.length !== 1) {
+    throw new FormatError('VDP', 'vdp does not hold exactly one inclusion proof');
+  }
+  return cborBytes(proofs[0], 'the inclusion proof', 'VDP');
+}
+
+function decodeProof(bytes: Uint8Array): ReceiptProof {
+  const map = cborMap(decodeCbor(bytes), 'the inclusion proof', 'VDP');
+  const proof = { ...decodeLeaf(map), path: decodePath(map) };
+  if (equalBytes(encodeProof(proof), bytes)) return proof;
+  throw new FormatError('VDP', 'the inclusion proof is not in the one form that CCF writes');
+}
+
+function decodeLeaf(map: CborMap): Omit<ReceiptProof, 'path'> {
+  const leaf = cborArray(map.get(1), 'the leaf (1)', 'VDP');
+  const writeSetDigest = cborBytes(leaf[0], 'the write-set digest', 'VDP');
+  const commitEvidence = cborText(leaf[1], 'the commit evidence', 'VDP');
+  const claimsDigest = cborBytes(leaf[2], 'the claims digest', 'VDP');
+  if (writeSetDigest.length !== 32 || claimsDigest.length !== 32) {
+    throw new FormatError('VDP', 'a digest in the leaf is not of 32 bytes');
+  }
+  checkCommitEvidenceLength(commitEvidence);
+  return { writeSetDigest, commitEvidence, claimsDigest };
+}
+
+function decodePath(map: CborMap): MerklePath {
+  const steps = cborArray(map.get(2), 'the path (2)', 'VDP');
+  if (steps.length > 0 && steps.length <= merklePathMax) return steps.map(decodeStep);
+  const place = { actual: steps.length, limit: merklePathMax };
+  throw new FormatError('MERKLE_PATH', `a path of ${steps.length} steps`, place);
+}
+
+function decodeStep(value: CborValue): PathStep {
+  const [left, item] = cborArray(value, 'a step of the path', 'MERKLE_PATH');
+  if (typeof left !== 'boolean') throw new FormatError('MERKLE_PATH', 'a step has no side');
+  const hash = cborBytes(item, 'the hash of a step', 'MERKLE_PATH');
+  if (hash.length === 32) return { left, hash };
+  throw new FormatError('MERKLE_PATH', `a hash of ${hash.length} bytes`, { actual: hash.length });
+}
+
+/** What a verified receipt proves. */
+export interface VerifiedCoseReceipt {
+  /** The transaction that carries the claim. */
+  readonly evidence: TxId;
+  readonly root: Uint8Array;
+}
+
+/**
+ * Verifies a receipt: claims digest, the key's id, and the signature over the root that the proof leads
+ * to. A wrong path gives another root, so it shows as `SIG_INVALID`.
+ * @param key the pinned service key; see `checkServiceKeyId` for finding it by id
+ * @param claimsDigest 32 bytes: a snapshot's digest
+ * @throws VerificationError `CLAIMS_DIGEST_MISMATCH`, `KID_MISMATCH`, `ALG_KEY_MISMATCH`, `SIG_INVALID`
+ * @throws FormatError `RECEIPT_FORMAT`, `MERKLE_PATH`, `NUMBER_TOO_LARGE`
+ */
+export async function verifyCoseReceipt(
+  receipt: CoseReceipt,
+  key: KeyObject,
+  claimsDigest: Uint8Array,
+): Promise<VerifiedCoseReceipt> {
+  const { proof, signature } = receipt;
+  checkClaimsDigest(toHex(proof.claimsDigest), toHex(claimsDigest));
+  const evidence = txIdOfCommitEvidence(proof.commitEvidence);
+  checkServiceKeyId(signature, key);
+  const { root } = foldReceiptProof(proof);
+  await verifyCoseSign1(signature.message, key, root);
+  return { evidence, root };
+}

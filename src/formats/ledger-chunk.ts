@@ -1,0 +1,242 @@
+import { ByteReader, ByteWriter, equalBytes } from '../core/bytes.ts';
+import { type FormatCode, FormatError, VerificationError } from '../core/errors.ts';
+import { chunkBytesMax } from '../core/limits.ts';
+import { type Seqno, seqno } from '../core/words.ts';
+import { entryHeaderBytes, readEntrySize } from './entry.ts';
+import { parseDecimal } from './file-name.ts';
+
+/** Where an entry's seqno is: behind its header and GCM tag. */
+const ivOffset = 24;
+
+/** What a chunk's file name says. */
+export interface ChunkName {
+  readonly first: Seqno;
+  /** Absent while the chunk may still grow, and until it is committed. */
+  readonly last: Seqno | undefined;
+  readonly committed: boolean;
+}
+
+const chunkPattern = /^ledger_([0-9]+)(?:-([0-9]+)(\.committed)?)?$/;
+
+/**
+ * Reads a chunk's file name strictly; `undefined` for anything else, `.recovery` and `.ignored` too.
+ *
+ * `ledger_<first>` · `ledger_<first>-<last>` · `ledger_<first>-<last>.committed`
+ * @see CCF src/host/ledger_filenames.h
+ */
+export function parseChunkName(name: string): ChunkName | undefined {
+  const match = name.length <= 100 ? chunkPattern.exec(name) : null;
+  const first = parseDecimal(match?.[1] ?? '');
+  if (first === undefined) return undefined;
+  if (match?.[2] === undefined) return { first: seqno(first), last: undefined, committed: false };
+  const last = parseDecimal(match[2]);
+  if (last === undefined || last < first) return undefined;
+  return { first: seqno(first), last: seqno(last), committed: match[3] !== undefined };
+}
+
+/**
+ * The file name that {@link parseChunkName} reads back.
+ * @throws RangeError for a committed chunk without an end: there is no such name
+ */
+export function chunkName(first: Seqno, last?: Seqno, committed = false): string {
+  if (last === undefined) {
+    if (committed) throw new RangeError('a committed chunk has a last seqno in its name');
+    return `ledger_${first}`;
+  }
+  return `ledger_${first}-${last}${committed ? '.committed' : ''}`;
+}
+
+/** What the directory knows about a chunk before its bytes are read. */
+export interface ChunkPlace {
+  /** File name, for errors. */
+  readonly file: string;
+  readonly first: Seqno;
+  /** As the name has it. */
+  readonly last?: Seqno | undefined;
+  readonly committed: boolean;
+  /** Only the last chunk of a ledger may be open, and only its tail may be torn. */
+  readonly isLastChunk: boolean;
+}
+
+export interface ChunkEntry {
+  readonly seqno: Seqno;
+  /** Of the entry's header, in the file. */
+  readonly offset: number;
+  /** The whole entry, a view on the file's bytes. */
+  readonly bytes: Uint8Array;
+}
+
+export interface Chunk {
+  readonly entries: readonly ChunkEntry[];
+  /** Whether the offset table is there: nothing will be appended any more. */
+  readonly complete: boolean;
+  /** Bytes behind the last whole entry of an open chunk, which a crash left; 0 elsewhere. */
+  readonly tornBytes: number;
+}
+
+/**
+ * Splits a chunk into its entries; each is found by walking, and the table must say the same.
+ *
+ * | offset | size | field |
+ * |-------:|-----:|-------|
+ * | 0 | 8 | T = offset of the table, 0 while the chunk is open |
+ * | 8 | … | entries, back to back |
+ * | T | 4 · count | u32 offset of each entry, to the end of the file |
+ *
+ * In the last open chunk a truncated last entry, or the begin of a table that the header does not yet
+ * point to, is what a crash leaves: it is counted in `tornBytes` and dropped, as CCF does.
+ *
+ * @throws FormatError `TOO_LARGE`, `EMPTY_FILE`, `TRUNCATED_HEADER`, `TRUNCATED_BODY`,
+ * `BAD_OFFSET_TABLE`, and those of {@link readEntrySize}; each names file and offset
+ * @throws VerificationError `SEQNO_MISMATCH` when an entry is not the next one
+ * @see CCF src/host/ledger.h
+ */
+export function decodeChunk(bytes: Uint8Array, place: ChunkPlace): Chunk {
+  if (bytes.length > chunkBytesMax) throw chunkError('TOO_LARGE', place, 0, 'more than 4 GiB');
+  const mayBeTorn = place.isLastChunk && !place.committed && place.last === undefined;
+  if (bytes.length < 8) {
+    if (mayBeTorn) return { entries: [], complete: false, tornBytes: bytes.length };
+    const code = bytes.length === 0 ? 'EMPTY_FILE' : 'TRUNCATED_HEADER';
+    throw chunkError(code, place, 0, `${bytes.length} of 8 header bytes`);
+  }
+  const tableOffset = readTableOffset(bytes, place);
+  const complete = tableOffset !== 0;
+  const end = complete ? tableOffset : bytes.length;
+  const walk = walkEntries(bytes.subarray(0, end), place, mayBeTorn && !complete);
+  if (complete) checkTable(bytes.subarray(tableOffset), walk.entries, tableOffset, place);
+  checkCount(walk.entries.length, place);
+  return { entries: walk.entries, complete, tornBytes: end - walk.end };
+}
+
+function chunkError(
+  code: FormatCode,
+  place: ChunkPlace,
+  offset: number,
+  what: string,
+): FormatError {
+  const message = `${place.file} at offset ${offset}: ${what}`;
+  return new FormatError(code, message, { file: place.file, offset });
+}
+
+function readTableOffset(bytes: Uint8Array, place: ChunkPlace): number {
+  const offset = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  if (offset === 0n && !place.committed) return 0;
+  if (offset <= 8n || offset > BigInt(bytes.length)) {
+    throw chunkError('BAD_OFFSET_TABLE', place, 0, `table at ${offset} of ${bytes.length} bytes`);
+  }
+  return Number(offset);
+}
+
+interface Walk {
+  readonly entries: readonly ChunkEntry[];
+  /** Where the last whole entry ends. */
+  readonly end: number;
+}
+
+function walkEntries(bytes: Uint8Array, place: ChunkPlace, mayBeTorn: boolean): Walk {
+  const entries: ChunkEntry[] = [];
+  let offset = 8;
+  while (offset < bytes.length) {
+    if (mayBeTorn && isTornTail(bytes, offset, entries)) break;
+    const { size } = readEntrySize(bytes, offset, { file: place.file });
+    const end = offset + entryHeaderBytes + size;
+    if (end > bytes.length) {
+      if (mayBeTorn) break;
+      throw chunkError('TRUNCATED_BODY', place, offset, `entry ends at ${end} of ${bytes.length}`);
+    }
+    entries.push(nextEntry(bytes.subarray(offset, end), offset, entries.length, place));
+    offset = end;
+  }
+  return { entries, end: offset };
+}
+
+/**
+ * Tells a cut entry header, or the begin of the table that a crash kept the header from naming: that
+ * begins with 8, the first position, which no entry's version byte is.
+ */
+function isTornTail(bytes: Uint8Array, offset: number, entries: readonly ChunkEntry[]): boolean {
+  const left = bytes.length - offset;
+  if (left < entryHeaderBytes) return true;
+  if (bytes[offset] !== 8 || left > entries.length * 4) return false;
+  const table = encodeTable(entries.map((entry) => entry.offset));
+  return equalBytes(bytes.subarray(offset), table.subarray(0, left));
+}
+
+function nextEntry(
+  bytes: Uint8Array,
+  offset: number,
+  index: number,
+  place: ChunkPlace,
+): ChunkEntry {
+  if (bytes.length < ivOffset + 8) {
+    throw chunkError('TRUNCATED_BODY', place, offset, `entry of ${bytes.length} bytes has no IV`);
+  }
+  const iv = new DataView(bytes.buffer, bytes.byteOffset + ivOffset, 8);
+  const found = iv.getBigUint64(0, true);
+  const expected = place.first + index;
+  if (Number.isSafeInteger(expected) && found === BigInt(expected)) {
+    return { seqno: seqno(expected), offset, bytes };
+  }
+  throw new VerificationError(
+    'SEQNO_MISMATCH',
+    `${place.file} at offset ${offset}: entry says seqno ${found}, its place ${expected}`,
+    { file: place.file, offset, seqno: expected, actual: found.toString(), limit: expected },
+  );
+}
+
+function checkTable(
+  table: Uint8Array,
+  entries: readonly ChunkEntry[],
+  tableOffset: number,
+  place: ChunkPlace,
+): void {
+  if (table.length !== entries.length * 4) {
+    const what = `table of ${table.length} bytes for ${entries.length} entries`;
+    throw chunkError('BAD_OFFSET_TABLE', place, tableOffset, what);
+  }
+  const reader = new ByteReader(table);
+  for (const [i, { offset }] of entries.entries()) {
+    const said = reader.u32('position');
+    if (said === offset) continue;
+    const what = `entry ${i} is at ${offset}, the table says ${said}`;
+    throw chunkError('BAD_OFFSET_TABLE', place, tableOffset + 4 * i, what);
+  }
+}
+
+function checkCount(count: number, place: ChunkPlace): void {
+  if (place.last === undefined) return;
+  const expected = place.last - place.first + 1;
+  if (count !== expected) {
+    throw chunkError('BAD_OFFSET_TABLE', place, 0, `${count} entries, its name says ${expected}`);
+  }
+}
+
+/**
+ * Writes a chunk file: open, or complete with its offset table.
+ * @throws RangeError when a table has nothing to list, or the chunk would pass 4 GiB
+ */
+export function encodeChunk(
+  entries: readonly Uint8Array[],
+  { complete }: { readonly complete: boolean },
+): Uint8Array {
+  if (complete && entries.length === 0) throw new RangeError('a complete chunk has entries');
+  const positions: number[] = [];
+  let tableOffset = 8;
+  for (const entry of entries) {
+    positions.push(tableOffset);
+    tableOffset += entry.length;
+  }
+  const size = tableOffset + (complete ? positions.length * 4 : 0);
+  if (size > chunkBytesMax) throw new RangeError(`a chunk of ${size} bytes is above 4 GiB`);
+  const writer = new ByteWriter(size).u64(complete ? tableOffset : 0);
+  for (const entry of entries) writer.raw(entry);
+  if (complete) writer.raw(encodeTable(positions));
+  return writer.finish();
+}
+
+/** The offset table alone, for appending to a chunk that is being completed: u32 positions. */
+export function encodeTable(positions: readonly number[]): Uint8Array {
+  const writer = new ByteWriter(positions.length * 4);
+  for (const position of positions) writer.u32(position);
+  return writer.finish();
+}

@@ -1,0 +1,349 @@
+import { ByteReader, ByteWriter, toHex, toUtf8 } from '../core/bytes.ts';
+import { FormatError } from '../core/errors.ts';
+import { receiptBytesMax, snapshotBytesMax } from '../core/limits.ts';
+import { type Seqno, seqno, view } from '../core/words.ts';
+import {
+  decodeEnvelope,
+  type Envelope,
+  entryHeaderBytes,
+  openPrivateDomain,
+  readEntrySize,
+  sealEntry,
+} from './entry.ts';
+import { sipHash24Low32 } from './key-order.ts';
+import { type Domain, readMapName, sortMaps } from './map-name.ts';
+import { sha256Bytes } from './sha256.ts';
+
+export { isPrivateMap } from './map-name.ts';
+
+/**
+ * Which CCF releases wrote a snapshot, as far as its bytes differ: `1` keeps tombstones and writes
+ * seqno - 1 as max conflict version, `2` keeps tombstones, `3+` neither.
+ */
+export type ProducerProfile = '1' | '2' | '3+';
+
+/** One key of a map, live or removed. */
+export interface SnapshotRecord {
+  readonly key: Uint8Array;
+  /** Seqno that last wrote the key; negative = a tombstone: removed there, `value` empty. */
+  readonly version: number;
+  readonly value: Uint8Array;
+}
+
+/** One map, in the order of the file: see `compareKeyOrder`. */
+export interface SnapshotMap {
+  readonly name: string;
+  /** Seqno that last changed the map; 0 if none did. */
+  readonly version: number;
+  readonly records: readonly SnapshotRecord[];
+}
+
+/** What a snapshot says, in the clear. */
+export interface SnapshotContent {
+  readonly seqno: Seqno;
+  /** 0; seqno - 1 from CCF 1.x. */
+  readonly maxConflictVersion: number;
+  /** Merkle leaf of the entry at `seqno`, 32 bytes. */
+  readonly leaf: Uint8Array;
+  /** Item i = first seqno of view i + 1. */
+  readonly viewHistory: readonly number[];
+  readonly publicMaps: readonly SnapshotMap[];
+  readonly privateMaps: readonly SnapshotMap[];
+}
+
+/** The content without what is encrypted. */
+export type PublicSnapshotContent = Omit<SnapshotContent, 'privateMaps'>;
+
+const snapshotType = 1;
+
+/**
+ * Writes the clear part of a snapshot; maps are sorted by name, records are taken in their order.
+ *
+ * | offset | size | field |
+ * |-------:|-----:|-------|
+ * | 0 | 1 | entry type, 1 |
+ * | 1 | 8 | seqno |
+ * | 9 | 8 | max conflict version |
+ * | 17 | 8 + 32 | Merkle leaf of the entry at seqno |
+ * | 57 | 8 + 8 · n | view history: n first seqnos |
+ * | … | rest | maps, see {@link decodeSnapshot} |
+ *
+ * @throws RangeError when the leaf is not 32 bytes, or a map is there twice or private
+ * @see CCF src/kv/snapshot.h, src/kv/untyped_map.h
+ */
+export function encodeSnapshotPublicDomain(content: PublicSnapshotContent): Uint8Array {
+  const { leaf, viewHistory } = content;
+  if (leaf.length !== sha256Bytes) throw new RangeError(`a Merkle leaf of ${leaf.length} bytes`);
+  const writer = new ByteWriter(65 + viewHistory.length * 8 + mapsBytes(content.publicMaps))
+    .u8(snapshotType)
+    .u64(content.seqno)
+    .u64(content.maxConflictVersion)
+    .blob(leaf)
+    .u64(viewHistory.length * 8);
+  for (const first of viewHistory) writer.u64(first);
+  writeMaps(writer, content.publicMaps, 'public');
+  return writer.finish();
+}
+
+/**
+ * Writes a whole snapshot entry: what the snapshot's digest covers and a receipt follows.
+ * @param secret ledger secret in force at the snapshot's seqno, 32 bytes
+ * @throws RangeError when a map is there twice or in the wrong domain
+ */
+export function encodeSnapshot(content: SnapshotContent, secret: Uint8Array): Uint8Array {
+  const privatePlain = new ByteWriter(mapsBytes(content.privateMaps));
+  writeMaps(privatePlain, content.privateMaps, 'private');
+  return sealEntry({
+    secret,
+    seqno: content.seqno,
+    view: view(0),
+    isSnapshot: true,
+    publicDomain: encodeSnapshotPublicDomain(content),
+    privatePlain: privatePlain.finish(),
+  });
+}
+
+function writeMaps(writer: ByteWriter, maps: readonly SnapshotMap[], domain: Domain): void {
+  for (const { name, version, records } of sortMaps(maps, domain)) {
+    writer.text(name).u64(version).u64(bodyBytes(records));
+    for (const { key, version, value } of records) {
+      writer.blob(key).zeros(paddingBytes(key.length));
+      writer
+        .u64(8 + value.length)
+        .i64(version)
+        .raw(value)
+        .zeros(paddingBytes(value.length));
+    }
+  }
+}
+
+/** Encoded size, so that a domain takes one allocation. */
+function mapsBytes(maps: readonly SnapshotMap[]): number {
+  let size = 0;
+  for (const { name, records } of maps) size += 24 + toUtf8(name).length + bodyBytes(records);
+  return size;
+}
+
+function bodyBytes(records: readonly SnapshotRecord[]): number {
+  let size = 0;
+  for (const { key, value } of records) {
+    size += 24 + key.length + paddingBytes(key.length) + value.length + paddingBytes(value.length);
+  }
+  return size;
+}
+
+/** Zero bytes that bring a key or value to a multiple of 8. */
+function paddingBytes(length: number): number {
+  return (8 - (length % 8)) % 8;
+}
+
+/** The two parts of a snapshot file, views on it. */
+export interface SnapshotFileParts {
+  readonly entry: Uint8Array;
+  /** Empty in a file that is not committed, or of CCF 1.x. */
+  readonly receipt: Uint8Array;
+}
+
+/** Bound on {@link splitSnapshotFile}. */
+export interface SplitOptions {
+  /**
+   * Largest snapshot entry, in bytes, without its receipt.
+   * @default snapshotBytesMax
+   */
+  readonly bytesMax?: number;
+}
+
+/**
+ * Splits a snapshot file into the entry, whose header says how long it is, and the receipt behind it.
+ * @throws FormatError `EMPTY_FILE`, `TRUNCATED_HEADER`, `BAD_VERSION`, `BAD_FLAGS`, `EMPTY_BODY`,
+ * `TRUNCATED_BODY` when the file is short of a plausible size, `LENGTH_EXCEEDS_FILE` when of an
+ * implausible one, `SNAPSHOT_TOO_LARGE`, `TOO_LARGE` for the receipt
+ * @see CCF src/node/snapshot_serdes.h
+ */
+export function splitSnapshotFile(
+  bytes: Uint8Array,
+  { bytesMax = snapshotBytesMax }: SplitOptions = {},
+): SnapshotFileParts {
+  if (bytes.length === 0) throw new FormatError('EMPTY_FILE', 'snapshot file of 0 bytes');
+  const { size } = readEntrySize(bytes, 0, { bytesMax: 2 ** 48 });
+  const end = entryHeaderBytes + size;
+  const bounds = { offset: 2, actual: end, limit: Math.min(bytesMax, bytes.length) };
+  const message = `header declares ${end} bytes in all, the file has ${bytes.length}`;
+  if (end > bytesMax) {
+    const code = end > bytes.length ? 'LENGTH_EXCEEDS_FILE' : 'SNAPSHOT_TOO_LARGE';
+    throw new FormatError(code, `${message}, ${bytesMax} are allowed`, bounds);
+  }
+  if (end > bytes.length) throw new FormatError('TRUNCATED_BODY', message, bounds);
+  const receipt = bytes.subarray(end);
+  if (receipt.length > receiptBytesMax) {
+    const limits = { offset: end, actual: receipt.length, limit: receiptBytesMax };
+    throw new FormatError('TOO_LARGE', `a receipt of ${receipt.length} bytes`, limits);
+  }
+  return { entry: bytes.subarray(0, end), receipt };
+}
+
+/** A snapshot taken apart; fields are views on its bytes, or on the decrypted ones. */
+export interface DecodedSnapshot {
+  readonly envelope: Envelope;
+  /** `privateMaps` is empty unless they were opened. */
+  readonly content: SnapshotContent;
+  /** Whether a secret was given, and so the whole entry authenticated under it. */
+  readonly privateOpened: boolean;
+}
+
+/**
+ * Takes a snapshot entry apart, and opens its private maps when given the secret. Without one nothing
+ * is authenticated: compare the digest first.
+ *
+ * | size | field of one map |
+ * |-----:|------------------|
+ * | 8 + n | name |
+ * | 8 | map version |
+ * | 8 | length of the records |
+ * | … | per record: u64 length, key, zeros to 8; u64 8 + length, i64 version, value, zeros to 8 |
+ *
+ * Maps must ascend by name bytes, records by hash of their key.
+ *
+ * @param secret ledger secret in force at the snapshot's seqno, 32 bytes
+ * @throws FormatError of `decodeEnvelope`, `BAD_ENTRY_TYPE`, `BAD_FLAGS`, `BAD_IV`, `BAD_LENGTH`,
+ * `DUPLICATE_KEY`, `KEY_ORDER`, `PADDING`, `BAD_NAME`, `BAD_TEXT`, `LENGTH_EXCEEDS_PARENT`,
+ * `NUMBER_TOO_LARGE`
+ * @throws VerificationError `GCM_TAG_MISMATCH`
+ */
+export function decodeSnapshot(entryBytes: Uint8Array, secret?: Uint8Array): DecodedSnapshot {
+  const envelope = decodeEnvelope(entryBytes, { bytesMax: snapshotBytesMax });
+  if (envelope.flags !== 0) throw new FormatError('BAD_FLAGS', 'a snapshot has no entry flags');
+  const plain = secret === undefined ? new Uint8Array(0) : openPrivateDomain(envelope, secret);
+  const content = decodeSnapshotPublicDomain(envelope.publicDomain);
+  checkIv(envelope, content.seqno);
+  const privateMaps = readMaps(new ByteReader(plain), 'private');
+  return { envelope, content: { ...content, privateMaps }, privateOpened: secret !== undefined };
+}
+
+/** Reads what {@link encodeSnapshotPublicDomain} writes. @throws FormatError as {@link decodeSnapshot} */
+export function decodeSnapshotPublicDomain(bytes: Uint8Array): PublicSnapshotContent {
+  const reader = new ByteReader(bytes);
+  const type = reader.u8('entry type');
+  if (type !== snapshotType) {
+    const place = { offset: 0, actual: type, limit: snapshotType };
+    throw new FormatError('BAD_ENTRY_TYPE', `entry type ${type} is not a snapshot`, place);
+  }
+  return {
+    seqno: seqno(reader.u64('seqno')),
+    maxConflictVersion: reader.u64('max conflict version'),
+    leaf: readLeaf(reader),
+    viewHistory: readViewHistory(reader),
+    publicMaps: readMaps(reader, 'public'),
+  };
+}
+
+function checkIv({ isSnapshot, view, seqno }: Envelope, expected: Seqno): void {
+  if (isSnapshot && view === 0 && seqno === expected) return;
+  throw new FormatError(
+    'BAD_IV',
+    `IV of ${isSnapshot ? 'snapshot' : 'entry'} ${view}.${seqno}, not of snapshot 0.${expected}`,
+    { offset: 24, seqno: expected },
+  );
+}
+
+function readLeaf(reader: ByteReader): Uint8Array {
+  const offset = reader.offset;
+  const leaf = reader.blob('Merkle leaf');
+  if (leaf.length !== sha256Bytes) throw badLength('Merkle leaf', leaf.length, offset);
+  return leaf;
+}
+
+function readViewHistory(reader: ByteReader): number[] {
+  const offset = reader.offset;
+  const blob = reader.blob('view history');
+  if (blob.length % 8 !== 0) throw badLength('view history', blob.length, offset);
+  const starts = new ByteReader(blob);
+  const history: number[] = [];
+  while (starts.remaining > 0) history.push(starts.u64('first seqno of a view'));
+  return history;
+}
+
+function badLength(what: string, actual: number, offset: number): FormatError {
+  return new FormatError('BAD_LENGTH', `${what} of ${actual} bytes`, { offset, actual });
+}
+
+function readMaps(reader: ByteReader, domain: Domain): SnapshotMap[] {
+  const maps: SnapshotMap[] = [];
+  let previous: Uint8Array | undefined;
+  while (reader.remaining > 0) {
+    const { name, bytes } = readMapName(reader, domain, previous);
+    previous = bytes;
+    const version = reader.u64('map version');
+    const body = reader.blob('records of a map');
+    maps.push({ name, version, records: readRecords(body, name) });
+  }
+  return maps;
+}
+
+function readRecords(body: Uint8Array, mapName: string): SnapshotRecord[] {
+  const reader = new ByteReader(body);
+  const order = new RecordOrder(mapName);
+  const records: SnapshotRecord[] = [];
+  while (reader.remaining > 0) {
+    const record = readRecord(reader);
+    order.check(record.key);
+    records.push(record);
+  }
+  return records;
+}
+
+function readRecord(reader: ByteReader): SnapshotRecord {
+  const key = reader.blob('key');
+  skipPadding(reader, key.length);
+  const offset = reader.offset;
+  const versioned = new ByteReader(reader.blob('version and value'));
+  if (versioned.remaining < 8) throw badLength('version and value', versioned.remaining, offset);
+  const version = versioned.i64('version of a key');
+  const value = versioned.take(versioned.remaining, 'value');
+  skipPadding(reader, value.length);
+  return { key, version, value };
+}
+
+function skipPadding(reader: ByteReader, length: number): void {
+  const offset = reader.offset;
+  const padding = reader.take(paddingBytes(length), 'padding');
+  if (padding.some((byte) => byte !== 0)) {
+    throw new FormatError('PADDING', `non-zero padding at offset ${offset}`, { offset });
+  }
+}
+
+/** Checks that keys ascend by hash and that none comes twice, however many share a hash. */
+class RecordOrder {
+  readonly #mapName: string;
+  #hash = -1;
+  #first: Uint8Array = new Uint8Array(0);
+  /** Keys of the current hash in hex, made only once a second one comes. */
+  #tied: Set<string> | undefined;
+
+  constructor(mapName: string) {
+    this.#mapName = mapName;
+  }
+
+  check(key: Uint8Array): void {
+    const hash = sipHash24Low32(key);
+    if (hash < this.#hash) throw this.#error('KEY_ORDER', key, 'is out of hash order');
+    if (hash === this.#hash) {
+      this.#checkTie(key);
+    } else {
+      this.#hash = hash;
+      this.#first = key;
+      this.#tied = undefined;
+    }
+  }
+
+  #checkTie(key: Uint8Array): void {
+    this.#tied ??= new Set([toHex(this.#first)]);
+    const hex = toHex(key);
+    if (this.#tied.has(hex)) throw this.#error('DUPLICATE_KEY', key, 'comes twice');
+    this.#tied.add(hex);
+  }
+
+  #error(code: 'KEY_ORDER' | 'DUPLICATE_KEY', key: Uint8Array, how: string): FormatError {
+    return new FormatError(code, `key ${toHex(key.subarray(0, 40))} of ${this.#mapName} ${how}`);
+  }
+}

@@ -1,0 +1,234 @@
+import type { KeyObject } from 'node:crypto';
+import { toHex } from '../core/bytes.ts';
+import { FormatError, VerificationError } from '../core/errors.ts';
+import { type Digest, digest, type Seqno, type TxId } from '../core/words.ts';
+import { type Certificate, verifyEndorsed } from './certificate.ts';
+import { type CoseReceipt, decodeCoseReceipt, verifyCoseReceipt } from './cose-receipt.ts';
+import { keyIdOf } from './ec-key.ts';
+import { parseSnapshotName } from './file-name.ts';
+import { decodeJsonReceipt, type JsonReceipt, verifyJsonReceipt } from './json-receipt.ts';
+import { sha256 } from './sha256.ts';
+import {
+  type DecodedSnapshot,
+  decodeSnapshot,
+  type SnapshotContent,
+  splitSnapshotFile,
+} from './snapshot-body.ts';
+import { decodeServiceInfo, tables } from './tables.ts';
+
+/** Whom to trust, and what the file should be. */
+export interface VerifySnapshotOptions {
+  /** The file's name, without directory. @default not checked */
+  readonly fileName?: string;
+  /**
+   * The pinned service identities, public keys or certificates.
+   * @default none: the snapshot is only checked against the identity that it names itself
+   */
+  readonly trustedKeys?: readonly (KeyObject | Certificate)[];
+  /**
+   * Older identities that a pinned one vouches for, from `verifyEndorsementChain`. Only for COSE
+   * receipts: like CCF, an old JSON receipt must come from a pinned identity itself.
+   * @default none
+   */
+  readonly endorsedKeys?: readonly KeyObject[];
+}
+
+/** What a verified snapshot file is. */
+export interface VerifiedSnapshot {
+  readonly seqno: Seqno;
+  /** Where the ledger holds the digest. */
+  readonly evidenceSeqno: Seqno;
+  /** The evidence transaction, as its commit evidence names it. */
+  readonly evidence: TxId;
+  /** SHA-256 of the snapshot entry. */
+  readonly digest: Digest;
+  readonly receiptForm: 'cose' | 'json';
+  /** Key that signed the root: the service's (COSE) or a node's (JSON). */
+  readonly signerKeyId: string;
+  /** The service identity that vouches: the signer itself (COSE), or who endorsed it (JSON). */
+  readonly serviceKeyId: string;
+  /** Whether that identity is pinned, or endorsed by a pinned one; false: the file only agrees with itself. */
+  readonly trusted: boolean;
+  /** The clear part; `privateMaps` is empty. Views on the file's bytes. */
+  readonly content: SnapshotContent;
+}
+
+/**
+ * Verifies a snapshot file: lengths, digest, receipt, claims digest, signature, trust, and only then
+ * its content and name. A receipt proves that this digest was recorded in that ledger, not that there is
+ * no newer one. A forged signature is refused with and without pinned identities.
+ * @throws FormatError of `splitSnapshotFile`, `decodeCoseReceipt`, `decodeJsonReceipt` and
+ * `decodeSnapshot`, and `RECEIPT_MISSING`, `RECEIPT_TRUNCATED`, `RECEIPT_FORMAT`, `BAD_NAME`
+ * @throws VerificationError `CLAIMS_DIGEST_MISMATCH`, `CLAIMS_DIGEST_MISSING`, `SIG_INVALID`,
+ * `NODE_SIGNATURE_INVALID`, `KID_MISMATCH`, `ALG_NOT_ALLOWED`, `ALG_KEY_MISMATCH`,
+ * `UNTRUSTED_SERVICE`, `NODE_CERT_NOT_ENDORSED`, `SERVICE_UNKNOWN`, `EVIDENCE_NOT_AFTER_SNAPSHOT`,
+ * `NAME_MISMATCH`, `NAME_EVIDENCE_MISMATCH`
+ * @see CCF 7.0 src/node/snapshot_serdes.h
+ */
+export async function verifySnapshotFile(
+  bytes: Uint8Array,
+  options: VerifySnapshotOptions = {},
+): Promise<VerifiedSnapshot> {
+  const { entry, receipt } = splitSnapshotFile(bytes);
+  const entryDigest = sha256(entry);
+  const decoded = decodeReceipt(receipt, entry.length);
+  const subject = new Subject(entry, entryDigest);
+  const proved =
+    decoded.form === 'cose'
+      ? await verifyCose(decoded.receipt, subject, options)
+      : await verifyJson(decoded.receipt, subject, options);
+  const { content } = subject.decoded();
+  checkPlace(content.seqno, proved.evidence.seqno, options.fileName);
+  return {
+    ...proved,
+    seqno: content.seqno,
+    evidenceSeqno: proved.evidence.seqno,
+    digest: digest(toHex(entryDigest)),
+    receiptForm: decoded.form,
+    content,
+  };
+}
+
+/** The snapshot entry, decoded once and not before it is needed. */
+class Subject {
+  readonly digest: Uint8Array;
+  readonly #entry: Uint8Array;
+  #decoded: DecodedSnapshot | undefined;
+
+  constructor(entry: Uint8Array, entryDigest: Uint8Array) {
+    this.#entry = entry;
+    this.digest = entryDigest;
+  }
+
+  decoded(): DecodedSnapshot {
+    this.#decoded ??= decodeSnapshot(this.#entry);
+    return this.#decoded;
+  }
+
+  /** The identity that the snapshot names itself. @throws VerificationError `SERVICE_UNKNOWN` */
+  ownService(): Certificate {
+    const { publicMaps } = this.decoded().content;
+    const value = publicMaps.find(({ name }) => name === tables.serviceInfo)?.records[0]?.value;
+    if (value !== undefined) return decodeServiceInfo(value).certificate;
+    throw new VerificationError('SERVICE_UNKNOWN', `the snapshot has no ${tables.serviceInfo}`);
+  }
+}
+
+type Proved = Pick<VerifiedSnapshot, 'evidence' | 'signerKeyId' | 'serviceKeyId' | 'trusted'>;
+
+type DecodedReceipt =
+  | { readonly form: 'cose'; readonly receipt: CoseReceipt }
+  | { readonly form: 'json'; readonly receipt: JsonReceipt };
+
+/** The first byte tells the form: 0xd2 is COSE's tag 18, `{` is JSON. */
+function decodeReceipt(receipt: Uint8Array, offset: number): DecodedReceipt {
+  const first = receipt[0];
+  if (first === undefined) {
+    throw new FormatError('RECEIPT_MISSING', 'the file ends after the snapshot entry', { offset });
+  }
+  if (first !== 0xd2 && first !== 0x7b) {
+    const message = `a receipt of no known form, its first byte is ${first}`;
+    throw new FormatError('RECEIPT_FORMAT', message, { offset, actual: first });
+  }
+  try {
+    if (first === 0xd2) return { form: 'cose', receipt: decodeCoseReceipt(receipt) };
+    return { form: 'json', receipt: decodeJsonReceipt(receipt) };
+  } catch (cause) {
+    if (!(cause instanceof FormatError) || !endsTooEarly(cause, receipt)) throw cause;
+    const message = `the receipt is cut off: ${cause.message}`;
+    throw new FormatError('RECEIPT_TRUNCATED', message, { offset: offset + receipt.length, cause });
+  }
+}
+
+/** CBOR declares more bytes than there are, or JSON stops where more must follow. */
+function endsTooEarly(error: FormatError, receipt: Uint8Array): boolean {
+  if (error.code === 'CBOR_LENGTH') return true;
+  return error.code === 'BAD_JSON' && error.offset === receipt.length;
+}
+
+async function verifyCose(
+  receipt: CoseReceipt,
+  subject: Subject,
+  options: VerifySnapshotOptions,
+): Promise<Proved> {
+  const keyId = receipt.signature.serviceKeyId;
+  const pinned = [...trustedKeysOf(options), ...(options.endorsedKeys ?? [])];
+  const known = pinned.find((key) => keyIdOf(key) === keyId);
+  if (known === undefined && pinned.length > 0) throw untrusted(keyId, pinned);
+  const key = known ?? subject.ownService().publicKey;
+  const { evidence } = await verifyCoseReceipt(receipt, key, subject.digest);
+  return { evidence, signerKeyId: keyId, serviceKeyId: keyId, trusted: known !== undefined };
+}
+
+async function verifyJson(
+  receipt: JsonReceipt,
+  subject: Subject,
+  options: VerifySnapshotOptions,
+): Promise<Proved> {
+  const { evidence, node } = await verifyJsonReceipt(receipt, { claimsDigest: subject.digest });
+  const trusted = isPinned(options);
+  const service = trusted ? pinnedIssuer(node, options) : ownIssuer(node, subject);
+  return { evidence, signerKeyId: node.keyId, serviceKeyId: keyIdOf(service), trusted };
+}
+
+function isPinned({ trustedKeys = [], endorsedKeys = [] }: VerifySnapshotOptions): boolean {
+  return trustedKeys.length + endorsedKeys.length > 0;
+}
+
+function pinnedIssuer(node: Certificate, options: VerifySnapshotOptions): KeyObject {
+  const pinned = trustedKeysOf(options);
+  const issuer = pinned.find((key) => isEndorsedBy(node, key));
+  if (issuer === undefined) throw untrusted(`that endorsed node ${node.keyId}`, pinned);
+  return issuer;
+}
+
+function isEndorsedBy(node: Certificate, key: KeyObject): boolean {
+  try {
+    verifyEndorsed(node, key);
+    return true;
+  } catch (error) {
+    if (error instanceof VerificationError) return false;
+    throw error;
+  }
+}
+
+function ownIssuer(node: Certificate, subject: Subject): KeyObject {
+  const service = subject.ownService();
+  verifyEndorsed(node, service);
+  return service.publicKey;
+}
+
+function trustedKeysOf({ trustedKeys = [] }: VerifySnapshotOptions): readonly KeyObject[] {
+  return trustedKeys.map((trusted) => ('x509' in trusted ? trusted.publicKey : trusted));
+}
+
+function untrusted(signer: string, pinned: readonly KeyObject[]): VerificationError {
+  const ids = pinned.map(keyIdOf).join(', ') || 'none';
+  const message = `the service key ${signer} is not among the pinned ones (${ids})`;
+  return new VerificationError('UNTRUSTED_SERVICE', message, { actual: signer });
+}
+
+function checkPlace(seqno: Seqno, evidenceSeqno: Seqno, fileName: string | undefined): void {
+  if (evidenceSeqno <= seqno) {
+    const message = `evidence at ${evidenceSeqno} cannot be of a snapshot at ${seqno}`;
+    throw new VerificationError('EVIDENCE_NOT_AFTER_SNAPSHOT', message, { seqno });
+  }
+  if (fileName === undefined) return;
+  const name = parseSnapshotName(fileName);
+  if (name === undefined) {
+    throw new FormatError('BAD_NAME', 'not a snapshot file name', { file: fileName });
+  }
+  if (name.seqno !== seqno) {
+    const place = { file: fileName, actual: name.seqno, limit: seqno };
+    throw new VerificationError(
+      'NAME_MISMATCH',
+      `${fileName} holds the snapshot of ${seqno}`,
+      place,
+    );
+  }
+  if (name.evidenceSeqno !== evidenceSeqno) {
+    const place = { file: fileName, actual: name.evidenceSeqno, limit: evidenceSeqno };
+    const message = `${fileName} has its evidence at ${evidenceSeqno}`;
+    throw new VerificationError('NAME_EVIDENCE_MISMATCH', message, place);
+  }
+}

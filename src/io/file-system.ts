@@ -1,0 +1,95 @@
+/** What a name in a directory stands for; a symbolic link is never followed. */
+export type FileKind = 'file' | 'directory' | 'symlink' | 'other';
+
+/**
+ * Why a file is opened. `read`: an existing regular file, no link followed, no wait on a pipe. `create`: a new
+ * file for writing, mode 0600, refused when the name is taken. `fill`: an existing regular file for writing,
+ * kept as it is; so a worker fills the path that the writer created.
+ */
+export type OpenPurpose = 'read' | 'create' | 'fill';
+
+export interface OpenOptions {
+  readonly for: OpenPurpose;
+}
+
+export interface ReadFileOptions {
+  /** Largest file that is read, in bytes; a larger one is refused before memory is taken. */
+  readonly bytesMax: number;
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly kind: FileKind;
+}
+
+export interface FileStat {
+  /** In bytes. */
+  readonly size: number;
+  readonly kind: FileKind;
+}
+
+/** Names of the operations, for journals and faults. */
+export type FileOperation =
+  | 'open'
+  | 'read'
+  | 'write'
+  | 'sync'
+  | 'size'
+  | 'close'
+  | 'list'
+  | 'stat'
+  | 'makeDirectory'
+  | 'rename'
+  | 'remove'
+  | 'syncDirectory';
+
+/** An open file. Whoever opened it closes it, once; every use after that is StorageError `CLOSED`. */
+export interface FileHandle {
+  /** Size in bytes, now. @throws StorageError `READ_FAILED` */
+  size(): Promise<number>;
+  /** `length` bytes from `position` on; fewer only at the end of the file. @throws StorageError `READ_FAILED` */
+  read(position: number, length: number): Promise<Uint8Array>;
+  /**
+   * Writes all of `bytes` at `position`; they must not change until it is done. A gap before them reads as
+   * zeros. @throws StorageError `WRITE_FAILED`, when a part may be written
+   */
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  /**
+   * Makes the content durable. After a failure the content is lost even if a second try succeeds (the kernel
+   * marks the pages clean), so never call it again: throw the file away. @throws StorageError `SYNC_FAILED`
+   */
+  sync(): Promise<void>;
+  /** Releases the handle, also when it throws. @throws StorageError `WRITE_FAILED`, `READ_FAILED` */
+  close(): Promise<void>;
+}
+
+/**
+ * The port to files. Every failure is a StorageError that carries the path, the errno's name as `actual` and
+ * the cause. Content is durable after {@link FileHandle.sync}; a create, rename or remove is durable after
+ * {@link FileSystem.syncDirectory} of the directory.
+ */
+export interface FileSystem {
+  /** @throws StorageError `NOT_FOUND`, `ALREADY_EXISTS`, `SYMLINK_REFUSED`, `NOT_A_REGULAR_FILE`, `NOT_A_DIRECTORY`, `READ_FAILED`, `WRITE_FAILED` */
+  open(path: string, options: OpenOptions): Promise<FileHandle>;
+  /**
+   * The whole of a regular file, in memory of its own.
+   * @throws StorageError as `open` for reading, `TOO_LARGE`, and `CHANGED_WHILE_READING` when the file grew,
+   * shrank, was written, replaced or removed meanwhile
+   */
+  readFile(path: string, options: ReadFileOptions): Promise<Uint8Array>;
+  /** Names in a directory in the order of their UTF-8 bytes. @throws StorageError `NOT_FOUND`, `NOT_A_DIRECTORY`, `READ_FAILED` */
+  list(directory: string): Promise<readonly DirectoryEntry[]>;
+  /** Size and kind, or `undefined` when there is no such name. @throws StorageError `NOT_A_DIRECTORY`, `READ_FAILED` */
+  stat(path: string): Promise<FileStat | undefined>;
+  /**
+   * Creates a directory of mode 0700 and those above it; one that exists is left alone. What it created is
+   * durable on return. @throws StorageError `NOT_A_DIRECTORY`, `WRITE_FAILED`, `SYNC_FAILED`
+   */
+  makeDirectory(path: string): Promise<void>;
+  /** Gives a file another name, silently replacing a file of that name. @throws StorageError `NOT_FOUND`, `WRITE_FAILED` */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a name that is not a directory. @throws StorageError `NOT_FOUND`, `NOT_A_REGULAR_FILE`, `WRITE_FAILED` */
+  remove(path: string): Promise<void>;
+  /** Makes the names in a directory durable. @throws StorageError `NOT_FOUND`, `NOT_A_DIRECTORY`, `SYNC_FAILED` */
+  syncDirectory(directory: string): Promise<void>;
+}

@@ -1,0 +1,258 @@
+/**
+ * What a disk holds and what of it would survive a power cut: each file and each directory has a current and
+ * a durable state, and every change that is not durable yet stands in one list, in order.
+ */
+
+/** A change that a power cut may undo. */
+export type PendingOperation =
+  | {
+      readonly operation: 'write';
+      readonly path: string;
+      readonly position: number;
+      readonly length: number;
+    }
+  | { readonly operation: 'create' | 'remove'; readonly path: string }
+  | { readonly operation: 'rename'; readonly path: string; readonly to: string };
+
+/**
+ * What a power cut leaves of one pending operation: all or nothing of it; for a write also only its first
+ * bytes, or the size that it gave the file with zeros instead of its bytes (what journaling file systems
+ * leave when data was not written back).
+ */
+export type Survival = 'kept' | 'lost' | 'zeros' | { readonly bytesKept: number };
+
+/** Chooses what survives; called once for each pending operation, oldest first. */
+export type SurvivalChooser = (operation: PendingOperation, index: number) => Survival;
+
+export type MemoryNode = MemoryFile | MemoryDirectory | MemorySpecial;
+
+/** A regular file's inode. */
+export class MemoryFile {
+  readonly kind = 'file';
+  current: GrowingBytes;
+  durable: GrowingBytes;
+  /** Counts writes, as a modification time would tell them. */
+  changes = 0;
+
+  constructor(bytes: Uint8Array = new Uint8Array()) {
+    this.current = new GrowingBytes(bytes);
+    this.durable = new GrowingBytes(bytes);
+  }
+}
+
+/** A directory's inode. */
+export class MemoryDirectory {
+  readonly kind = 'directory';
+  readonly current = new Map<string, MemoryNode>();
+  readonly durable = new Map<string, MemoryNode>();
+}
+
+/** A symbolic link, or a pipe, socket or device: nothing that may be opened. */
+export class MemorySpecial {
+  readonly kind: 'symlink' | 'other';
+
+  constructor(kind: 'symlink' | 'other') {
+    this.kind = kind;
+  }
+}
+
+/** One name of one directory: what it stands for from now on, `undefined` for nothing. */
+export interface NameChange {
+  readonly directory: MemoryDirectory;
+  readonly name: string;
+  readonly node: MemoryNode | undefined;
+}
+
+interface PendingWrite {
+  readonly described: PendingOperation;
+  readonly file: MemoryFile;
+  readonly position: number;
+  readonly bytes: Uint8Array;
+}
+
+interface PendingNames {
+  readonly described: PendingOperation;
+  readonly changes: readonly NameChange[];
+}
+
+type Pending = PendingWrite | PendingNames;
+
+/** The inodes and the pending changes. A rename is one change: it survives whole or not at all. */
+export class MemoryDisk {
+  readonly root: MemoryDirectory;
+  #pending: Pending[] = [];
+
+  constructor(root = new MemoryDirectory()) {
+    this.root = root;
+  }
+
+  get pendingOperations(): readonly PendingOperation[] {
+    return this.#pending.map(({ described }) => described);
+  }
+
+  write(file: MemoryFile, path: string, bytes: Uint8Array, position: number): void {
+    const copy = bytes.slice();
+    file.current.write(copy, position);
+    file.changes += 1;
+    const described = { operation: 'write', path, position, length: copy.length } as const;
+    this.#pending.push({ described, file, position, bytes: copy });
+  }
+
+  changeNames(described: PendingOperation, changes: readonly NameChange[]): void {
+    for (const change of changes) applyName(change.directory.current, change);
+    this.#pending.push({ described, changes });
+  }
+
+  /** Adds a name that is durable at once. */
+  addDurably({ directory, name, node }: NameChange): void {
+    applyName(directory.current, { name, node });
+    applyName(directory.durable, { name, node });
+  }
+
+  syncFile(file: MemoryFile): void {
+    for (const write of this.#takeWrites(file)) file.durable.write(write.bytes, write.position);
+  }
+
+  /**
+   * A sync that fails as Linux's do: the pending writes will never reach the disk, though readers still see
+   * them and a second sync succeeds; after a power cut their place holds zeros.
+   */
+  failToSyncFile(file: MemoryFile): void {
+    for (const write of this.#takeWrites(file)) survive(write, 'zeros', file.durable);
+  }
+
+  syncDirectory(directory: MemoryDirectory): void {
+    const isHere = (pending: Pending): pending is PendingNames =>
+      'changes' in pending && pending.changes.some((change) => change.directory === directory);
+    for (const { changes } of this.#pending.filter(isHere)) {
+      for (const change of changes) applyName(change.directory.durable, change);
+    }
+    this.#pending = this.#pending.filter((pending) => !isHere(pending));
+  }
+
+  /** The disk as it is found after a power cut now; this one stays as it is. */
+  afterCrash(choose: SurvivalChooser): MemoryDisk {
+    const files = new Map<MemoryFile, GrowingBytes>();
+    const names = new Map<MemoryDirectory, Map<string, MemoryNode>>();
+    this.#pending.forEach((pending, index) => {
+      const survival = choose(pending.described, index);
+      if ('file' in pending) {
+        survive(pending, survival, copyOnce(files, pending.file, copyBytes));
+      } else if (survival !== 'lost') {
+        for (const change of pending.changes) {
+          applyName(copyOnce(names, change.directory, copyNames), change);
+        }
+      }
+    });
+    return new MemoryDisk(new Survivors(files, names).directory(this.root));
+  }
+
+  #takeWrites(file: MemoryFile): PendingWrite[] {
+    const isOfFile = (pending: Pending): pending is PendingWrite =>
+      'file' in pending && pending.file === file;
+    const writes = this.#pending.filter(isOfFile);
+    this.#pending = this.#pending.filter((pending) => !isOfFile(pending));
+    return writes;
+  }
+}
+
+/** Copies what survived into inodes of a new disk, each inode once however many names it has. */
+class Survivors {
+  readonly #files: ReadonlyMap<MemoryFile, GrowingBytes>;
+  readonly #names: ReadonlyMap<MemoryDirectory, ReadonlyMap<string, MemoryNode>>;
+  readonly #copies = new Map<MemoryNode, MemoryNode>();
+
+  constructor(
+    files: ReadonlyMap<MemoryFile, GrowingBytes>,
+    names: ReadonlyMap<MemoryDirectory, ReadonlyMap<string, MemoryNode>>,
+  ) {
+    this.#files = files;
+    this.#names = names;
+  }
+
+  directory(original: MemoryDirectory): MemoryDirectory {
+    const copy = new MemoryDirectory();
+    for (const [name, node] of this.#names.get(original) ?? original.durable) {
+      const survivor = copyOnce(this.#copies, node, () => this.#node(node));
+      copy.current.set(name, survivor);
+      copy.durable.set(name, survivor);
+    }
+    return copy;
+  }
+
+  #node(original: MemoryNode): MemoryNode {
+    if (original.kind === 'directory') return this.directory(original);
+    if (original.kind !== 'file') return original;
+    return new MemoryFile((this.#files.get(original) ?? original.durable).toBytes());
+  }
+}
+
+/** A byte array that grows; bytes never written are zeros. */
+export class GrowingBytes {
+  #bytes: Uint8Array;
+  #length: number;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes.slice();
+    this.#length = bytes.length;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  write(bytes: Uint8Array, position: number): void {
+    this.extend(position + bytes.length);
+    this.#bytes.set(bytes, position);
+  }
+
+  /** Makes it at least `length` long. */
+  extend(length: number): void {
+    if (length > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(length, this.#bytes.length * 2));
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+    }
+    this.#length = Math.max(this.#length, length);
+  }
+
+  read(position: number, length: number): Uint8Array {
+    return this.#bytes.slice(position, Math.min(position + length, this.#length));
+  }
+
+  toBytes(): Uint8Array {
+    return this.read(0, this.#length);
+  }
+}
+
+function survive(write: PendingWrite, survival: Survival, into: GrowingBytes): void {
+  if (survival === 'lost') return;
+  if (survival === 'kept') into.write(write.bytes, write.position);
+  else if (survival === 'zeros') into.extend(write.position + write.bytes.length);
+  else into.write(write.bytes.subarray(0, survival.bytesKept), write.position);
+}
+
+function applyName(
+  names: Map<string, MemoryNode>,
+  { name, node }: Pick<NameChange, 'name' | 'node'>,
+): void {
+  if (node === undefined) names.delete(name);
+  else names.set(name, node);
+}
+
+function copyBytes(file: MemoryFile): GrowingBytes {
+  return new GrowingBytes(file.durable.toBytes());
+}
+
+function copyNames(directory: MemoryDirectory): Map<string, MemoryNode> {
+  return new Map(directory.durable);
+}
+
+/** The copy of `original` that `copies` holds, made now if there is none. */
+function copyOnce<K, V>(copies: Map<K, V>, original: K, copy: (original: K) => V): V {
+  const known = copies.get(original);
+  if (known !== undefined) return known;
+  const made = copy(original);
+  copies.set(original, made);
+  return made;
+}

@@ -1,0 +1,216 @@
+import { type BigIntStats, constants, type Dirent } from 'node:fs';
+import {
+  lstat,
+  mkdir,
+  type FileHandle as NodeHandle,
+  open as openNode,
+  readdir,
+  rename as renameNode,
+  unlink,
+} from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { StorageError } from '../core/errors.ts';
+import type {
+  FileHandle,
+  FileKind,
+  FileOperation,
+  FileStat,
+  FileSystem,
+  OpenOptions,
+  OpenPurpose,
+  ReadFileOptions,
+} from './file-system.ts';
+import {
+  changedError,
+  closedError,
+  notRegularError,
+  sortEntries,
+  storageError,
+  tooLargeError,
+} from './storage-error.ts';
+
+/** The machine's own files. */
+export const realFileSystem: FileSystem = {
+  open,
+  readFile,
+  list: async (directory) => {
+    const options = { withFileTypes: true } as const;
+    const found = await attempt('list', directory, () => readdir(directory, options));
+    return sortEntries(found.map((entry) => ({ name: entry.name, kind: kindOf(entry) })));
+  },
+  stat,
+  makeDirectory,
+  rename: async (from, to) => attempt('rename', from, () => renameNode(from, to)),
+  remove: async (path) => attempt('remove', path, () => unlink(path)),
+  syncDirectory,
+};
+
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+
+/** No pipe makes us wait and no link is followed; what was opened is then looked at, not the name. */
+const flagsFor: Readonly<Record<OpenPurpose, number>> = {
+  read: O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
+  fill: O_WRONLY | O_NOFOLLOW | O_NONBLOCK,
+  create: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+};
+
+/** Most bytes given to one system call; Node refuses 2^31. */
+const callBytesMax = 2 ** 30;
+
+async function open(path: string, options: OpenOptions): Promise<RealFileHandle> {
+  const purpose = options.for;
+  const opening = () => openNode(path, flagsFor[purpose], 0o600);
+  const handle = new RealFileHandle(path, purpose, await attempt('open', path, opening, purpose));
+  try {
+    if (!(await handle.stat()).isFile()) throw notRegularError(path);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+async function readFile(path: string, { bytesMax }: ReadFileOptions): Promise<Uint8Array> {
+  const handle = await open(path, { for: 'read' });
+  try {
+    const before = await handle.stat();
+    if (before.size > bytesMax) throw tooLargeError(path, Number(before.size), bytesMax);
+    const bytes = await handle.read(0, Number(before.size));
+    if (!(await isUnchanged(path, before))) throw changedError(path);
+    return bytes;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Whether the name still stands for the same file with the same content. */
+async function isUnchanged(path: string, before: BigIntStats): Promise<boolean> {
+  try {
+    const after = await attempt('stat', path, () => lstat(path, { bigint: true }));
+    return (['dev', 'ino', 'size', 'mtimeNs'] as const).every((key) => after[key] === before[key]);
+  } catch (error) {
+    if (error instanceof StorageError && error.code === 'NOT_FOUND') return false;
+    throw error;
+  }
+}
+
+async function stat(path: string): Promise<FileStat | undefined> {
+  try {
+    const found = await attempt('stat', path, () => lstat(path));
+    return { size: found.size, kind: kindOf(found) };
+  } catch (error) {
+    if (error instanceof StorageError && error.code === 'NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+function kindOf(found: Pick<Dirent, 'isFile' | 'isDirectory' | 'isSymbolicLink'>): FileKind {
+  if (found.isFile()) return 'file';
+  if (found.isDirectory()) return 'directory';
+  return found.isSymbolicLink() ? 'symlink' : 'other';
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  const created = await attempt('makeDirectory', path, () => mkdirOrRefuse(path));
+  if (created === undefined) return;
+  const top = resolve(created);
+  for (let at = resolve(path); at.length >= top.length; at = dirname(at)) {
+    await syncDirectory(dirname(at));
+  }
+}
+
+/** The topmost directory that it created. "Exists" can only mean that something else bears the name. */
+async function mkdirOrRefuse(path: string): Promise<string | undefined> {
+  try {
+    return await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+    throw Object.assign(new Error(`${path} exists`, { cause }), { code: 'ENOTDIR' });
+  }
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const opening = () => openNode(directory, O_RDONLY | O_DIRECTORY);
+  const handle = await attempt('syncDirectory', directory, opening);
+  try {
+    await attempt('syncDirectory', directory, () => handle.sync());
+  } finally {
+    await attempt('close', directory, () => handle.close());
+  }
+}
+
+class RealFileHandle implements FileHandle {
+  readonly #path: string;
+  readonly #purpose: OpenPurpose;
+  readonly #handle: NodeHandle;
+  #isClosed = false;
+
+  constructor(path: string, purpose: OpenPurpose, handle: NodeHandle) {
+    this.#path = path;
+    this.#purpose = purpose;
+    this.#handle = handle;
+  }
+
+  stat(): Promise<BigIntStats> {
+    return this.#attempt('size', () => this.#handle.stat({ bigint: true }));
+  }
+
+  async size(): Promise<number> {
+    return Number((await this.stat()).size);
+  }
+
+  async read(position: number, length: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(length);
+    let filled = 0;
+    while (filled < length) {
+      const count = Math.min(length - filled, callBytesMax);
+      const { bytesRead } = await this.#attempt('read', () =>
+        this.#handle.read(bytes, filled, count, position + filled),
+      );
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return bytes.subarray(0, filled);
+  }
+
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    let written = 0;
+    while (written < bytes.length) {
+      const count = Math.min(bytes.length - written, callBytesMax);
+      const { bytesWritten } = await this.#attempt('write', () =>
+        this.#handle.write(bytes, written, count, position + written),
+      );
+      if (bytesWritten === 0) throw storageError('write', this.#path, new Error('0 bytes written'));
+      written += bytesWritten;
+    }
+  }
+
+  async sync(): Promise<void> {
+    await this.#attempt('sync', () => this.#handle.sync());
+  }
+
+  async close(): Promise<void> {
+    await this.#attempt('close', () => {
+      this.#isClosed = true;
+      return this.#handle.close();
+    });
+  }
+
+  async #attempt<T>(operation: FileOperation, call: () => Promise<T>): Promise<T> {
+    if (this.#isClosed) throw closedError(operation, this.#path);
+    return attempt(operation, this.#path, call, this.#purpose);
+  }
+}
+
+async function attempt<T>(
+  operation: FileOperation,
+  path: string,
+  call: () => Promise<T>,
+  purpose?: OpenPurpose,
+): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    throw storageError(operation, path, cause, purpose);
+  }
+}

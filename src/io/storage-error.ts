@@ -1,0 +1,91 @@
+import { compareBytes, toUtf8 } from '../core/bytes.ts';
+import { type StorageCode, StorageError } from '../core/errors.ts';
+import type { DirectoryEntry, FileOperation, OpenPurpose } from './file-system.ts';
+
+const codeOfErrno: ReadonlyMap<string, StorageCode> = new Map([
+  ['ENOENT', 'NOT_FOUND'],
+  ['EEXIST', 'ALREADY_EXISTS'],
+  ['ELOOP', 'SYMLINK_REFUSED'],
+  ['ENOTDIR', 'NOT_A_DIRECTORY'],
+  ['EISDIR', 'NOT_A_REGULAR_FILE'],
+]);
+
+const codeOfOperation: Readonly<Record<FileOperation, StorageCode>> = {
+  open: 'READ_FAILED',
+  read: 'READ_FAILED',
+  size: 'READ_FAILED',
+  list: 'READ_FAILED',
+  stat: 'READ_FAILED',
+  write: 'WRITE_FAILED',
+  close: 'WRITE_FAILED',
+  makeDirectory: 'WRITE_FAILED',
+  rename: 'WRITE_FAILED',
+  remove: 'WRITE_FAILED',
+  sync: 'SYNC_FAILED',
+  syncDirectory: 'SYNC_FAILED',
+};
+
+/** The StorageError for a failed system call; what no errno decides, the operation and the purpose do. */
+export function storageError(
+  operation: FileOperation,
+  path: string,
+  cause: unknown,
+  purpose: OpenPurpose = 'create',
+): StorageError {
+  const errno = errnoOf(cause);
+  const code = codeOfErrno.get(errno) ?? fallbackCode(operation, errno, purpose);
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new StorageError(code, `${operation} of ${path} failed (${errno}): ${text}`, {
+    file: path,
+    actual: errno,
+    cause,
+  });
+}
+
+function fallbackCode(operation: FileOperation, errno: string, purpose: OpenPurpose): StorageCode {
+  // A pipe or a socket that is opened for writing answers so.
+  if (operation === 'open' && errno === 'ENXIO') return 'NOT_A_REGULAR_FILE';
+  if (operation === 'open' && purpose !== 'read') return 'WRITE_FAILED';
+  if (operation === 'close' && purpose === 'read') return 'READ_FAILED';
+  return codeOfOperation[operation];
+}
+
+/** libuv has no name for EDQUOT, so a full quota arrives as `UNKNOWN` with errno -122. */
+function errnoOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return 'UNKNOWN';
+  const { code, errno } = cause as NodeJS.ErrnoException;
+  return errno === -122 ? 'EDQUOT' : (code ?? 'UNKNOWN');
+}
+
+/** The error for the use of a handle after its close. */
+export function closedError(operation: FileOperation, path: string): StorageError {
+  return new StorageError('CLOSED', `${operation} of ${path} after its close`, { file: path });
+}
+
+/** The error for a name that is not of a regular file. */
+export function notRegularError(path: string): StorageError {
+  return new StorageError('NOT_A_REGULAR_FILE', `${path} is not a regular file`, { file: path });
+}
+
+/** The error for a file above the caller's bound. */
+export function tooLargeError(path: string, size: number, bytesMax: number): StorageError {
+  return new StorageError('TOO_LARGE', `${path} has ${size} bytes, at most ${bytesMax} are read`, {
+    file: path,
+    actual: size,
+    limit: bytesMax,
+  });
+}
+
+/** The error for a file that was not left alone while it was read. */
+export function changedError(path: string): StorageError {
+  return new StorageError('CHANGED_WHILE_READING', `${path} changed while it was read`, {
+    file: path,
+  });
+}
+
+/** Sorts names by their UTF-8 bytes, which is not the order of JavaScript's UTF-16 strings. */
+export function sortEntries(entries: readonly DirectoryEntry[]): DirectoryEntry[] {
+  const keyed = entries.map((entry) => ({ entry, key: toUtf8(entry.name) }));
+  keyed.sort((a, b) => compareBytes(a.key, b.key));
+  return keyed.map(({ entry }) => entry);
+}

@@ -1,0 +1,96 @@
+import { compareBytes } from '../core/bytes.ts';
+import type { FrozenTable, StoreRecord } from '../core/host-ports.ts';
+import type { Seqno } from '../core/words.ts';
+import type { SnapshotMap } from '../formats/snapshot-body.ts';
+import type { MapWrites } from '../formats/write-set.ts';
+import { ChampMap } from './champ-map.ts';
+
+/** One table at one moment. */
+export interface StoreTable extends FrozenTable {
+  readonly live: ChampMap<StoreRecord>;
+  /** Keys that were removed and not written since, under minus the seqno of their removal. */
+  readonly tombstones: ChampMap<StoreRecord>;
+}
+
+const emptyTable = (name: string): StoreTable => ({
+  name,
+  version: 0,
+  live: ChampMap.empty(),
+  tombstones: ChampMap.empty(),
+});
+
+const noValue = new Uint8Array(0);
+
+/**
+ * The simple store: every table a persistent map, so that freezing is one pointer.
+ *
+ * It keeps what CCF 1.x and 2.x keep of removed keys as well; who serialises the state decides
+ * whether tombstones are written. It is the oracle for any faster store.
+ */
+export class ReferenceStore {
+  #tables = new Map<string, StoreTable>();
+  #isShared = false;
+
+  /** A store in the state that a snapshot's maps describe; negative versions are tombstones. */
+  static fromSnapshot(maps: readonly SnapshotMap[]): ReferenceStore {
+    const store = new ReferenceStore();
+    for (const { name, version, records } of maps) {
+      let { live, tombstones } = emptyTable(name);
+      for (const record of records) {
+        if (record.version < 0) tombstones = tombstones.put(record);
+        else live = live.put(record);
+      }
+      store.#tables.set(name, { name, version, live, tombstones });
+    }
+    return store;
+  }
+
+  /** Applies one transaction's writes and removals. */
+  apply(seqno: Seqno, maps: readonly MapWrites[]): void {
+    if (this.#isShared) this.#tables = new Map(this.#tables);
+    this.#isShared = false;
+    for (const writes of maps) {
+      const table = this.#tables.get(writes.name) ?? emptyTable(writes.name);
+      this.#tables.set(writes.name, changed(table, seqno, writes));
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#tables.has(name);
+  }
+
+  get(name: string, key: Uint8Array): StoreRecord | undefined {
+    return this.#tables.get(name)?.live.get(key);
+  }
+
+  /** The state as it is now, which never changes: O(1), and O(tables) for the next {@link apply}. */
+  freeze(): ReadonlyMap<string, StoreTable> {
+    this.#isShared = true;
+    return this.#tables;
+  }
+}
+
+/**
+ * A table after one transaction. Removing a key that is not there changes nothing at all.
+ *
+ * **Order contract:** writes and removals in one order of keys, as CCF applies them: with another
+ * order the trie would get another shape. Keys and values are copied, since a view would keep the
+ * whole ledger chunk alive.
+ */
+function changed(table: StoreTable, seqno: Seqno, { writes, removes }: MapWrites): StoreTable {
+  const changes = [...writes, ...removes.map((key) => ({ key, value: undefined }))];
+  if (writes.length > 0 && removes.length > 0) changes.sort((a, b) => compareBytes(a.key, b.key));
+  let { live, tombstones, version } = table;
+  for (const { key, value } of changes) {
+    if (value !== undefined) {
+      live = live.put({ key: key.slice(), version: seqno, value: value.slice() });
+      tombstones = tombstones.remove(key);
+    } else {
+      if (live.get(key) === undefined) continue;
+      live = live.remove(key);
+      tombstones = tombstones.put({ key: key.slice(), version: -seqno, value: noValue });
+    }
+    version = seqno;
+  }
+  return { name: table.name, version, live, tombstones };
+}

@@ -1,0 +1,69 @@
+import { ByteReader, ByteWriter, concatBytes } from '../core/bytes.ts';
+import type { FrozenTable, RecordSet, StoreRecord } from '../core/host-ports.ts';
+
+/** A table on its way to a worker: its records in the store's own order. */
+export interface DrawnTable {
+  readonly name: string;
+  readonly version: number;
+  readonly live: readonly StoreRecord[];
+  readonly tombstones: readonly StoreRecord[];
+}
+
+/** Bytes after which a slice ends: far below what takes a millisecond to draw. */
+const sliceBytesMax = 128 * 1024;
+
+/** Fewest bytes that a packed record can take: two lengths and a version. */
+const recordBytesMin = 24;
+
+/**
+ * Draws a frozen state piece by piece, so that the caller can yield to the event loop in between.
+ *
+ * Each piece is memory of its own, to be transferred to a worker, where {@link unpackState} reads them
+ * together. The format is private to one process: table after table, name, version, both counts, then
+ * records of key, version and value.
+ */
+export function* packState(
+  tables: Iterable<FrozenTable>,
+): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
+  let writer = new ByteWriter(sliceBytesMax);
+  for (const { name, version, live, tombstones = none } of tables) {
+    writer.text(name).u64(version).u64(live.size).u64(tombstones.size);
+    for (const { key, version, value } of both(live, tombstones)) {
+      writer.blob(key).i64(version).blob(value);
+      if (writer.length < sliceBytesMax) continue;
+      yield writer.finish().slice();
+      writer = new ByteWriter(sliceBytesMax);
+    }
+  }
+  yield writer.finish().slice();
+}
+
+const none: RecordSet = { size: 0, records: () => [] };
+
+function* both(live: RecordSet, tombstones: RecordSet): Generator<StoreRecord, void, undefined> {
+  yield* live.records();
+  yield* tombstones.records();
+}
+
+/** Reads what {@link packState} drew. @throws FormatError when pieces are missing */
+export function unpackState(pieces: readonly Uint8Array[]): DrawnTable[] {
+  const reader = new ByteReader(concatBytes(pieces));
+  const tables: DrawnTable[] = [];
+  while (reader.remaining > 0) {
+    const name = reader.text('table name');
+    const version = reader.u64('table version');
+    const liveCount = reader.count(recordBytesMin, 'live records');
+    const tombstoneCount = reader.count(recordBytesMin, 'tombstones');
+    const live = readRecords(reader, liveCount);
+    tables.push({ name, version, live, tombstones: readRecords(reader, tombstoneCount) });
+  }
+  return tables;
+}
+
+function readRecords(reader: ByteReader, count: number): StoreRecord[] {
+  return Array.from({ length: count }, () => ({
+    key: reader.blob('key'),
+    version: reader.i64('version'),
+    value: reader.blob('value'),
+  }));
+}

@@ -1,0 +1,116 @@
+import { Worker } from 'node:worker_threads';
+import { StorageError } from '../core/errors.ts';
+import { decodeError } from './error-transfer.ts';
+import type { FromWorker, ToWorker } from './worker-messages.ts';
+
+/** One run of a job, and who waits for it. */
+export interface PooledJob {
+  readonly job: string;
+  readonly input: unknown;
+  readonly transfer: readonly ArrayBuffer[];
+  readonly resolve: (output: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What a worker tells its pool. */
+export interface PoolWorkerEvents {
+  /** It has answered and can take another job. */
+  idle(): void;
+  /** It is gone, and its job has failed if it had one. */
+  exited(): void;
+}
+
+/** One thread and the job it has, if any. */
+export class PoolWorker {
+  readonly #worker: Worker;
+  readonly #events: PoolWorkerEvents;
+  #current: PooledJob | undefined;
+  #id = 0;
+  /** What ended the thread, which Node tells before it tells that it ended. */
+  #failure: unknown;
+  #isEnding = false;
+  #isClosed = false;
+
+  constructor(entry: URL, workerData: unknown, events: PoolWorkerEvents) {
+    this.#events = events;
+    // Flags of the process, such as --input-type, can keep a file from loading; ours needs none.
+    this.#worker = new Worker(entry, { workerData, execArgv: [] });
+    this.#worker.unref();
+    this.#worker.on('message', (message: FromWorker) => this.#answered(message));
+    this.#worker.on('messageerror', (error) => this.#fail(error));
+    this.#worker.on('error', (error) => this.#fail(error));
+    this.#worker.on('exit', (exitCode) => this.#exited(exitCode));
+  }
+
+  get isIdle(): boolean {
+    return this.#current === undefined && !this.#isEnding;
+  }
+
+  /** Gives an idle worker a job; until its answer the thread keeps the process alive. */
+  start(pooled: PooledJob): void {
+    this.#id += 1;
+    const { job, input, transfer } = pooled;
+    try {
+      this.#post({ type: 'run', id: this.#id, job, input }, transfer);
+    } catch (error) {
+      // The input cannot be copied: the caller's mistake, and the worker never saw it.
+      pooled.reject(error);
+      return;
+    }
+    this.#current = pooled;
+    this.#worker.ref();
+  }
+
+  /** Asks the job to stop, if this worker has it. */
+  cancel(pooled: PooledJob): void {
+    if (this.#current === pooled) this.#post({ type: 'cancel', id: this.#id });
+  }
+
+  /** Ends the thread at once; its job fails with `CLOSED`. */
+  async terminate(): Promise<void> {
+    this.#isEnding = true;
+    this.#isClosed = true;
+    await this.#worker.terminate();
+  }
+
+  #post(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, [...transfer]);
+  }
+
+  #answered(message: FromWorker): void {
+    if (message.id !== this.#id) return;
+    const pooled = this.#take();
+    if (message.type === 'done') pooled?.resolve(message.output);
+    else pooled?.reject(decodeError(message.error));
+    this.#events.idle();
+  }
+
+  /** An answer that cannot be read leaves the thread in a state that nobody knows: it is ended. */
+  #fail(error: unknown): void {
+    this.#failure = error;
+    this.#isEnding = true;
+    void this.#worker.terminate();
+  }
+
+  #exited(exitCode: number): void {
+    const pooled = this.#take();
+    pooled?.reject(this.#isClosed ? closedError(pooled.job) : this.#diedError(exitCode));
+    this.#events.exited();
+  }
+
+  #diedError(exitCode: number): StorageError {
+    const message = `the worker thread ended (exit code ${exitCode}) before its answer`;
+    return new StorageError('WORKER_DIED', message, { actual: exitCode, cause: this.#failure });
+  }
+
+  #take(): PooledJob | undefined {
+    const pooled = this.#current;
+    this.#current = undefined;
+    this.#worker.unref();
+    return pooled;
+  }
+}
+
+function closedError(job: string): StorageError {
+  return new StorageError('CLOSED', `the pool was closed while job ${job} ran`);
+}

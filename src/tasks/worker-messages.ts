@@ -1,0 +1,16 @@
+import type { EncodedError } from './error-transfer.ts';
+
+/** What a pool tells a worker. `id` names one run of a job. */
+export type ToWorker =
+  | {
+      readonly type: 'run';
+      readonly id: number;
+      readonly job: string;
+      readonly input: unknown;
+    }
+  | { readonly type: 'cancel'; readonly id: number };
+
+/** What a worker answers, once for each run. */
+export type FromWorker =
+  | { readonly type: 'done'; readonly id: number; readonly output: unknown }
+  | { readonly type: 'failed'; readonly id: number; readonly error: EncodedError };

@@ -1,0 +1,185 @@
+import 'reflect-metadata';
+import { X509Certificate } from 'node:crypto';
+import { X509Certificate as PeculiarCertificate } from '@peculiar/x509';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { toHex } from '../../src/core/bytes.ts';
+import {
+  createCertificate,
+  pemOf,
+  readCertificate,
+  verifyEndorsed,
+} from '../../src/formats/certificate.ts';
+import { derOid, derTime, derUnsigned } from '../../src/formats/der.ts';
+import { keyIdOf, publicKeyOfSpki, spkiOf } from '../../src/formats/ec-key.ts';
+import { bitFlips, outcomeOf, outcomes, truncations } from '../helpers/hostile-bytes.ts';
+import { makeKey } from './make-keys.ts';
+import { makeService } from './make-snapshot-file.ts';
+
+const made = makeService('certificate');
+const other = makeService('other');
+
+test("createCertificate() writes CCF's service profile, as node:crypto reads it", () => {
+  const { x509, keyId } = made.serviceCertificate;
+  expect(x509.subject).toBe('CN=CCF Network');
+  expect(x509.issuer).toBe('CN=CCF Network');
+  expect(x509.ca).toBe(true);
+  expect(x509.keyUsage).toBeUndefined();
+  expect(x509.validFrom).toBe('Jan  1 00:00:00 2020 GMT');
+  expect(x509.validTo).toBe('Jan  2 00:00:00 2020 GMT');
+  expect(x509.verify(made.service.publicKey)).toBe(true);
+  expect(keyId).toBe(keyIdOf(made.service.privateKey));
+});
+
+test("createCertificate() writes CCF's node profile, as node:crypto reads it", () => {
+  const { x509 } = made.nodeCertificate;
+  expect(x509.subject).toBe('CN=CCF Node');
+  expect(x509.ca).toBe(false);
+  expect(x509.subjectAltName).toBe('IP Address:127.0.0.1');
+  expect(x509.checkIssued(made.serviceCertificate.x509)).toBe(true);
+});
+
+test('createCertificate() makes what @peculiar/x509 reads and verifies', async () => {
+  const service = new PeculiarCertificate(made.serviceCertificate.pem);
+  const node = new PeculiarCertificate(made.nodeCertificate.pem);
+  expect(node.issuer).toBe('CN=CCF Network');
+  expect(node.notBefore.getTime()).toBe(Date.UTC(2020, 0, 1));
+  expect(Array.from(service.extensions, ({ type, critical }) => [type, critical])).toStrictEqual([
+    ['2.5.29.19', true],
+    ['2.5.29.14', false],
+    ['2.5.29.35', false],
+  ]);
+  expect(await node.verify({ publicKey: service.publicKey, signatureOnly: true })).toBe(true);
+  expect(await service.verify({ publicKey: node.publicKey, signatureOnly: true })).toBe(false);
+});
+
+test('createCertificate() signs with a P-256 service too', () => {
+  const small = makeService('small', 'P-256');
+  verifyEndorsed(small.nodeCertificate, small.serviceCertificate);
+});
+
+test('readCertificate() reads back what pemOf() writes', () => {
+  const { pem, der, spki, keyId } = made.nodeCertificate;
+  expect(pemOf(der)).toBe(pem);
+  expect(toHex(readCertificate(pem).spki)).toBe(toHex(spki));
+  expect(keyIdOf(publicKeyOfSpki(spki, 'BAD_CERTIFICATE'))).toBe(keyId);
+});
+
+describe('readCertificate() refuses', () => {
+  const { pem, der } = made.nodeCertificate;
+  const rsa = `-----BEGIN CERTIFICATE-----\n${'A'.repeat(64)}\n-----END CERTIFICATE-----\n`;
+  test.each([
+    ['nothing', ''],
+    ['a missing line feed at the end', pem.trimEnd()],
+    ['text before it', `x\n${pem}`],
+    ['text after it', `${pem}x`],
+    ['two certificates', pem + pem],
+    ['carriage returns', pem.replaceAll('\n', '\r\n')],
+    ['a blank line', pem.replace('-----\n', '-----\n\n')],
+    ['spaces in the base64', pem.replace('\nM', '\n M')],
+    ['other line lengths', pem.replace(/\n(.{64})\n(.{64})\n/, '\n$1$2\n')],
+    ['a public key', made.node.publicKey.export({ type: 'spki', format: 'pem' }).toString()],
+    ['no certificate inside', rsa],
+    ['bytes behind the certificate', pemOf(Uint8Array.of(...der, 0))],
+    ['a cut certificate', pemOf(der.slice(0, -1))],
+    ['a text of 1 MiB', pem.replace('\n', `\n${'A'.repeat(1024 * 1024)}\n`)],
+    ['a key on a curve that CCF does not use', pemOf(new Uint8Array(certificateOf('P-521').raw))],
+  ])('%s', (_what, text) => {
+    expect(outcomeOf(() => readCertificate(text))).toBe('BAD_CERTIFICATE');
+  });
+
+  test('every truncation', () => {
+    const codes = outcomes(truncations(der), (cut) => readCertificate(pemOf(cut)));
+    expect(new Set(codes)).toStrictEqual(new Set(['BAD_CERTIFICATE']));
+  });
+});
+
+/** A certificate that only the part of our writer under test cannot make; its signature is nonsense. */
+function certificateOf(crv: 'P-521'): X509Certificate {
+  const key = makeKey('big', crv);
+  const der = made.nodeCertificate.der;
+  const spki = spkiOf(made.node.publicKey);
+  const at = Buffer.from(der).indexOf(spki);
+  const tbs = [
+    der.subarray(8, at),
+    spkiOf(key.publicKey),
+    der.subarray(at + spki.length, 8 + (((der[6] ?? 0) << 8) | (der[7] ?? 0))),
+  ];
+  const rest = der.subarray(8 + (((der[6] ?? 0) << 8) | (der[7] ?? 0)));
+  const wrap = (content: Buffer) =>
+    Buffer.concat([Buffer.of(0x30, 0x82, content.length >> 8, content.length & 0xff), content]);
+  return new X509Certificate(wrap(Buffer.concat([wrap(Buffer.concat(tbs)), rest])));
+}
+
+describe('verifyEndorsed()', () => {
+  test('accepts an expired node under its service, by certificate and by key', () => {
+    verifyEndorsed(made.nodeCertificate, made.serviceCertificate);
+    verifyEndorsed(made.nodeCertificate, made.service.publicKey);
+  });
+
+  test.each([
+    ['a service of the same name', made.nodeCertificate, other.serviceCertificate],
+    ["another service's key", made.nodeCertificate, other.service.publicKey],
+    ['a key of another curve', made.nodeCertificate, makeKey('x', 'P-256').publicKey],
+    ['an issuer that is a node', other.nodeCertificate, made.nodeCertificate],
+    ['a service in place of a node', made.serviceCertificate, made.serviceCertificate],
+  ])('refuses %s', (_what, certificate, issuer) => {
+    expect(outcomeOf(() => verifyEndorsed(certificate, issuer))).toBe('NODE_CERT_NOT_ENDORSED');
+  });
+
+  test('refuses an issuer of another name', () => {
+    const renamed = createCertificate(
+      {
+        subject: 'Other',
+        publicKey: made.service.publicKey,
+        serial: Uint8Array.of(1),
+        notBeforeMs: 0,
+        notAfterMs: 0,
+        ca: true,
+      },
+      { subject: 'Other', key: made.service.privateKey },
+    );
+    expect(outcomeOf(() => verifyEndorsed(made.nodeCertificate, renamed))).toBe(
+      'NODE_CERT_NOT_ENDORSED',
+    );
+  });
+
+  test('refuses a certificate with any bit flipped', () => {
+    const flips = bitFlips(made.nodeCertificate.der);
+    const codes = outcomes(flips, (der) =>
+      verifyEndorsed(readCertificate(pemOf(der)), made.serviceCertificate),
+    );
+    expect(codes).not.toContain('accepted');
+  });
+});
+
+test('derTime() writes what Date writes, from 1970 to 2100', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: Date.UTC(2100, 0, 1) }), (ms) => {
+      const text = new Date(ms).toISOString().replace(/[-:T]|\.\d{3}/g, '');
+      const expected = ms < Date.UTC(2050, 0, 1) ? text.slice(2) : text;
+      expect(Buffer.from(derTime(ms).subarray(2)).toString()).toBe(expected);
+    }),
+    {
+      numRuns: 300,
+      examples: [
+        [Date.UTC(2000, 1, 29)],
+        [Date.UTC(2049, 11, 31, 23, 59, 59)],
+        [Date.UTC(2050, 0, 1)],
+      ],
+    },
+  );
+});
+
+test.each([
+  [Uint8Array.of(), '0200'],
+  [Uint8Array.of(0), '020100'],
+  [Uint8Array.of(0, 0, 1), '020101'],
+  [Uint8Array.of(0x80), '02020080'],
+])('derUnsigned() writes the shortest non-negative integer of %s', (bytes, hex) => {
+  expect(toHex(derUnsigned(bytes))).toBe(hex);
+});
+
+test('derOid() writes arcs in base 128', () => {
+  expect(toHex(derOid('1.2.840.10045.4.3.3'))).toBe('06082a8648ce3d040303');
+});

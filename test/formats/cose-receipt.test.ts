@@ -1,0 +1,173 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { toHex } from '../../src/core/bytes.ts';
+import { seqno, view } from '../../src/core/words.ts';
+import { type CborMap, type CborValue, encodeCbor } from '../../src/formats/cbor.ts';
+import {
+  type CoseReceipt,
+  decodeCoseReceipt,
+  encodeCoseReceipt,
+  verifyCoseReceipt,
+} from '../../src/formats/cose-receipt.ts';
+import { encodeCoseSign1 } from '../../src/formats/cose-sign1.ts';
+import { signRootSignature } from '../../src/formats/root-signature.ts';
+import { bitFlips, outcomeOf, truncations } from '../helpers/hostile-bytes.ts';
+import { codeOf, refusals } from './expect-code.ts';
+import { makeKey } from './make-keys.ts';
+import { makeCoseReceipt, makeProof, makeService } from './make-snapshot-file.ts';
+
+const made = makeService('cose receipt', 'P-256');
+const claimsDigest = new Uint8Array(32).fill(9);
+const { proof, root } = makeProof(claimsDigest);
+const key = made.service.publicKey;
+let bytes: Uint8Array;
+let receipt: CoseReceipt;
+
+beforeAll(async () => {
+  bytes = await makeCoseReceipt(made, claimsDigest);
+  receipt = decodeCoseReceipt(bytes);
+});
+
+test("encodeCoseReceipt() copies the ledger's message and replaces its unprotected header", async () => {
+  const claims = { iat: 1, iss: '', sub: '', txId: { view: view(2), seqno: seqno(15) } };
+  const rootSignature = await signRootSignature(root, claims, made.service.privateKey);
+  const hex = toHex(encodeCoseReceipt({ rootSignature, proof }));
+  const ledger = toHex(rootSignature);
+  expect(hex.startsWith(ledger.slice(0, ledger.lastIndexOf('a0f65840')))).toBe(true);
+  expect(hex.endsWith(ledger.slice(ledger.lastIndexOf('f65840')))).toBe(true);
+  expect(hex).toContain('a119018ca12081');
+});
+
+test('decodeCoseReceipt() reads back the proof and the signature transaction', () => {
+  expect(receipt.proof).toStrictEqual(proof);
+  expect(receipt.signature.txId).toStrictEqual({ view: 2, seqno: 15 });
+});
+
+test('verifyCoseReceipt() proves the evidence transaction and the root', async () => {
+  const verified = await verifyCoseReceipt(receipt, key, claimsDigest);
+  expect(verified).toStrictEqual({ evidence: { view: 2, seqno: 12 }, root });
+});
+
+describe('decodeCoseReceipt() refuses', () => {
+  const leaf = [proof.writeSetDigest, proof.commitEvidence, proof.claimsDigest];
+  const path = proof.path.map(({ left, hash }) => [left, hash]);
+  const proofMap = (...entries: [number, CborValue][]) =>
+    encodeCbor(new Map<number, CborValue>(entries));
+  const good = proofMap([1, leaf], [2, path]);
+  const vdp = (...proofs: CborValue[]) => new Map([[396, new Map([[-1, proofs]])]]);
+  const hash = new Uint8Array(32);
+
+  test.each<[string, CborMap, string]>([
+    ['no vdp', new Map(), 'VDP'],
+    [
+      'another unprotected label',
+      new Map<number, CborValue>([...vdp(good), [7, 1]]),
+      'COSE_UNKNOWN_UNPROTECTED',
+    ],
+    ['a vdp that is no map', new Map([[396, 1]]), 'VDP'],
+    ['no inclusion proof', vdp(), 'VDP'],
+    ['two inclusion proofs', vdp(good, good), 'VDP'],
+    ['only a consistency proof', new Map([[396, new Map([[-2, [good]]])]]), 'VDP'],
+    [
+      'a consistency proof beside it',
+      new Map([
+        [
+          396,
+          new Map([
+            [-1, [good]],
+            [-2, [good]],
+          ]),
+        ],
+      ]),
+      'VDP',
+    ],
+    ['a proof that is not wrapped in bytes', vdp('x'), 'VDP'],
+    ['a proof of other keys', vdp(proofMap([1, leaf], [2, path], [3, 0])), 'VDP'],
+    ['a proof in another order', vdp(proofMap([2, path], [1, leaf])), 'VDP'],
+    ['a proof without leaf', vdp(proofMap([2, path])), 'VDP'],
+    ['a proof without path', vdp(proofMap([1, leaf])), 'VDP'],
+    ['a leaf of two parts', vdp(proofMap([1, leaf.slice(0, 2)], [2, path])), 'VDP'],
+    ['a leaf of four parts', vdp(proofMap([1, [...leaf, 0]], [2, path])), 'VDP'],
+    ['a digest of 31 bytes', vdp(proofMap([1, [hash.subarray(1), 'ce', hash]], [2, path])), 'VDP'],
+    ['empty commit evidence', vdp(proofMap([1, [hash, '', hash]], [2, path])), 'RECEIPT_FORMAT'],
+    [
+      'long commit evidence',
+      vdp(proofMap([1, [hash, 'a'.repeat(1025), hash]], [2, path])),
+      'RECEIPT_FORMAT',
+    ],
+    ['an empty path', vdp(proofMap([1, leaf], [2, []])), 'MERKLE_PATH'],
+    [
+      '54 steps',
+      vdp(proofMap([1, leaf], [2, Array.from({ length: 54 }, () => [true, hash])])),
+      'MERKLE_PATH',
+    ],
+    [
+      'a hash of 31 bytes',
+      vdp(proofMap([1, leaf], [2, [[true, hash.subarray(1)]]])),
+      'MERKLE_PATH',
+    ],
+    ['a side that is no boolean', vdp(proofMap([1, leaf], [2, [[1, hash]]])), 'MERKLE_PATH'],
+    ['a step of three items', vdp(proofMap([1, leaf], [2, [[true, hash, 0]]])), 'VDP'],
+    ['bytes behind the proof', vdp(Uint8Array.of(...good, 0)), 'TRAILING_BYTES'],
+  ])('%s', (_what, unprotectedHeader, code) => {
+    const changed = encodeCoseSign1({ ...receipt.signature.message, unprotectedHeader });
+    expect(outcomeOf(() => decodeCoseReceipt(changed))).toBe(code);
+  });
+
+  test("a ledger's root signature, which has no proof", () => {
+    const { protectedBytes, signature } = receipt.signature.message;
+    const message = encodeCoseSign1({ protectedBytes, payload: undefined, signature });
+    expect(outcomeOf(() => decodeCoseReceipt(message))).toBe('VDP');
+  });
+});
+
+describe('verifyCoseReceipt() refuses', () => {
+  const { path } = proof;
+  const withProof = (change: Partial<CoseReceipt['proof']>) => ({
+    ...receipt,
+    proof: { ...receipt.proof, ...change },
+  });
+
+  test('another claims digest', async () => {
+    expect(await codeOf(verifyCoseReceipt(receipt, key, root))).toBe('CLAIMS_DIGEST_MISMATCH');
+  });
+
+  test('another key, before its signature is tried', async () => {
+    const other = makeKey('other').publicKey;
+    expect(await codeOf(verifyCoseReceipt(receipt, other, claimsDigest))).toBe('KID_MISMATCH');
+  });
+
+  test.each<[string, Partial<CoseReceipt['proof']>, string]>([
+    [
+      'swapped sides',
+      { path: path.map(({ left, hash }) => ({ left: !left, hash })) },
+      'SIG_INVALID',
+    ],
+    ['a shortened path', { path: path.slice(1) }, 'SIG_INVALID'],
+    ['a path in another order', { path: path.toReversed() }, 'SIG_INVALID'],
+    ['no path', { path: [] }, 'MERKLE_PATH'],
+    ['another write set', { writeSetDigest: root }, 'SIG_INVALID'],
+    ['other commit evidence', { commitEvidence: `ce:2.13:${'0'.repeat(64)}` }, 'SIG_INVALID'],
+    ['commit evidence of no form', { commitEvidence: 'ce:2.12' }, 'RECEIPT_FORMAT'],
+  ])('%s', async (_what, change, code) => {
+    expect(await codeOf(verifyCoseReceipt(withProof(change), key, claimsDigest))).toBe(code);
+  });
+
+  test('the leaf of another transaction in the same tree, with its valid path', async () => {
+    const { tree } = makeProof(claimsDigest);
+    const changed = withProof({ path: tree.path(11), writeSetDigest: root });
+    expect(await codeOf(verifyCoseReceipt(changed, key, claimsDigest))).toBe('SIG_INVALID');
+  });
+});
+
+describe('a receipt that is damaged', () => {
+  const verify = async (input: Uint8Array) =>
+    verifyCoseReceipt(decodeCoseReceipt(input), key, claimsDigest);
+
+  test('is refused at every truncation', async () => {
+    await refusals(truncations(bytes), verify);
+  });
+
+  test('is refused with any bit flipped', async () => {
+    await refusals(bitFlips(bytes), verify);
+  });
+});

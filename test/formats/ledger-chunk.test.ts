@@ -1,0 +1,171 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { concatBytes, toUtf8 } from '../../src/core/bytes.ts';
+import { seqno, view } from '../../src/core/words.ts';
+import { sealEntry } from '../../src/formats/entry.ts';
+import {
+  type ChunkPlace,
+  decodeChunk,
+  encodeChunk,
+  encodeTable,
+} from '../../src/formats/ledger-chunk.ts';
+import {
+  bitFlips,
+  lengthBombs,
+  outcomeOf,
+  outcomes,
+  truncations,
+} from '../helpers/hostile-bytes.ts';
+
+const secret = new Uint8Array(32);
+
+function entry(position: number, text = 'public'): Uint8Array {
+  return sealEntry({
+    secret,
+    seqno: seqno(position),
+    view: view(2),
+    publicDomain: toUtf8(text),
+    privatePlain: new Uint8Array(0),
+  });
+}
+
+const entries = [entry(5), entry(6, 'longer'), entry(7, '')];
+const complete = encodeChunk(entries, { complete: true });
+const open = encodeChunk(entries, { complete: false });
+
+const committedPlace: ChunkPlace = {
+  file: 'ledger_5-7.committed',
+  first: seqno(5),
+  last: seqno(7),
+  committed: true,
+  isLastChunk: false,
+};
+const openPlace: ChunkPlace = {
+  file: 'ledger_5',
+  first: seqno(5),
+  committed: false,
+  isLastChunk: true,
+};
+
+describe('decodeChunk()', () => {
+  test('decodeChunk() finds the entries of a committed chunk, as views', () => {
+    const chunk = decodeChunk(complete, committedPlace);
+    expect(chunk).toMatchObject({ complete: true, tornBytes: 0 });
+    expect(chunk.entries.map((each) => each.seqno)).toEqual([5, 6, 7]);
+    expect(chunk.entries.map((each) => each.offset)).toEqual([8, 58, 108]);
+    expect(chunk.entries.map((each) => each.bytes)).toEqual(entries);
+    expect(chunk.entries[1]?.bytes.buffer).toBe(complete.buffer);
+  });
+
+  test('decodeChunk() walks an open chunk, and one that is complete but not committed', () => {
+    const opened = decodeChunk(open, openPlace);
+    expect(opened).toMatchObject({ complete: false, tornBytes: 0 });
+    expect(opened.entries).toHaveLength(3);
+    expect(decodeChunk(complete, openPlace)).toMatchObject({ complete: true });
+    expect(decodeChunk(open, { ...openPlace, isLastChunk: false }).entries).toHaveLength(3);
+  });
+
+  test('decodeChunk() drops a torn last entry of the last open chunk, wherever it is cut', () => {
+    const ends = [8, 58, 108, 152];
+    for (const cut of truncations(open).slice(8)) {
+      const { entries: whole, tornBytes } = decodeChunk(cut, openPlace);
+      const end = ends.findLast((each) => each <= cut.length) ?? 8;
+      expect(whole).toHaveLength(ends.indexOf(end));
+      expect(tornBytes).toBe(cut.length - end);
+    }
+  });
+
+  test('decodeChunk() drops a table that a crash kept the header from naming', () => {
+    const table = encodeTable([8, 58, 108]);
+    for (const torn of [...truncations(table), table]) {
+      const chunk = decodeChunk(concatBytes([open, torn]), openPlace);
+      expect(chunk).toMatchObject({ complete: false, tornBytes: torn.length });
+      expect(chunk.entries).toHaveLength(3);
+    }
+  });
+
+  test('decodeChunk() does not take other bytes for a torn table', () => {
+    const other = concatBytes([open, encodeTable([8, 59, 108])]);
+    expect(outcomeOf(() => decodeChunk(other, openPlace))).toBe('BAD_VERSION');
+    const longer = concatBytes([open, encodeTable([8, 58, 108, 152])]);
+    expect(outcomeOf(() => decodeChunk(longer, openPlace))).toBe('BAD_VERSION');
+  });
+
+  test('decodeChunk() reads no entries from an empty or header-only last open chunk', () => {
+    for (const length of [0, 3, 8]) {
+      const chunk = decodeChunk(new Uint8Array(length), openPlace);
+      expect(chunk).toEqual({ entries: [], complete: false, tornBytes: length % 8 });
+    }
+  });
+
+  test.each<[string, Uint8Array, ChunkPlace]>([
+    ['EMPTY_FILE', new Uint8Array(0), committedPlace],
+    ['EMPTY_FILE', new Uint8Array(0), { ...openPlace, isLastChunk: false }],
+    ['TRUNCATED_HEADER', new Uint8Array(5), committedPlace],
+    ['BAD_OFFSET_TABLE', open, committedPlace],
+    ['BAD_OFFSET_TABLE', complete, { ...committedPlace, last: seqno(8) }],
+    ['BAD_OFFSET_TABLE', open, { ...committedPlace, committed: false, last: seqno(8) }],
+    ['BAD_OFFSET_TABLE', concatBytes([complete, new Uint8Array(4)]), committedPlace],
+    ['BAD_OFFSET_TABLE', concatBytes([complete, new Uint8Array(1)]), committedPlace],
+    ['TRUNCATED_BODY', open.subarray(0, 140), { ...openPlace, isLastChunk: false }],
+    ['TRUNCATED_HEADER', open.subarray(0, 112), { ...openPlace, isLastChunk: false }],
+    ['SEQNO_MISMATCH', complete, { ...committedPlace, first: seqno(4), last: seqno(6) }],
+    ['SEQNO_MISMATCH', encodeChunk([entry(5), entry(7)], { complete: false }), openPlace],
+    ['SEQNO_MISMATCH', encodeChunk([entry(5), entry(5)], { complete: false }), openPlace],
+  ])('decodeChunk() refuses with %s', (code, bytes, place) => {
+    expect(outcomeOf(() => decodeChunk(bytes, place))).toBe(code);
+  });
+
+  test('decodeChunk() refuses seqnos that run beyond 2^53-1', () => {
+    const first = seqno(Number.MAX_SAFE_INTEGER);
+    const bytes = encodeChunk([entry(first), entry(first)], { complete: false });
+    new DataView(bytes.buffer).setBigUint64(8 + 50 + 24, 2n ** 53n, true);
+    expect(outcomeOf(() => decodeChunk(bytes, { ...openPlace, first }))).toBe('SEQNO_MISMATCH');
+  });
+
+  test('decodeChunk() names file and offset', () => {
+    const bad = complete.slice();
+    bad[58] = 9;
+    expect(() => decodeChunk(bad, committedPlace)).toThrow(
+      expect.objectContaining({ code: 'BAD_VERSION', file: committedPlace.file, offset: 58 }),
+    );
+    const wrongTable = complete.slice();
+    wrongTable[wrongTable.length - 4] = 0;
+    expect(() => decodeChunk(wrongTable, committedPlace)).toThrow(
+      expect.objectContaining({ code: 'BAD_OFFSET_TABLE', file: committedPlace.file, offset: 160 }),
+    );
+  });
+
+  test('decodeChunk() refuses every truncation of a committed chunk', () => {
+    const codes = outcomes(truncations(complete), (bytes) => decodeChunk(bytes, committedPlace));
+    expect(codes).not.toContain('accepted');
+  });
+
+  test('decodeChunk() answers flipped bits and length bombs with typed errors', () => {
+    const hostile = [...bitFlips(complete), ...lengthBombs(complete)];
+    for (const place of [committedPlace, openPlace]) {
+      const codes = outcomes(hostile, (bytes) => decodeChunk(bytes, place));
+      expect(codes).toEqual(expect.arrayContaining(['BAD_OFFSET_TABLE', 'TOO_LARGE']));
+    }
+  });
+
+  test('decodeChunk() inverts encodeChunk()', () => {
+    const texts = fc.array(fc.string({ maxLength: 30 }), { minLength: 1, maxLength: 20 });
+    return fc.assert(
+      fc.property(texts, fc.boolean(), (given, isComplete) => {
+        const made = given.map((text, i) => entry(5 + i, text));
+        const bytes = encodeChunk(made, { complete: isComplete });
+        const chunk = decodeChunk(bytes, openPlace);
+        expect(chunk).toMatchObject({ complete: isComplete, tornBytes: 0 });
+        expect(chunk.entries.map((each) => each.bytes)).toEqual(made);
+      }),
+    );
+  });
+});
+
+describe('encodeChunk()', () => {
+  test('encodeChunk() of nothing is 8 zero bytes, and never complete', () => {
+    expect(encodeChunk([], { complete: false })).toEqual(new Uint8Array(8));
+    expect(() => encodeChunk([], { complete: true })).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,296 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ByteWriter, concatBytes, toHex, toUtf8 } from '../../src/core/bytes.ts';
+import { seqno, view } from '../../src/core/words.ts';
+import { sealEntry } from '../../src/formats/entry.ts';
+import { sipHash24Low32, sortByKeyOrder } from '../../src/formats/key-order.ts';
+import {
+  decodeSnapshot,
+  decodeSnapshotPublicDomain,
+  encodeSnapshot,
+  encodeSnapshotPublicDomain,
+  isPrivateMap,
+  type SnapshotContent,
+  type SnapshotRecord,
+  splitSnapshotFile,
+} from '../../src/formats/snapshot-body.ts';
+import {
+  bitFlips,
+  lengthBombs,
+  outcomeOf,
+  outcomes,
+  truncations,
+} from '../helpers/hostile-bytes.ts';
+
+const secret = new Uint8Array(32).fill(9);
+
+function record(key: string, version: number, value: string): SnapshotRecord {
+  return { key: toUtf8(key), version, value: toUtf8(value) };
+}
+
+const content: SnapshotContent = {
+  seqno: seqno(63),
+  maxConflictVersion: 0,
+  leaf: new Uint8Array(32).fill(5),
+  viewHistory: [1, 1, 38],
+  publicMaps: [
+    {
+      name: 'public:a',
+      version: 40,
+      records: sortByKeyOrder([
+        record('one', 3, 'value'),
+        record('8 bytes.', 40, '8 bytes.'),
+        record('', 12, ''),
+        record('gone', -17, ''),
+      ]),
+    },
+    { name: 'public:late', version: 0, records: [] },
+  ],
+  privateMaps: [{ name: 'secret', version: 7, records: [record('k', 7, 'v')] }],
+};
+const entry = encodeSnapshot(content, secret);
+const { privateMaps: _, ...publicContent } = content;
+
+/** A public domain with one map whose records are the given bytes. */
+function domainOf(body: Uint8Array): Uint8Array {
+  const head = encodeSnapshotPublicDomain({ ...publicContent, publicMaps: [] });
+  const map = new ByteWriter(4096).text('public:m').u64(1).blob(body).finish();
+  return concatBytes([head, map]);
+}
+
+function recordBytes(key: string, value = 'v', padding = 0): Uint8Array {
+  const pad = (text: string) => new Uint8Array((8 - (text.length % 8)) % 8).fill(padding);
+  return new ByteWriter(4096)
+    .text(key)
+    .raw(pad(key))
+    .u64(8 + value.length)
+    .i64(1)
+    .raw(toUtf8(value))
+    .raw(pad(value))
+    .finish();
+}
+
+function sealed(publicDomain: Uint8Array, iv: { view?: number; isSnapshot?: boolean } = {}) {
+  const { isSnapshot = true } = iv;
+  const position = { seqno: seqno(63), view: view(iv.view ?? 0), isSnapshot };
+  return sealEntry({ secret, ...position, publicDomain, privatePlain: new Uint8Array(0) });
+}
+
+describe('encodeSnapshotPublicDomain()', () => {
+  test('encodeSnapshotPublicDomain() writes the header, leaf and views as CCF does', () => {
+    const bytes = encodeSnapshotPublicDomain({ ...publicContent, publicMaps: [] });
+    const leaf = '05'.repeat(32);
+    const number = (hex: string) => hex.padEnd(16, '0');
+    expect(toHex(bytes)).toBe(
+      ['01', number('3f'), number(''), number('20'), leaf, number('18')].join('') +
+        ['01', '01', '26'].map(number).join(''),
+    );
+  });
+
+  test('encodeSnapshotPublicDomain() pads keys and values to 8 and counts the version', () => {
+    const bytes = encodeSnapshotPublicDomain({ ...publicContent, publicMaps: [] });
+    const map = { name: 'public:m', version: 1, records: [record('abc', 1, 'v')] };
+    const withMap = encodeSnapshotPublicDomain({ ...publicContent, publicMaps: [map] });
+    expect(withMap).toEqual(domainOf(recordBytes('abc')));
+    expect((withMap.length - bytes.length) % 8).toBe(0);
+  });
+
+  test('encodeSnapshotPublicDomain() sorts maps by UTF-8 bytes', () => {
+    const [first, second] = ['public:\uffee', 'public:\u{1f600}'];
+    const maps = [second, first].map((name) => ({ name, version: 1, records: [] }));
+    const bytes = encodeSnapshotPublicDomain({ ...publicContent, publicMaps: maps });
+    const names = decodeSnapshotPublicDomain(bytes).publicMaps.map((map) => map.name);
+    expect(names).toEqual([first, second]);
+  });
+
+  test('encodeSnapshotPublicDomain() refuses a private map, a map twice and a bad leaf', () => {
+    const map = { name: 'public:m', version: 1, records: [] };
+    const encode = (change: object) => () => encodeSnapshotPublicDomain({ ...content, ...change });
+    expect(encode({ publicMaps: content.privateMaps })).toThrow(RangeError);
+    expect(encode({ publicMaps: [map, map] })).toThrow(RangeError);
+    expect(encode({ leaf: new Uint8Array(31) })).toThrow(RangeError);
+  });
+});
+
+describe('decodeSnapshot()', () => {
+  test('decodeSnapshot() reads what encodeSnapshot() wrote, tombstones and all', () => {
+    const decoded = decodeSnapshot(entry, secret);
+    expect(decoded).toMatchObject({ content, privateOpened: true });
+    expect(decoded.envelope).toMatchObject({ seqno: 63, view: 0, isSnapshot: true, flags: 0 });
+  });
+
+  test('decodeSnapshot() leaves private maps closed without the secret', () => {
+    const decoded = decodeSnapshot(entry);
+    expect(decoded).toMatchObject({
+      content: { ...publicContent, privateMaps: [] },
+      privateOpened: false,
+    });
+  });
+
+  test('decodeSnapshot() refuses another secret', () => {
+    expect(outcomeOf(() => decodeSnapshot(entry, new Uint8Array(32)))).toBe('GCM_TAG_MISMATCH');
+  });
+
+  test.each<[string, Uint8Array]>([
+    ['BAD_ENTRY_TYPE', new Uint8Array([4, ...encodeSnapshotPublicDomain(content).subarray(1)])],
+    ['DUPLICATE_KEY', domainOf(concatBytes([recordBytes('k'), recordBytes('k')]))],
+    ['PADDING', domainOf(recordBytes('k', 'v', 1))],
+    ['BAD_LENGTH', domainOf(new ByteWriter(64).u64(0).u64(7).u64(0).finish())],
+    ['LENGTH_EXCEEDS_PARENT', domainOf(recordBytes('k').subarray(0, -1))],
+  ])('decodeSnapshot() refuses with %s', (code, publicDomain) => {
+    expect(outcomeOf(() => decodeSnapshot(sealed(publicDomain)))).toBe(code);
+  });
+
+  test('decodeSnapshot() refuses keys out of hash order', () => {
+    const keys = sortByKeyOrder([record('a', 1, ''), record('b', 1, ''), record('c', 1, '')]);
+    const map = { name: 'public:m', version: 1, records: keys.toReversed() };
+    const bytes = encodeSnapshot({ ...content, publicMaps: [map] }, secret);
+    expect(outcomeOf(() => decodeSnapshot(bytes))).toBe('KEY_ORDER');
+  });
+
+  test('decodeSnapshot() takes equal hashes in any order, but no key twice among them', () => {
+    const [first, second] = hashTwins();
+    const encode = (...keys: Uint8Array[]) => {
+      const records = keys.map((key) => ({ key, version: 1, value: new Uint8Array(0) }));
+      return encodeSnapshot(
+        { ...content, publicMaps: [{ name: 'public:m', version: 1, records }] },
+        secret,
+      );
+    };
+    const ways = [encode(first, second), encode(second, first), encode(first, second, first)];
+    expect(outcomes(ways, (bytes) => decodeSnapshot(bytes))).toEqual([
+      'accepted',
+      'accepted',
+      'DUPLICATE_KEY',
+    ]);
+  });
+
+  test('decodeSnapshot() refuses an IV that is not the snapshot’s', () => {
+    const publicDomain = encodeSnapshotPublicDomain(content);
+    const moved = encodeSnapshotPublicDomain({ ...content, seqno: seqno(64) });
+    const entries = [
+      sealed(publicDomain, { view: 2 }),
+      sealed(publicDomain, { isSnapshot: false }),
+      sealed(moved),
+    ];
+    expect(outcomes(entries, (bytes) => decodeSnapshot(bytes))).toEqual(Array(3).fill('BAD_IV'));
+  });
+
+  test('decodeSnapshot() refuses entry flags and a leaf or view history of another size', () => {
+    const flagged = entry.slice();
+    flagged[1] = 1;
+    const shortLeaf = new ByteWriter(99).u8(1).u64(63).u64(0).blob(new Uint8Array(31)).u64(0);
+    const oddViews = new ByteWriter(99).u8(1).u64(63).u64(0).blob(content.leaf);
+    oddViews.blob(new Uint8Array(9));
+    const entries = [flagged, sealed(shortLeaf.finish()), sealed(oddViews.finish())];
+    expect(outcomes(entries, (bytes) => decodeSnapshot(bytes))).toEqual([
+      'BAD_FLAGS',
+      'BAD_LENGTH',
+      'BAD_LENGTH',
+    ]);
+  });
+
+  test('decodeSnapshot() with the secret refuses every flipped bit', () => {
+    const codes = outcomes(bitFlips(entry), (bytes) => decodeSnapshot(bytes, secret));
+    expect(codes).not.toContain('accepted');
+  });
+
+  test('decodeSnapshot() refuses every truncation', () => {
+    const codes = outcomes(truncations(entry), (bytes) => decodeSnapshot(bytes));
+    expect(codes).not.toContain('accepted');
+  });
+
+  test('decodeSnapshot() answers flips and length bombs in the public domain with typed errors', () => {
+    const hostile = [...bitFlips(entry), ...lengthBombs(entry)];
+    const codes = outcomes(hostile, (bytes) => decodeSnapshot(bytes));
+    expect(codes).toEqual(expect.arrayContaining(['LENGTH_EXCEEDS_PARENT', 'NUMBER_TOO_LARGE']));
+  });
+
+  test('decodeSnapshot() inverts encodeSnapshot() for any content', () => {
+    const bytes = fc.uint8Array({ maxLength: 20 });
+    const records = fc
+      .uniqueArray(fc.record({ key: bytes, version: fc.maxSafeInteger(), value: bytes }), {
+        selector: ({ key }) => toHex(key),
+        maxLength: 8,
+      })
+      .map(sortByKeyOrder);
+    const maps = (prefix: string) =>
+      fc
+        .uniqueArray(
+          fc.record({
+            name: fc.stringMatching(/^[a-z]{0,4}$/).map((name) => prefix + name),
+            version: fc.maxSafeNat(),
+            records,
+          }),
+          { selector: ({ name }) => name, maxLength: 4 },
+        )
+        .map((given) => given.toSorted((a, b) => (a.name < b.name ? -1 : 1)));
+    const contents = fc.record({
+      seqno: fc.maxSafeNat().map(seqno),
+      maxConflictVersion: fc.maxSafeNat(),
+      leaf: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+      viewHistory: fc.array(fc.maxSafeNat(), { maxLength: 5 }),
+      publicMaps: maps('public:'),
+      privateMaps: maps('p'),
+    });
+    return fc.assert(
+      fc.property(contents, (given) => {
+        expect(decodeSnapshot(encodeSnapshot(given, secret), secret).content).toEqual(given);
+      }),
+    );
+  });
+});
+
+/** Two keys of equal 32-bit hash, found by the birthday paradox. */
+function hashTwins(): readonly [Uint8Array, Uint8Array] {
+  const seen = new Map<number, Uint8Array>();
+  for (let i = 0; ; i++) {
+    const key = toUtf8(`twin ${i}`);
+    const hash = sipHash24Low32(key);
+    const other = seen.get(hash);
+    if (other !== undefined) return [other, key];
+    seen.set(hash, key);
+  }
+}
+
+describe('splitSnapshotFile()', () => {
+  const receipt = toUtf8('{"receipt":true}');
+  const file = concatBytes([entry, receipt]);
+
+  test('splitSnapshotFile() gives entry and receipt, which may be empty', () => {
+    expect(splitSnapshotFile(file)).toEqual({ entry, receipt });
+    expect(splitSnapshotFile(entry)).toEqual({ entry, receipt: new Uint8Array(0) });
+  });
+
+  test('splitSnapshotFile() refuses every cut of the body with its own code', () => {
+    const codes = outcomes(truncations(entry), (bytes) => splitSnapshotFile(bytes));
+    expect(codes[0]).toBe('EMPTY_FILE');
+    expect(new Set(codes.slice(1, 8))).toEqual(new Set(['TRUNCATED_HEADER']));
+    expect(new Set(codes.slice(8))).toEqual(new Set(['TRUNCATED_BODY']));
+  });
+
+  test.each([
+    ['LENGTH_EXCEEDS_FILE', [1, 0, 255, 255, 255, 255, 255, 255]],
+    ['EMPTY_BODY', [1, 0, 0, 0, 0, 0, 0, 0]],
+    ['BAD_VERSION', [0, 0, 0, 0, 0, 0, 0, 0]],
+    ['BAD_FLAGS', [1, 4, 1, 0, 0, 0, 0, 0]],
+  ])('splitSnapshotFile() refuses with %s', (code, header) => {
+    const bytes = file.slice();
+    bytes.set(header);
+    expect(outcomeOf(() => splitSnapshotFile(bytes))).toBe(code);
+  });
+
+  test('splitSnapshotFile() refuses a snapshot above the given bound, and an endless receipt', () => {
+    const bytesMax = entry.length;
+    expect(outcomeOf(() => splitSnapshotFile(file, { bytesMax }))).toBe('accepted');
+    expect(outcomeOf(() => splitSnapshotFile(file, { bytesMax: bytesMax - 1 }))).toBe(
+      'SNAPSHOT_TOO_LARGE',
+    );
+    const endless = concatBytes([entry, new Uint8Array(1024 * 1024 + 1)]);
+    expect(outcomeOf(() => splitSnapshotFile(endless))).toBe('TOO_LARGE');
+  });
+});
+
+test('isPrivateMap() is also here, for readers of snapshots', () => {
+  expect([isPrivateMap('public:a'), isPrivateMap('a')]).toEqual([false, true]);
+});
