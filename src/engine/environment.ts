@@ -21,8 +21,28 @@ export interface Environment {
   startExecutor(): JobExecutor<SnapshotJobs>;
 }
 
-/** Threads that serialise, hash and verify. */
-const workers = 2;
+/** Jobs that wait at most, a thread. */
+const queueMax = 4096;
+
+/**
+ * Two worker threads with work of their own: one serialises, which the evidence waits for; the other
+ * proves and checks receipts, where a single cross-check takes longer than a small state's serialising.
+ */
+function startWorkers(): JobExecutor<SnapshotJobs> {
+  const start = () => new WorkerPool<SnapshotJobs>(workerEntry(), { workers: 1, queueMax });
+  const serialising = start();
+  const proving = start();
+  return {
+    run: (job, input, options) =>
+      (isSerialising(job) ? serialising : proving).run(job, input, options),
+    close: async () => {
+      await Promise.all([serialising.close(), proving.close()]);
+    },
+  };
+}
+
+const isSerialising = (job: keyof SnapshotJobs): boolean =>
+  job === 'serialise' || job === 'comparePublic';
 
 /**
  * The real world, with any part replaced. Jobs run on worker threads over the real file system; over
@@ -30,16 +50,15 @@ const workers = 2;
  */
 export function environmentOf(parts: Partial<Environment> = {}): Environment {
   const fileSystem = parts.fileSystem ?? realFileSystem;
-  const startExecutor = () =>
-    fileSystem === realFileSystem
-      ? new WorkerPool<SnapshotJobs>(workerEntry(), { workers, queueMax: 4096 })
-      : new InlineExecutor<SnapshotJobs>(snapshotJobs(fileSystem));
   return {
     fileSystem,
     clock: realClock,
     randomness: realRandomness,
     processes: realProcesses,
-    startExecutor,
+    startExecutor: () =>
+      fileSystem === realFileSystem
+        ? startWorkers()
+        : new InlineExecutor<SnapshotJobs>(snapshotJobs(fileSystem)),
     ...parts,
   };
 }

@@ -18,8 +18,10 @@ import { Effects, type EvidenceFact, type Serialise } from './effects.ts';
 import type { Environment } from './environment.ts';
 import type { LedgerSignatures, SerialisedState, SnapshotJobs } from './jobs.ts';
 
-/** What XState tells an observer; see `inspect` of XState's `createActor`. */
-export type InspectObserver = (event: InspectionEvent) => void;
+/** Whom XState tells of every actor, event and state; see `inspect` of XState's `createActor`. */
+export type InspectObserver =
+  | ((event: InspectionEvent) => void)
+  | { readonly next?: (event: InspectionEvent) => void };
 
 export interface PipelineOptions {
   /** Where the snapshots go; created when it is not there. */
@@ -266,10 +268,14 @@ export class Pipeline {
 }
 
 /** An observer that throws inside a step would wedge the actor for good. */
-function guarded(observer: InspectObserver, logger: Logger | undefined): InspectObserver {
+function guarded(
+  observer: InspectObserver,
+  logger: Logger | undefined,
+): (event: InspectionEvent) => void {
   return (event) => {
     try {
-      observer(event);
+      if (typeof observer === 'function') observer(event);
+      else observer.next?.(event);
     } catch (error) {
       logger?.error({ error }, 'the inspect observer threw');
     }

@@ -3,7 +3,6 @@ import { VerificationError } from '../core/errors.ts';
 import { type Seqno, seqno as toSeqno } from '../core/words.ts';
 import { type Certificate, readCertificate, verifyEndorsed } from '../formats/certificate.ts';
 import { verifyCoseSign1 } from '../formats/cose-sign1.ts';
-import { keyIdOfSpki } from '../formats/ec-key.ts';
 import { MerkleTree } from '../formats/merkle-tree.ts';
 import {
   decodeNodeSignature,
@@ -38,6 +37,7 @@ export interface VerifiedSignatures extends LedgerSignatures {
 export class IdentityRegister {
   readonly #nodes = new Map<string, Certificate>();
   #service: Certificate | undefined;
+  #renewed: Certificate | undefined;
 
   /** The identities in the state of a snapshot. */
   static fromSnapshot(maps: readonly SnapshotMap[]): IdentityRegister {
@@ -95,12 +95,20 @@ export class IdentityRegister {
       });
     }
     // Renewed certificates differ in text; the key is the identity.
-    const named = certificate === undefined ? known : readCertificate(certificate);
-    if (!equalBytes(named.spki, known.spki) || keyIdOfSpki(known.spki) !== node) {
+    const isKnown = certificate === undefined || certificate === known.pem;
+    const named = isKnown ? known : this.#read(certificate);
+    if (named.keyId !== known.keyId || known.keyId !== node) {
       const message = `the certificate beside the signature is not of node ${node}`;
       throw new VerificationError('KID_MISMATCH', message, { actual: named.keyId, limit: node });
     }
     return known;
+  }
+
+  /** A renewed certificate stands beside every signature of its node: it is read once. */
+  #read(pem: string): Certificate {
+    const read = this.#renewed?.pem === pem ? this.#renewed : readCertificate(pem);
+    this.#renewed = read;
+    return read;
   }
 
   /** @throws VerificationError `SERVICE_UNKNOWN` */

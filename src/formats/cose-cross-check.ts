@@ -5,7 +5,7 @@ import { decodeCoseSign1, encodeCoseSign1, signedPayload } from './cose-sign1.ts
 import { publicKeyOfSpki } from './ec-key.ts';
 
 /** A signing or verifying key as cose-js takes it: big-endian coordinates or scalar. */
-export interface CoseJsKey {
+interface CoseJsKey {
   readonly x?: Buffer;
   readonly y?: Buffer;
   readonly d?: Buffer;
@@ -35,22 +35,25 @@ const ellipticVersion = '6.6.1';
  * @throws VerificationError `CROSS_CHECK_UNAVAILABLE` when it is not installed, or with another elliptic
  */
 export async function loadCoseJs(): Promise<CoseJs> {
-  checkElliptic();
+  checkEllipticVersion(ellipticOfCoseJs());
   // cose-js is CommonJS without correct types; CoseJs is what its 0.9.0 has.
   const { default: coseJs } = (await import('cose-js').catch(unavailable)) as { default: CoseJs };
   Object.assign(coseJs.common.HeaderParameters, { vds: 395, cwt: 15, 'ccf.v1': 'ccf.v1' });
   return coseJs;
 }
 
-/** Resolves elliptic as cose-js itself does: a dependant's tree may hold several. */
-function checkElliptic(): void {
-  const found = ellipticOfCoseJs();
+/**
+ * Refuses every elliptic but the one that was examined.
+ * @throws VerificationError `CROSS_CHECK_UNAVAILABLE`, with what to do about it
+ */
+export function checkEllipticVersion(found: unknown): void {
   if (found === ellipticVersion) return;
   const message = `cose-js would use elliptic ${found}; install elliptic ${ellipticVersion}, for npm: "overrides": {"elliptic": "${ellipticVersion}"} in the application's package.json`;
   const place = { actual: String(found), limit: ellipticVersion };
   throw new VerificationError('CROSS_CHECK_UNAVAILABLE', message, place);
 }
 
+/** Resolves elliptic as cose-js itself does: a dependant's tree may hold several. */
 function ellipticOfCoseJs(): unknown {
   try {
     const coseJsPath = createRequire(import.meta.url).resolve('cose-js');

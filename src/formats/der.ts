@@ -21,10 +21,12 @@ function lengthBytes(length: number): readonly number[] {
   return length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
 }
 
+/** A SEQUENCE of elements. */
 export function derSequence(...items: readonly Uint8Array[]): Uint8Array {
   return derElement(0x30, ...items);
 }
 
+/** A SET of one element; of several, the caller sorts them. */
 export function derSet(...items: readonly Uint8Array[]): Uint8Array {
   return derElement(0x31, ...items);
 }
@@ -37,18 +39,22 @@ export function derUnsigned(bytes: Uint8Array): Uint8Array {
   return (digits[0] ?? 0) < 0x80 ? derElement(2, digits) : derElement(2, Uint8Array.of(0), digits);
 }
 
+/** The BOOLEAN TRUE; FALSE is a default and so never written. */
 export function derTrue(): Uint8Array {
   return derElement(1, Uint8Array.of(0xff));
 }
 
+/** A BIT STRING of whole bytes. */
 export function derBitString(bytes: Uint8Array): Uint8Array {
   return derElement(3, Uint8Array.of(0), bytes);
 }
 
+/** An OCTET STRING. */
 export function derOctetString(bytes: Uint8Array): Uint8Array {
   return derElement(4, bytes);
 }
 
+/** A UTF8String, as CCF writes names. */
 export function derUtf8(text: string): Uint8Array {
   return derElement(0x0c, toUtf8(text));
 }

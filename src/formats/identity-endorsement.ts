@@ -163,7 +163,7 @@ export interface EndorsementChainOptions {
   readonly seqno: Seqno;
   /**
    * First transaction of the service that a trusted key identifies, from `current_service_create_txid`:
-   * the first link must end right before it.
+   * the first link must end right before it, so that only that service's key leads anywhere.
    * @default not checked
    */
   readonly serviceStart?: TxId;
@@ -182,20 +182,37 @@ export async function verifyEndorsementChain(
   options: EndorsementChainOptions,
 ): Promise<readonly EndorsementLink[]> {
   const candidates = readCandidates(records);
+  let failure = chainBroken([], options.seqno);
+  for (const key of options.trustedKeys) {
+    try {
+      return await followChain(candidates, keyIdOf(key), options);
+    } catch (error) {
+      if (!(error instanceof VerificationError)) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+async function followChain(
+  candidates: readonly IdentityEndorsement[],
+  trustedKeyId: string,
+  { seqno, serviceStart }: EndorsementChainOptions,
+): Promise<readonly EndorsementLink[]> {
   const links: EndorsementLink[] = [];
-  let keyIds = new Set(options.trustedKeys.map(keyIdOf));
-  let next = options.serviceStart;
+  let keyId = trustedKeyId;
+  let next = serviceStart;
   let bytes = 0;
   while (links.length < endorsementLinksMax && bytes <= endorsementChainBytesMax) {
-    const link = await nextLink(candidates, keyIds, next);
-    if (link === undefined) throw chainBroken(links, options.seqno);
+    const link = await nextLink(candidates, keyId, next);
+    if (link === undefined) throw chainBroken(links, seqno);
     links.push(link);
-    if (link.from.seqno <= options.seqno) return checkCovered(links, options.seqno);
-    keyIds = new Set([link.endorsedKeyId]);
+    if (link.from.seqno <= seqno) return checkCovered(links, seqno);
+    keyId = link.endorsedKeyId;
     next = link.from;
     bytes += link.bytes;
   }
-  const message = `more than ${links.length} endorsements of ${bytes} bytes lead to seqno ${options.seqno}`;
+  const message = `more than ${links.length} endorsements of ${bytes} bytes lead to seqno ${seqno}`;
   throw new VerificationError('CHAIN_TOO_LONG', message, { limit: endorsementLinksMax });
 }
 
@@ -214,17 +231,17 @@ function ignoreIllFormed<T>(read: () => T): T | undefined {
   }
 }
 
-/** The newest valid record whose endorsing key is trusted and whose epoch ends right before `next`. */
+/** The newest valid record of that endorsing key whose epoch ends right before `next`. */
 async function nextLink(
   candidates: readonly IdentityEndorsement[],
-  keyIds: ReadonlySet<string>,
+  keyId: string,
   next: TxId | undefined,
 ): Promise<EndorsementLink | undefined> {
   for (const candidate of candidates) {
     if (!isConnected(candidate, next)) continue;
-    if (!keyIds.has(keyIdOfSpki(candidate.endorsingKey))) continue;
+    if (keyIdOfSpki(candidate.endorsingKey) !== keyId) continue;
     const link = await verifyIdentityEndorsement(candidate).catch(onlyTyped);
-    if (link !== undefined && !keyIds.has(link.endorsedKeyId)) return link;
+    if (link !== undefined && link.endorsedKeyId !== keyId) return link;
   }
   return undefined;
 }

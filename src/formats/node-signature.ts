@@ -119,8 +119,10 @@ export async function verifyNodeSignature(proof: NodeSignatureProof): Promise<vo
 /**
  * Signs a root as a CCF node does: ECDSA in DER over SHA-256 of the root's preimage.
  * @param preimage the 64 bytes whose SHA-256 is the root
+ * @throws VerificationError `ALG_KEY_MISMATCH` for a key that is neither P-256 nor P-384
  */
-export function signRoot(preimage: Uint8Array, nodeKey: KeyObject): Promise<Uint8Array> {
+export async function signRoot(preimage: Uint8Array, nodeKey: KeyObject): Promise<Uint8Array> {
+  profileOfKey(nodeKey);
   return new Promise((resolve, reject) => {
     sign('sha256', preimage, { key: nodeKey, dsaEncoding: 'der' }, (error, signature) =>
       error === null ? resolve(new Uint8Array(signature)) : reject(error),

@@ -26,7 +26,7 @@ import {
 
 /** The value of `public:ccf.internal.recovery_shares`. */
 export interface RecoveryShares {
-  /** The ledger secret under the wrapping key that the shares give: {@link sealedSecretBytes} bytes. */
+  /** The ledger secret under the wrapping key that the shares give: 60 bytes. */
   readonly wrappedLedgerSecret: Uint8Array;
   /** Each member's share under its RSA key, by member id. */
   readonly encryptedShares: ReadonlyMap<string, Uint8Array>;
@@ -65,12 +65,12 @@ export function encodeRecoveryShares(shares: RecoveryShares): Uint8Array {
 }
 
 /** Bytes of a ledger secret: an AES-256 key. */
-export const ledgerSecretBytes = 32;
+const ledgerSecretBytes = 32;
 
 /** Bytes of a sealed ledger secret: tag 16, IV 12, ciphertext 32. */
-export const sealedSecretBytes = 16 + 12 + ledgerSecretBytes;
+const sealedSecretBytes = 16 + 12 + ledgerSecretBytes;
 
-/** Returns `bytes`. @throws FormatError `BAD_SHARE` unless it has {@link sealedSecretBytes} bytes */
+/** Returns `bytes`. @throws FormatError `BAD_SHARE` unless it has 60 bytes */
 export function checkSealed(bytes: Uint8Array): Uint8Array {
   if (bytes.length === sealedSecretBytes) return bytes;
   throw new FormatError('BAD_SHARE', `a sealed ledger secret of ${bytes.length} bytes`);
@@ -118,7 +118,7 @@ export interface ShareKeys {
 /**
  * Opens the ledger secret that recovery shares protect; `undefined` when the keys open too few of them
  * or others. A recovery owner's share (x = 0) is enough alone.
- * @throws FormatError `BAD_SHARE` when an opened share has no known form
+ * @throws FormatError `BAD_SHARE` when the secret does not open and a share has no known form
  * @see CCF src/node/share_manager.h; ccf-1.0.19 src/node/secret_share.h
  */
 export function openRecoveryShares(
@@ -239,6 +239,7 @@ export interface SharePlan {
 /**
  * Makes recovery shares in CCF's newer form: a random wrapping key is shared, the ledger secret is
  * sealed under it. RSA-OAEP draws its own randomness, so two runs differ in their encrypted shares.
+ * @throws RangeError on a threshold that is not 1 … members, or another number of random bytes
  * @see CCF 5.0 src/node/share_manager.h
  */
 export function makeRecoveryShares(plan: SharePlan): RecoveryShares {

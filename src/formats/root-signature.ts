@@ -63,8 +63,12 @@ export function rootSignatureHeader(claims: RootSignatureClaims): CborMap {
   ]);
 }
 
-/** Signs a root as CCF's primary does; `alg` and `kid` come from the key. */
-export function signRootSignature(
+/**
+ * Signs a root as CCF's primary does; `alg` and `kid` come from the key.
+ * @param root 32 bytes
+ * @throws VerificationError `ALG_KEY_MISMATCH` for a key that is neither P-256 nor P-384
+ */
+export async function signRootSignature(
   root: Uint8Array,
   claims: Omit<RootSignatureClaims, 'alg' | 'kid'>,
   serviceKey: KeyObject,

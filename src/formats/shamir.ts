@@ -1,5 +1,5 @@
 import { ByteReader, ByteWriter } from '../core/bytes.ts';
-import { assert, FormatError } from '../core/errors.ts';
+import { FormatError } from '../core/errors.ts';
 
 /** Field of CCF's newer sharing: integers modulo the Mersenne prime 2^31-1. */
 const prime = 2n ** 31n - 1n;
@@ -18,14 +18,20 @@ export interface LimbShare {
  * Splits ten limbs so that any `threshold` shares give them back and fewer tell nothing.
  * @param random 8 bytes for each limb of each coefficient, the secret's own first:
  * 80 × threshold bytes
- * @param count shares to make, at x = 1 … count
+ * @param plan `threshold` shares of `count`, which stand at x = 1 … count
+ * @throws RangeError unless 1 ≤ threshold ≤ count, or on another number of random bytes
  */
 export function splitLimbs(
   random: Uint8Array,
-  { threshold, count }: { readonly threshold: number; readonly count: number },
+  plan: { readonly threshold: number; readonly count: number },
 ): { readonly secret: readonly number[]; readonly shares: readonly LimbShare[] } {
-  assert(threshold >= 1 && threshold <= count, `a threshold of ${threshold} of ${count} shares`);
-  assert(random.length === 8 * limbCount * threshold, `${random.length} random bytes`);
+  const { threshold, count } = plan;
+  if (threshold < 1 || threshold > count) {
+    throw new RangeError(`a threshold of ${threshold} of ${count} shares`);
+  }
+  if (random.length !== 8 * limbCount * threshold) {
+    throw new RangeError(`${random.length} random bytes, not ${8 * limbCount * threshold}`);
+  }
   const coefficients = readCoefficients(random, threshold);
   const shares = Array.from({ length: count }, (_, i) => evaluate(coefficients, i + 1));
   return { secret: evaluate(coefficients, 0).limbs, shares };

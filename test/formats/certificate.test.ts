@@ -144,10 +144,11 @@ describe('verifyEndorsed()', () => {
     );
   });
 
-  test('refuses a certificate with any bit flipped', () => {
-    const flips = bitFlips(made.nodeCertificate.der);
+  test('refuses a certificate with one bit of any byte flipped', () => {
+    const { nodeCertificate, serviceCertificate } = makeService('small', 'P-256');
+    const flips = bitFlips(nodeCertificate.der).filter((_, bit) => bit % 8 === (bit >> 3) % 8);
     const codes = outcomes(flips, (der) =>
-      verifyEndorsed(readCertificate(pemOf(der)), made.serviceCertificate),
+      verifyEndorsed(readCertificate(pemOf(der)), serviceCertificate),
     );
     expect(codes).not.toContain('accepted');
   });

@@ -2,7 +2,12 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { toHex } from '../../src/core/bytes.ts';
 import { seqno, view } from '../../src/core/words.ts';
 import { type CborMap, encodeCbor } from '../../src/formats/cbor.ts';
-import { type CoseJs, crossCheckSign1, loadCoseJs } from '../../src/formats/cose-cross-check.ts';
+import {
+  type CoseJs,
+  checkEllipticVersion,
+  crossCheckSign1,
+  loadCoseJs,
+} from '../../src/formats/cose-cross-check.ts';
 import { decodeCoseReceipt } from '../../src/formats/cose-receipt.ts';
 import {
   decodeCoseSign1,
@@ -17,6 +22,7 @@ import {
   readRootSignature,
   signRootSignature,
 } from '../../src/formats/root-signature.ts';
+import { outcomeOf } from '../helpers/hostile-bytes.ts';
 import { codeOf } from './expect-code.ts';
 import { type MadeKey, makeKey } from './make-keys.ts';
 import { makeCoseReceipt, makeProof, makeService } from './make-snapshot-file.ts';
@@ -77,6 +83,14 @@ test('crossCheckSign1() accepts a receipt, whose proof it does not look at', asy
   expect(decodeCoseReceipt(bytes).proof.claimsDigest).toStrictEqual(claimsDigest);
   await crossCheckSign1(bytes, makeProof(claimsDigest).root, spkiOf(made.service.publicKey));
 });
+
+test.each(['6.5.4', '6.6.2', undefined])(
+  'checkEllipticVersion() refuses elliptic %s and says what to do',
+  (found) => {
+    expect(() => checkEllipticVersion(found)).toThrow(/install elliptic 6\.6\.1/);
+    expect(outcomeOf(() => checkEllipticVersion(found))).toBe('CROSS_CHECK_UNAVAILABLE');
+  },
+);
 
 describe('crossCheckSign1() refuses', () => {
   const key = makeKey('cross check');

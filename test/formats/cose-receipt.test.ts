@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { toHex } from '../../src/core/bytes.ts';
+import { concatBytes, equalBytes, toHex } from '../../src/core/bytes.ts';
 import { seqno, view } from '../../src/core/words.ts';
 import { type CborMap, type CborValue, encodeCbor } from '../../src/formats/cbor.ts';
 import {
@@ -169,5 +170,20 @@ describe('a receipt that is damaged', () => {
 
   test('is refused with any bit flipped', async () => {
     await refusals(bitFlips(bytes), verify);
+  });
+
+  test('is refused with bytes put in, taken out or overwritten at random', async () => {
+    const edit = fc.record({
+      at: fc.nat(),
+      cut: fc.nat({ max: 8 }),
+      put: fc.uint8Array({ maxLength: 8 }),
+    });
+    const verifying = fc.asyncProperty(edit, async ({ at, cut, put }) => {
+      const from = at % bytes.length;
+      const edited = concatBytes([bytes.subarray(0, from), put, bytes.subarray(from + cut)]);
+      fc.pre(!equalBytes(edited, bytes));
+      await refusals([edited], verify);
+    });
+    await fc.assert(verifying, { numRuns: 500 });
   });
 });

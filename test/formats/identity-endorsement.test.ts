@@ -176,6 +176,12 @@ describe('verifyEndorsementChain()', () => {
     expect(await codeOf(chain(1, records, []))).toBe('CHAIN_BROKEN');
   });
 
+  test('tries each pinned identity', async () => {
+    const broken = [await endorse(0), await endorse(2)];
+    const pinned = [keyAt(3).publicKey, keyAt(2).publicKey, keyAt(1).publicKey];
+    expect(await chain(1, broken, pinned)).toHaveLength(1);
+  });
+
   test('accepts 64 links and refuses 65', async () => {
     const long = await Promise.all(Array.from({ length: 66 }, (_, i) => endorse(i)));
     expect(await chain(21, long, trusted(66))).toHaveLength(64);

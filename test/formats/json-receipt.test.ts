@@ -158,8 +158,8 @@ describe('verifyJsonReceipt()', () => {
     await refusals(truncations(bytes), verify);
   });
 
-  test('refuses every byte with its lowest or second highest bit flipped', async () => {
-    const flips = bitFlips(bytes).filter((_, bit) => bit % 8 === 0 || bit % 8 === 6);
+  test('refuses the receipt with one bit of any byte flipped', async () => {
+    const flips = bitFlips(bytes).filter((_, bit) => bit % 8 === (bit >> 3) % 8);
     await refusals(flips, verify);
   });
 });

@@ -62,7 +62,7 @@ const evidenceTxId = { view: view(2), seqno: seqno(12) };
 const signatureTxId = { view: view(2), seqno: seqno(15) };
 
 /** A snapshot of seqno 10, its evidence at 12 and the signature of that at 15. */
-export function makeSnapshotEntry(made: MadeService): Uint8Array {
+function makeSnapshotEntry(made: MadeService): Uint8Array {
   const value = encodeServiceInfo({ certificate: made.serviceCertificate.pem, status: 'Open' });
   const record = { key: singletonKey, version: 1, value };
   return encodeSnapshot(

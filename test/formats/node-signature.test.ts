@@ -12,7 +12,7 @@ import { bitFlips, outcomeOf } from '../helpers/hostile-bytes.ts';
 import { codeOf, refusals } from './expect-code.ts';
 import { makeKey } from './make-keys.ts';
 
-const node = makeKey('node signature');
+const node = makeKey('node signature', 'P-256');
 const preimage = new Uint8Array(64).fill(4);
 const value: NodeSignature = {
   certificate: 'PEM\n',
@@ -70,7 +70,7 @@ describe('verifyNodeSignature() refuses', () => {
     const signature = await signRoot(preimage, node.privateKey);
     const proof = { signature, preimage, key: node.publicKey };
     const codes = await Promise.all([
-      codeOf(verifyNodeSignature({ ...proof, key: makeKey('x').publicKey })),
+      codeOf(verifyNodeSignature({ ...proof, key: makeKey('x', 'P-256').publicKey })),
       codeOf(verifyNodeSignature({ ...proof, preimage: new Uint8Array(64) })),
       codeOf(verifyNodeSignature({ ...proof, signature: new Uint8Array() })),
       codeOf(verifyNodeSignature({ ...proof, key: makeKey('x', 'P-521').publicKey })),

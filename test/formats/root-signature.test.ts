@@ -97,7 +97,7 @@ describe('decodeRootSignature() refuses', () => {
 });
 
 test('signRootSignature() refuses a key that CCF does not sign with', async () => {
-  const signing = (async () => signRootSignature(root, claims, makeKey('x', 'P-521').privateKey))();
+  const signing = signRootSignature(root, claims, makeKey('x', 'P-521').privateKey);
   expect(await codeOf(signing)).toBe('ALG_KEY_MISMATCH');
 });
 

@@ -83,3 +83,14 @@ describe('refused', () => {
     expect(outcomeOf(run)).toBe('BAD_SHARE');
   });
 });
+
+test.each([
+  [0, 1, 0],
+  [2, 1, 160],
+  [1, 1, 79],
+])(
+  'splitLimbs() refuses a threshold of %i of %i with %i random bytes',
+  (threshold, count, size) => {
+    expect(() => splitLimbs(new Uint8Array(size), { threshold, count })).toThrow(RangeError);
+  },
+);

@@ -1,0 +1,56 @@
+export type { GenerationOutput, SnapshotterEmitted } from '../machines/events.ts';
+export type { Clock } from './core/clock.ts';
+export {
+  AbortedError,
+  type ConsensusCode,
+  ConsensusError,
+  type ErrorCode,
+  type FormatCode,
+  FormatError,
+  LedgerSnapshotterError,
+  type StorageCode,
+  StorageError,
+  type VerificationCode,
+  VerificationError,
+} from './core/errors.ts';
+export type {
+  EvidenceLog,
+  FrozenState,
+  FrozenTable,
+  Logger,
+  RecordSet,
+  Secrets,
+  SnapshotSource,
+  StoreRecord,
+} from './core/host-ports.ts';
+export type { Randomness } from './core/randomness.ts';
+export {
+  type Digest,
+  digest,
+  type Outcome,
+  type Phase,
+  type PointEnd,
+  type ReceiptForm,
+  type Seqno,
+  seqno,
+  type TxId,
+  type View,
+  view,
+  type WriterStep,
+} from './core/words.ts';
+export type { Environment } from './engine/environment.ts';
+export { readMemberKeys } from './engine/member-keys.ts';
+export type { InspectObserver, LiveGeneration, PipelineListener } from './engine/pipeline.ts';
+export { type ReplayOptions, replayLedger } from './engine/replay.ts';
+export type {
+  ReplayedSnapshot,
+  ReplayReport,
+  ReplayResult,
+  ReplaySummary,
+} from './engine/replay-report.ts';
+export {
+  createSnapshotter,
+  type RecordedEvidence,
+  type Snapshotter,
+  type SnapshotterOptions,
+} from './engine/snapshotter.ts';

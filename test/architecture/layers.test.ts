@@ -1,0 +1,97 @@
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { layers } from './layers.ts';
+import { importsOf, sourcesIn, textOf } from './sources.ts';
+
+const sources = ['src', 'machines', 'test'].flatMap(sourcesIn);
+
+/** The folder of the table that a path belongs to: the longest that begins it. */
+function layerOf(path: string): string | undefined {
+  return Object.keys(layers)
+    .filter((folder) => path === folder || path.startsWith(`${folder}/`))
+    .sort((a, b) => b.length - a.length)[0];
+}
+
+/** Imports of ours that the table does not allow. */
+function upwardImports(source: string, text: string): string[] {
+  const own = layerOf(source) ?? '';
+  const allowed = layers[own] ?? [];
+  return importsOf(text)
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => normalize(join(dirname(source), specifier)))
+    .filter((target) => {
+      const layer = layerOf(target);
+      return !allowed.includes('*') && layer !== own && !allowed.includes(layer ?? '');
+    });
+}
+
+test('every source belongs to a layer', () => {
+  expect(sources.filter((source) => layerOf(source) === undefined)).toEqual([]);
+});
+
+test.each(sources)('%s imports downwards only', (source) => {
+  expect(upwardImports(source, textOf(source))).toEqual([]);
+});
+
+test('an upward import is found', () => {
+  const text = "import { x } from '../engine/replay.ts';\nexport * from '../core/words.ts';";
+  expect(upwardImports('src/formats/entry.ts', text)).toEqual(['src/engine/replay.ts']);
+  expect(upwardImports('machines/writer.ts', "await import('../src/io/clock.ts')")).toEqual([
+    'src/io/clock.ts',
+  ]);
+});
+
+test('ARCHITECTURE.md has the same table', () => {
+  const rows = [...textOf('ARCHITECTURE.md').matchAll(/^\| `([^`]+)` \| (.+) \|$/gm)];
+  const table = rows.map(([, folder, list]) => [
+    folder,
+    list === 'nothing of ours' ? [] : list === 'everything' ? ['*'] : list?.split(' '),
+  ]);
+  expect(Object.fromEntries(table)).toEqual(layers);
+});
+
+describe('the outside world is behind src/io', () => {
+  const outside = [...sourcesIn('src'), ...sourcesIn('machines')].filter(
+    // The Clock's own declaration names what it stands for.
+    (source) => !source.startsWith('src/io/') && source !== 'src/core/clock.ts',
+  );
+  const forbidden: Readonly<Record<string, RegExp>> = {
+    'the file system': /'(?:node:)?fs(?:\/promises)?'/,
+    'the clock': /\b(?:Date\.now|new Date\b|performance\.now|setTimeout|setInterval)\(|\bDate\(/,
+    randomness: /\b(?:Math\.random|randomBytes|randomUUID|randomInt|getRandomValues|randomFill)/,
+  };
+  // A delay is a port too; `clock.setTimeout(` is the port's own method.
+  const withoutPorts = (text: string) => text.replaceAll(/\bclock\.(?:set|clear)Timeout\(/g, '');
+
+  test.each(Object.keys(forbidden))('%s', (what) => {
+    const users = outside.filter((source) => forbidden[what]?.test(withoutPorts(textOf(source))));
+    expect(users).toEqual([]);
+  });
+});
+
+describe('machines', () => {
+  test.each(sourcesIn('machines'))('%s imports only xstate and words', (source) => {
+    const imported = importsOf(textOf(source)).filter(
+      (specifier) => specifier !== 'xstate' && !/^\.\/|^\.\.\/src\/core\//.test(specifier),
+    );
+    expect(imported).toEqual([]);
+  });
+});
+
+describe('cose-js', () => {
+  test('is loaded by one module', () => {
+    const users = sourcesIn('src').filter((source) =>
+      importsOf(textOf(source)).includes('cose-js'),
+    );
+    expect(users).toEqual(['src/formats/cose-cross-check.ts']);
+  });
+});
+
+describe('proofs', () => {
+  test('are made where they are verified, and nowhere else', () => {
+    const makers = [...sourcesIn('src'), ...sourcesIn('machines')].filter((source) =>
+      /new (?:SignatureProof|InclusionProof)\(/.test(textOf(source)),
+    );
+    expect(makers).toEqual(['src/engine/effects.ts']);
+  });
+});

@@ -1,0 +1,26 @@
+/**
+ * Which folder may import which, besides itself: the table of ARCHITECTURE.md, which the test compares
+ * with this one. `*` is everything.
+ */
+export const layers: Readonly<Record<string, readonly string[]>> = {
+  'src/core': [],
+  'src/io': ['src/core'],
+  'src/formats': ['src/core'],
+  'src/tasks': ['src/core'],
+  'src/testing/graph': ['src/core'],
+  machines: ['src/core'],
+  'src/store': ['src/core', 'src/formats'],
+  'src/files': ['src/core', 'src/io', 'src/formats'],
+  'src/engine': [
+    'machines',
+    'src/core',
+    'src/io',
+    'src/formats',
+    'src/store',
+    'src/files',
+    'src/tasks',
+  ],
+  'src/cli': ['*'],
+  'src/index.ts': ['*'],
+  test: ['*'],
+};

@@ -1,0 +1,337 @@
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import type { GenerationOutput } from '../../machines/events.ts';
+import { ConsensusError, StorageError } from '../../src/core/errors.ts';
+import { type Digest, digest, type Seqno, seqno } from '../../src/core/words.ts';
+import type { LiveGeneration } from '../../src/engine/pipeline.ts';
+import {
+  createSnapshotter,
+  type Snapshotter,
+  type SnapshotterOptions,
+} from '../../src/engine/snapshotter.ts';
+import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';
+import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
+import { fakeProcesses } from '../files/fake-processes.ts';
+import { LogHost } from '../helpers/log-host.ts';
+
+interface Setup {
+  readonly host: LogHost;
+  readonly disk: MemoryFileSystem;
+  readonly snapshotter: Snapshotter;
+  readonly asked: { version: Seqno; digest: Digest }[];
+}
+
+/** A host on a disk in memory, whose log takes evidence when the test says so. */
+async function setUp(options: Partial<SnapshotterOptions> = {}): Promise<Setup> {
+  const host = new LogHost();
+  const disk = new MemoryFileSystem();
+  const asked: Setup['asked'] = [];
+  const snapshotter = await createSnapshotter({
+    directory: '/snapshots',
+    source: host,
+    secrets: { at: () => host.secret },
+    identity: createPublicKey(host.key),
+    txInterval: 4,
+    attemptsMax: 1,
+    environment: { fileSystem: disk, processes: fakeProcesses() },
+    evidence: {
+      submit: async (evidence) => {
+        asked.push(evidence);
+        return { seqno: seqno(host.last + 1) };
+      },
+    },
+    ...options,
+  });
+  onTestFinished(async () => {
+    await snapshotter.close();
+    expect(host.released).toBe(host.frozen);
+    expect(disk.openHandles).toBe(0);
+    expect((await names(disk)).filter((name) => !name.endsWith('.committed'))).toEqual([]);
+  });
+  return { host, disk, snapshotter, asked };
+}
+
+async function names(disk: MemoryFileSystem): Promise<string[]> {
+  return (await disk.list('/snapshots')).map(({ name }) => name);
+}
+
+async function turns(count = 50): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Writes until a signature is a snapshot point, and commits it. */
+async function start({ host, snapshotter }: Setup): Promise<LiveGeneration> {
+  for (let i = 0; i < 4; i++) host.write(`key ${i}`, `value ${i}`);
+  expect(await host.sign(snapshotter)).toBe(true);
+  snapshotter.commit(host.last, { primary: true });
+  const [generation] = snapshotter.live;
+  if (generation === undefined) throw new Error('no generation started');
+  return generation;
+}
+
+/** Runs a generation up to the submission of its evidence. */
+async function untilSubmitted(setup: Setup): Promise<LiveGeneration> {
+  const generation = await start(setup);
+  await expect.poll(() => setup.asked.length).toBe(1);
+  return generation;
+}
+
+async function untilCommitted(setup: Setup): Promise<GenerationOutput> {
+  const generation = await untilSubmitted(setup);
+  const { host, snapshotter, asked } = setup;
+  const [evidence] = asked;
+  if (evidence) host.recordEvidence(snapshotter, evidence);
+  await host.sign(snapshotter);
+  snapshotter.commit(host.last, { primary: true });
+  return generation.ended;
+}
+
+test('a snapshot goes from the frozen state to a file that anyone can verify', async () => {
+  const setup = await setUp();
+  const output = await untilCommitted(setup);
+  expect(output).toMatchObject({
+    outcome: 'committed',
+    seqno: 6,
+    evidenceSeqno: 7,
+    refusedEvidence: 0,
+  });
+  expect(await names(setup.disk)).toEqual(['lock', 'snapshot_6_7.committed']);
+  const bytes = await setup.disk.readFile('/snapshots/snapshot_6_7.committed', { bytesMax: 1e6 });
+  const verified = await verifySnapshotFile(bytes, {
+    fileName: 'snapshot_6_7.committed',
+    trustedKeys: [createPublicKey(setup.host.key)],
+  });
+  expect(verified).toMatchObject({
+    seqno: 6,
+    evidenceSeqno: 7,
+    trusted: true,
+    digest: output.digest,
+  });
+});
+
+test('worker threads and the inline executor write the same bytes', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'snapshotter-'));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const setup = await setUp();
+  const { host, disk, asked } = setup;
+  const threaded = await createSnapshotter({
+    directory,
+    source: { freeze: () => host.freeze() },
+    secrets: { at: () => host.secret },
+    identity: createPublicKey(host.key),
+    txInterval: 4,
+    evidence: { submit: async () => ({ seqno: seqno(7) }) },
+  });
+  // One host drives both: every fact goes to each.
+  const both = new Proxy(setup.snapshotter, {
+    get: (target, name: keyof Snapshotter) => {
+      const ours = target[name];
+      const theirs = threaded[name];
+      if (typeof ours !== 'function' || typeof theirs !== 'function') return ours;
+      return (...args: []) => {
+        Reflect.apply(theirs, threaded, args);
+        return Reflect.apply(ours, target, args);
+      };
+    },
+  });
+  const generation = await start({ ...setup, snapshotter: both });
+  const ended = threaded.live[0]?.ended;
+  await expect.poll(() => asked.length).toBe(1);
+  await expect.poll(() => threaded.live.length).toBe(1);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  for (const evidence of asked) host.recordEvidence(both, evidence);
+  await host.sign(both);
+  both.commit(host.last, { primary: true });
+  expect((await generation.ended).outcome).toBe('committed');
+  expect((await ended)?.outcome).toBe('committed');
+  const file = 'snapshot_6_7.committed';
+  const inline = await disk.readFile(`/snapshots/${file}`, { bytesMax: 1e6 });
+  expect(new Uint8Array(await readFile(join(directory, file)))).toEqual(inline);
+  await threaded.close();
+});
+
+test('evidence may be recorded before its submission is answered', async () => {
+  let answer = (_: { seqno: Seqno }) => {};
+  const setup = await setUp({
+    evidence: { submit: () => new Promise((resolve) => (answer = resolve)) },
+  });
+  const generation = await start(setup);
+  await turns();
+  const content = await digestOfSpool(setup);
+  const evidenceSeqno = setup.host.recordEvidence(setup.snapshotter, {
+    version: generation.seqno,
+    digest: content,
+  });
+  await setup.host.sign(setup.snapshotter);
+  setup.snapshotter.commit(setup.host.last, { primary: true });
+  answer({ seqno: evidenceSeqno });
+  expect((await generation.ended).outcome).toBe('committed');
+});
+
+async function digestOfSpool({ disk }: Setup): Promise<Digest> {
+  const { createHash } = await import('node:crypto');
+  const bytes = await disk.readFile('/snapshots/spool_6_0.tmp', { bytesMax: 1e6 });
+  return digest(createHash('sha256').update(bytes).digest('hex'));
+}
+
+test('evidence with another digest is refused and counted, and the generation waits on', async () => {
+  const setup = await setUp();
+  const generation = await untilSubmitted(setup);
+  const { host, snapshotter, asked } = setup;
+  host.recordEvidence(snapshotter, { version: generation.seqno, digest: digest('00'.repeat(32)) });
+  for (const evidence of asked) host.recordEvidence(snapshotter, evidence);
+  await host.sign(snapshotter);
+  snapshotter.commit(host.last, { primary: true });
+  expect(await generation.ended).toMatchObject({ outcome: 'committed', refusedEvidence: 1 });
+});
+
+test('refused evidence ends the generation', async () => {
+  const setup = await setUp({ evidence: { submit: async () => 'refused' } });
+  const { ended } = await start(setup);
+  expect(await ended).toMatchObject({ outcome: 'evidence-refused' });
+});
+
+test('a log that throws poisons the generation, not the snapshotter', async () => {
+  const setup = await setUp({ evidence: { submit: () => Promise.reject(new TypeError('bug')) } });
+  const { ended } = await start(setup);
+  expect(await ended).toMatchObject({ outcome: 'poisoned', reason: 'bug' });
+  expect(setup.snapshotter.live).toEqual([]);
+});
+
+test('a signature by another key is refused with its seqno', async () => {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'secp384r1' });
+  const setup = await setUp({ identity: publicKey });
+  const output = await untilCommitted(setup);
+  expect(output.outcome).toBe('proof-refused');
+  expect(output.reason).toMatch(/the message names key/);
+});
+
+test('a rollback of the evidence ends the generation without a file', async () => {
+  const setup = await setUp();
+  const generation = await untilSubmitted(setup);
+  const { host, snapshotter, asked } = setup;
+  for (const evidence of asked) host.recordEvidence(snapshotter, evidence);
+  snapshotter.rollback(generation.seqno);
+  expect((await generation.ended).outcome).toBe('rolled-back');
+  expect(await names(setup.disk)).toEqual(['lock']);
+});
+
+test('cancel ends a generation in any phase and leaves no spool', async () => {
+  const setup = await setUp();
+  const generation = await untilSubmitted(setup);
+  setup.snapshotter.cancel(generation.generation);
+  expect((await generation.ended).outcome).toBe('cancelled');
+  expect(await names(setup.disk)).toEqual(['lock']);
+});
+
+test('close() cancels what lives and gives back handles, spools and the lock', async () => {
+  const setup = await setUp();
+  const generation = await untilSubmitted(setup);
+  await setup.snapshotter.close();
+  expect((await generation.ended).outcome).toBe('cancelled');
+  expect(await names(setup.disk)).toEqual([]);
+  expect(() => setup.snapshotter.commit(seqno(9), { primary: true })).toThrow(ConsensusError);
+});
+
+test('an AbortSignal closes the snapshotter', async () => {
+  const controller = new AbortController();
+  const setup = await setUp({ signal: controller.signal });
+  const generation = await untilSubmitted(setup);
+  controller.abort();
+  expect((await generation.ended).outcome).toBe('cancelled');
+});
+
+test.each([
+  ['write', 'appending'],
+  ['sync', 'syncing'],
+  ['rename', 'publishing'],
+] as const)(
+  'a disk that fails to %s ends in persist-failed at %s, without a file',
+  async (operation, step) => {
+    const setup = await setUp();
+    await untilSubmitted(setup);
+    setup.disk.failNext(operation, 'EIO', {
+      path: (path) => path.includes('spool_'),
+    });
+    const [generation] = setup.snapshotter.live;
+    const { host, snapshotter, asked } = setup;
+    for (const evidence of asked) host.recordEvidence(snapshotter, evidence);
+    await host.sign(snapshotter);
+    snapshotter.commit(host.last, { primary: true });
+    expect(await generation?.ended).toMatchObject({ outcome: 'persist-failed', step });
+    expect(await names(setup.disk)).toEqual(['lock']);
+  },
+);
+
+test('a directory that cannot be synced is said, and the file stays', async () => {
+  const setup = await setUp();
+  const generation = await untilSubmitted(setup);
+  setup.disk.failNext('syncDirectory', 'EIO');
+  const { host, snapshotter, asked } = setup;
+  for (const evidence of asked) host.recordEvidence(snapshotter, evidence);
+  await host.sign(snapshotter);
+  snapshotter.commit(host.last, { primary: true });
+  expect((await generation.ended).outcome).toBe('committed-not-durable');
+  expect(await names(setup.disk)).toContain('snapshot_6_7.committed');
+});
+
+test('commit and rollback that go back are typed errors of the host', async () => {
+  const setup = await setUp();
+  await start(setup);
+  const { snapshotter } = setup;
+  expect(() => snapshotter.commit(seqno(1), { primary: true })).toThrow(/commit went back to 1/);
+  expect(() => snapshotter.rollback(seqno(1))).toThrow(/rollback to 1, but 6 is committed/);
+  expect(() => snapshotter.recordTree(seqno(6), new Uint8Array(16))).toThrow(
+    /tree of 6 came after/,
+  );
+});
+
+test('a second snapshotter on the same directory is refused', async () => {
+  const setup = await setUp();
+  const { host, disk } = setup;
+  const second = createSnapshotter({
+    directory: '/snapshots',
+    source: host,
+    secrets: { at: () => host.secret },
+    identity: createPublicKey(host.key),
+    evidence: { submit: async () => 'refused' },
+    environment: { fileSystem: disk, processes: fakeProcesses() },
+  });
+  await expect(second).rejects.toThrow(StorageError);
+});
+
+test('an inspect observer sees every actor, and one that throws disturbs none', async () => {
+  const seen = new Set<string>();
+  const setup = await setUp({
+    inspect: (event) => {
+      const { actorRef } = event;
+      if ('id' in actorRef && typeof actorRef.id === 'string') seen.add(actorRef.id);
+      throw new Error('an observer of the host');
+    },
+  });
+  expect((await untilCommitted(setup)).outcome).toBe('committed');
+  expect([...seen]).toEqual(
+    expect.arrayContaining(['slot:0', 'chain', 'writer', 'runAction', 'verifySignature']),
+  );
+});
+
+test('a listener that calls back from its event is not inside a step', async () => {
+  const setup = await setUp();
+  const ends: string[] = [];
+  setup.snapshotter.subscribe((event) => {
+    ends.push(event.type);
+    setup.snapshotter.force();
+  });
+  await untilCommitted(setup);
+  await turns();
+  expect(ends.slice(0, 2)).toEqual(['point.ended', 'generation.started']);
+  // Forced from the listener: the signature that proves the first snapshot became a point itself.
+  expect(ends.filter((type) => type === 'generation.started')).toHaveLength(2);
+});
+
+test('options out of range are refused', async () => {
+  await expect(setUp({ capacity: 0 })).rejects.toThrow(/capacity must be an integer of 1/);
+});

@@ -1,0 +1,146 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { toHex } from '../../src/core/bytes.ts';
+import type { EvidenceLog, FrozenState, SnapshotSource } from '../../src/core/host-ports.ts';
+import { type Digest, type Seqno, seqno as toSeqno, view as toView } from '../../src/core/words.ts';
+import type { Snapshotter } from '../../src/engine/snapshotter.ts';
+import { createCertificate } from '../../src/formats/certificate.ts';
+import { commitEvidence, commitEvidenceDigest } from '../../src/formats/commit-evidence.ts';
+import { sealEntry, writeSetDigest } from '../../src/formats/entry.ts';
+import { MerkleTree } from '../../src/formats/merkle-tree.ts';
+import { signRootSignature } from '../../src/formats/root-signature.ts';
+import { encodeServiceInfo, encodeSnapshotEvidence, tables } from '../../src/formats/tables.ts';
+import {
+  encodePublicDomain,
+  entryLeaf,
+  type MapWrites,
+  type PublicDomain,
+  singletonKey,
+} from '../../src/formats/write-set.ts';
+import { ReferenceStore } from '../../src/store/reference-store.ts';
+
+const view = toView(2);
+
+/** How the log answers the submission of evidence; the default appends it at once. */
+export type Submit = (evidence: {
+  version: Seqno;
+  digest: Digest;
+}) => ReturnType<EvidenceLog['submit']>;
+
+/** A host as small as can be: a log in memory with a store, a tree and a service key of its own. */
+export class LogHost implements SnapshotSource {
+  readonly key: KeyObject;
+  readonly secret = new Uint8Array(32).fill(7);
+  readonly certificate: string;
+  readonly #store = new ReferenceStore();
+  readonly #tree = MerkleTree.genesis();
+  #leaf = new Uint8Array(32);
+  #last = 0;
+  frozen = 0;
+  released = 0;
+
+  constructor() {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'secp384r1' });
+    this.key = privateKey;
+    const subject = 'CCF Network';
+    this.certificate = createCertificate(
+      {
+        subject,
+        publicKey,
+        serial: new Uint8Array(16).fill(1),
+        notBeforeMs: 0,
+        notAfterMs: 4e12,
+        ca: true,
+      },
+      { subject, key: privateKey },
+    ).pem;
+    const value = encodeServiceInfo({ certificate: this.certificate, status: 'Open' });
+    this.append([
+      { name: tables.serviceInfo, writes: [{ key: singletonKey, value }], removes: [] },
+    ]);
+  }
+
+  get last(): Seqno {
+    return toSeqno(this.#last);
+  }
+
+  freeze(): FrozenState {
+    this.frozen++;
+    return {
+      tables: [...this.#store.freeze().values()],
+      leaf: this.#leaf,
+      viewHistory: [1, 1],
+      release: () => {
+        this.released++;
+      },
+    };
+  }
+
+  /** Appends a transaction and tells its entry. */
+  append(maps: readonly MapWrites[], claimsDigest = new Uint8Array(32)): Uint8Array {
+    const seqno = toSeqno(++this.#last);
+    const domain: PublicDomain = {
+      type: 4,
+      seqno,
+      claimsDigest,
+      commitEvidenceDigest: commitEvidenceDigest(this.#commitEvidence(seqno)),
+      maxConflictVersion: 0,
+      maps,
+    };
+    const publicDomain = encodePublicDomain(domain);
+    const { secret } = this;
+    const privatePlain = new Uint8Array(0);
+    const entry = sealEntry({ secret, seqno, view, publicDomain, privatePlain });
+    this.#store.apply(seqno, maps);
+    this.#leaf = new Uint8Array(entryLeaf(entry, domain));
+    this.#tree.append(this.#leaf);
+    return entry;
+  }
+
+  write(key: string, value: string): void {
+    const writes = [{ key: Buffer.from(key), value: Buffer.from(value) }];
+    this.append([{ name: 'public:app.records', writes, removes: [] }]);
+  }
+
+  /** Appends a signature transaction and tells the snapshotter of it, in the order of the contract. */
+  async sign(snapshotter: Snapshotter): Promise<boolean> {
+    const seqno = toSeqno(this.#last + 1);
+    const claims = { iat: 1, iss: 'test', sub: 'ledger', txId: { view, seqno } };
+    const signature = await signRootSignature(this.#tree.root(), claims, this.key);
+    const tree = this.#tree.serialise();
+    const isPoint = snapshotter.recordCommittable(seqno);
+    const writes = [{ key: singletonKey, value: tree }];
+    this.append([{ name: tables.tree, writes, removes: [] }]);
+    snapshotter.recordSignature(seqno, signature);
+    snapshotter.recordTree(seqno, tree);
+    return isPoint;
+  }
+
+  /** Appends the evidence transaction and tells the snapshotter of it. */
+  recordEvidence(
+    snapshotter: Snapshotter,
+    { version, digest }: { version: Seqno; digest: Digest },
+  ): Seqno {
+    const value = encodeSnapshotEvidence({ version, hash: digest });
+    const writes = [{ key: singletonKey, value }];
+    const entry = this.append(
+      [{ name: tables.snapshotEvidence, writes, removes: [] }],
+      new Uint8Array(Buffer.from(digest, 'hex')),
+    );
+    const seqno = this.last;
+    snapshotter.recordEvidence(seqno, {
+      version,
+      digest,
+      writeSetDigest: writeSetDigest(entry),
+      commitEvidence: this.#commitEvidence(seqno),
+    });
+    return seqno;
+  }
+
+  rootHex(): string {
+    return toHex(this.#tree.root());
+  }
+
+  #commitEvidence(seqno: Seqno): string {
+    return commitEvidence(this.secret, { view, seqno });
+  }
+}
