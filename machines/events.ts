@@ -92,7 +92,7 @@ export interface GenerationOutput extends GenerationRef {
   readonly file: string | undefined;
   /** The writer's step that failed, with outcome `persist-failed`. */
   readonly step: WriterStep | undefined;
-  /** Evidence of this version that was refused, being early or of another digest. */
+  /** Evidence of this version that was refused, being early, repeated or of another digest. */
   readonly refusedEvidence: number;
   /** True when a spool was left to the sweep. */
   readonly leftover: boolean;

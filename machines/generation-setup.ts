@@ -90,6 +90,7 @@ export const generationSetup = setup({
     rememberLeftover: assign({
       leftover: (_, { output }: { output: WriterOutput }) => output.leftover,
     }),
+    assumeLeftover: assign({ leftover: true }),
     /** Port: gives back the frozen state and everything else held for this generation. */
     releaseHandle: (_, _ref: GenerationRef) => {},
   },

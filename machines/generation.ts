@@ -73,10 +73,13 @@ export const generationMachine = generationSetup.createMachine({
       },
       onError: {
         target: writerEnded,
-        actions: {
-          type: 'end',
-          params: ({ event }) => ({ outcome: 'poisoned', reason: wordsOf(event.error) }),
-        },
+        actions: [
+          {
+            type: 'end',
+            params: ({ event }) => ({ outcome: 'poisoned', reason: wordsOf(event.error) }),
+          },
+          'assumeLeftover',
+        ],
       },
     },
   ],
@@ -365,7 +368,7 @@ export const generationMachine = generationSetup.createMachine({
                     actions: { type: 'rememberLeftover', params: writerOutput },
                   },
                 ],
-                'xstate.error.actor.writer': 'discarded',
+                'xstate.error.actor.writer': { target: 'discarded', actions: 'assumeLeftover' },
               },
             },
             discarded: { type: 'final' },

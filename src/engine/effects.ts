@@ -11,8 +11,8 @@ import { snapshotName } from '../formats/file-name.ts';
 import { encodeJsonReceipt } from '../formats/json-receipt.ts';
 import type { MerklePath } from '../formats/merkle-path.ts';
 import type { FileSystem } from '../io/file-system.ts';
-import { packState } from '../store/state-transfer.ts';
 import type { JobExecutor } from '../tasks/job.ts';
+import { drawState } from './draw-state.ts';
 import type {
   CoseRootSignature,
   DrawnState,
@@ -156,7 +156,7 @@ export class Effects {
   async #serialise(ref: GenerationRef): Promise<ActionOutput> {
     const work = this.#work(ref);
     const { leaf, viewHistory, tables } = this.#frozenOf(ref);
-    const pieces = await draw(packState(tables), work.abort.signal);
+    const pieces = await drawState(tables, work.abort.signal);
     const state = { seqno: ref.seqno, leaf, viewHistory, pieces };
     work.serialised = await this.#options.serialise(
       { state, spool: work.spool.path },
@@ -314,18 +314,4 @@ function fileNameOf(seqno: Seqno, { receipt, evidenceSeqno, signatureSeqno }: Re
   const name = { seqno, evidenceSeqno, committed: true };
   // CCF 1.x has no receipt: the name alone says which signature committed the evidence.
   return snapshotName(receipt === 'none' ? { ...name, commitSeqno: signatureSeqno } : name);
-}
-
-/** Draws a state piece by piece, giving the event loop a turn after each. */
-async function draw(
-  pieces: Iterable<Uint8Array<ArrayBuffer>>,
-  signal: AbortSignal,
-): Promise<Uint8Array<ArrayBuffer>[]> {
-  const drawn: Uint8Array<ArrayBuffer>[] = [];
-  for (const piece of pieces) {
-    if (drawn.length > 0) await new Promise((resolve) => setImmediate(resolve));
-    signal.throwIfAborted();
-    drawn.push(piece);
-  }
-  return drawn;
 }

@@ -4,7 +4,7 @@ import { type Digest, digest, type Seqno } from '../core/words.ts';
 import { crossCheckSign1 } from '../formats/cose-cross-check.ts';
 import { decodeCoseReceipt, verifyCoseReceipt } from '../formats/cose-receipt.ts';
 import { verifyCoseSign1 } from '../formats/cose-sign1.ts';
-import { publicKeyOfSpki } from '../formats/ec-key.ts';
+import { keyIdOfSpki, publicKeyOfSpki } from '../formats/ec-key.ts';
 import { decodeJsonReceipt, verifyJsonReceipt } from '../formats/json-receipt.ts';
 import { type MerklePath, MerkleTree } from '../formats/merkle-tree.ts';
 import { type NodeSignature, verifyNodeSignature } from '../formats/node-signature.ts';
@@ -192,7 +192,7 @@ async function verifySignature({ seqno, tree, signature }: VerifySignatureJob): 
   if (signature.form === 'cose') {
     const decoded = decodeRootSignature(signature.message);
     if (decoded.txId.seqno !== seqno) throw wrongSeqno(seqno, decoded.txId.seqno);
-    checkServiceKeyId(decoded, key);
+    checkServiceKeyId(decoded, keyIdOfSpki(signature.spki));
     await verifyCoseSign1(decoded.message, key, root);
   } else {
     const { seqno: signed, signature: bytes } = signature.signature;

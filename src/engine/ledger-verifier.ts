@@ -134,11 +134,6 @@ export class LedgerVerifier {
     };
   }
 
-  /** Whether a transaction has mentioned this table yet. */
-  hasTable(name: string): boolean {
-    return this.#store.has(name);
-  }
-
   #checkOrder({ seqno, view, isSnapshot }: Envelope, domain: PublicDomain): void {
     if (isSnapshot) throw new FormatError('BAD_IV', 'a ledger entry has the IV of a snapshot');
     if (seqno !== this.#last + 1 || domain.seqno !== seqno) {

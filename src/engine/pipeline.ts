@@ -115,7 +115,7 @@ export class Pipeline {
   /** Answers whether this signature transaction is a snapshot point, and so ends its ledger chunk. */
   recordCommittable(seqno: Seqno): boolean {
     this.#send({ type: 'committable.recorded', seqno });
-    const isDue = this.#actor.getSnapshot().context.points.at(-1)?.seqno === seqno;
+    const isDue = this.#context.points.at(-1)?.seqno === seqno;
     this.#due = isDue ? seqno : undefined;
     return isDue;
   }
@@ -142,6 +142,8 @@ export class Pipeline {
 
   #freeze(seqno: Seqno): void {
     this.#due = undefined;
+    // A rollback since recordCommittable may have taken the point.
+    if (!this.#context.points.some((point) => point.seqno === seqno)) return;
     try {
       this.#effects.holdFrozen(seqno, this.#options.source.freeze(seqno));
     } catch (error) {
@@ -199,8 +201,12 @@ export class Pipeline {
     }
   }
 
+  get #context() {
+    return this.#actor.getSnapshot().context;
+  }
+
   get #committed(): Seqno {
-    return this.#actor.getSnapshot().context.committed;
+    return this.#context.committed;
   }
 
   #checkAboveCommit(what: string, seqno: Seqno): void {

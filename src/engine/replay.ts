@@ -13,8 +13,8 @@ import { type LedgerDirectory, openLedger } from '../files/ledger-directory.ts';
 import { decodeEnvelope, openPrivateDomain } from '../formats/entry.ts';
 import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
 import { decodePrivateDomain, decodePublicDomain } from '../formats/write-set.ts';
-import { packState } from '../store/state-transfer.ts';
 import type { JobExecutor } from '../tasks/job.ts';
+import { drawState } from './draw-state.ts';
 import type { Serialise } from './effects.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import { type ExistingSnapshot, ExistingSnapshots } from './existing-snapshots.ts';
@@ -184,7 +184,8 @@ async function snapshotReplay(reading: Reading, machinery: Machinery): Promise<S
       verifier.isComplete && index.secrets.secretAt(seqno) !== undefined,
     comparePublic: async (planned: PlannedSnapshot, { publicDomain }: ExistingSnapshot) => {
       const { leaf, viewHistory, tables } = verifier.freeze();
-      const state = { seqno: planned.version, leaf, viewHistory, pieces: [...packState(tables)] };
+      const pieces = await drawState(tables);
+      const state = { seqno: planned.version, leaf, viewHistory, pieces };
       const lateMaps = await tablesMentioned(ledger, index.secrets, planned);
       return executor.run('comparePublic', { state, lateMaps, publicDomain });
     },

@@ -204,8 +204,8 @@ async function verifyCose(
   const message = decodeCoseSignatureValue(value);
   const decoded = decodeRootSignature(message);
   checkSeqno(decoded.txId.seqno, domain.seqno);
-  const { publicKey, spki } = register.serviceInForce();
-  checkServiceKeyId(decoded, publicKey);
+  const { publicKey, spki, keyId } = register.serviceInForce();
+  checkServiceKeyId(decoded, keyId);
   await verifyCoseSign1(decoded.message, publicKey, tree.root());
   return { form: 'cose', message, spki };
 }

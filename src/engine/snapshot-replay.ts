@@ -66,6 +66,7 @@ export class SnapshotReplay {
   readonly #byEvidence = new Map<Seqno, PlannedSnapshot>();
   readonly #generations = new Map<Seqno, LiveGeneration>();
   readonly #publicly = new Map<Seqno, Promise<ReplayedSnapshot>>();
+  readonly #serialised = new Map<Seqno, SerialisedState>();
   readonly #decided: ReplayedSnapshot[] = [];
   #reporting: Promise<void> = Promise.resolve();
   #lastSignature = 0;
@@ -138,8 +139,11 @@ export class SnapshotReplay {
   async #recordEvidence(planned: PlannedSnapshot, applied: AppliedEntry): Promise<void> {
     checkClaims(planned, applied);
     const generation = this.#generations.get(planned.version);
-    const isOurs = this.#byVersion.get(planned.version) === planned;
-    if (generation === undefined || !isOurs) {
+    if (this.#byVersion.get(planned.version) !== planned) {
+      this.#report(this.#compareAgain(planned));
+      return;
+    }
+    if (generation === undefined) {
       const decided = this.#publicly.get(planned.version);
       this.#report(decided ?? Promise.resolve(this.#withoutGeneration(planned)));
       return;
@@ -148,6 +152,7 @@ export class SnapshotReplay {
     await Promise.race([this.#submissions.of(planned.version), generation.ended]);
     const serialised = pipeline.serialised(generation);
     if (serialised !== undefined) {
+      this.#serialised.set(planned.version, serialised);
       const { version, digest } = planned;
       const { writeSetDigest, commitEvidence, leaf } = applied;
       const fact = { version, digest, writeSetDigest, commitEvidence, leaf };
@@ -204,6 +209,19 @@ export class SnapshotReplay {
       reason: isVouched
         ? undefined
         : `${found.file} has not the digest that the ledger vouches for`,
+    };
+  }
+
+  /** Further evidence of a snapshot that was generated already: there is one file, by the first. */
+  async #compareAgain(planned: PlannedSnapshot): Promise<ReplayedSnapshot> {
+    const serialised = this.#serialised.get(planned.version);
+    if (serialised === undefined) return this.#withoutGeneration(planned);
+    return {
+      ...this.#withoutGeneration(planned),
+      digest: serialised.digest,
+      profile: serialised.profile,
+      result: serialised.digest === planned.digest ? 'identical' : 'different',
+      reason: `seqno ${this.#byVersion.get(planned.version)?.seqno} was evidence of it before`,
     };
   }
 

@@ -21,6 +21,7 @@ import {
   encodeCoseSign1,
   verifyCoseSign1,
 } from './cose-sign1.ts';
+import { keyIdOf } from './ec-key.ts';
 import type { MerklePath, PathStep } from './merkle-path.ts';
 import {
   checkClaimsDigest,
@@ -169,7 +170,7 @@ export async function verifyCoseReceipt(
   const { proof, signature } = receipt;
   checkClaimsDigest(toHex(proof.claimsDigest), toHex(claimsDigest));
   const evidence = txIdOfCommitEvidence(proof.commitEvidence);
-  checkServiceKeyId(signature, key);
+  checkServiceKeyId(signature, keyIdOf(key));
   const { root } = foldReceiptProof(proof);
   await verifyCoseSign1(signature.message, key, root);
   return { evidence, root };

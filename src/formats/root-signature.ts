@@ -113,10 +113,10 @@ function keyIdInKid(message: CoseSign1): string {
 
 /**
  * Checks that a key is the one the header names, before its signature is asked.
+ * @param keyId see {@link keyIdOf}; whoever has a certificate has it at hand, exporting a key takes 0.4 ms
  * @throws VerificationError `KID_MISMATCH`
  */
-export function checkServiceKeyId(signature: RootSignature, key: KeyObject): void {
-  const keyId = keyIdOf(key);
+export function checkServiceKeyId(signature: RootSignature, keyId: string): void {
   if (keyId === signature.serviceKeyId) return;
   throw new VerificationError(
     'KID_MISMATCH',

@@ -55,10 +55,6 @@ export class ReferenceStore {
     }
   }
 
-  has(name: string): boolean {
-    return this.#tables.has(name);
-  }
-
   get(name: string, key: Uint8Array): StoreRecord | undefined {
     return this.#tables.get(name)?.live.get(key);
   }

@@ -10,6 +10,7 @@ import {
 } from '../../src/formats/certificate.ts';
 import { crossCheckSign1 } from '../../src/formats/cose-cross-check.ts';
 import { verifyCoseSign1 } from '../../src/formats/cose-sign1.ts';
+import { keyIdOf } from '../../src/formats/ec-key.ts';
 import {
   decodeIdentityEndorsement,
   encodeIdentityEndorsement,
@@ -111,7 +112,7 @@ describe('root signatures of real ledgers', () => {
     const signature = decodeRootSignature(bytes);
     const key = identities.service?.certificate.publicKey as KeyObject;
     const root = entry.tree.root();
-    checkServiceKeyId(signature, key);
+    checkServiceKeyId(signature, keyIdOf(key));
     expect(signature.txId.seqno).toBe(entry.publicDomain.seqno);
     await verifyCoseSign1(signature.message, key, root);
   }

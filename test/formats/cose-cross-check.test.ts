@@ -70,7 +70,7 @@ describe.each(curves)('%s', (curve) => {
     const message = decodeCoseSign1(new Uint8Array(bytes), { payload: 'attached' });
     await verifyCoseSign1(message, key.publicKey, root);
     const signature = readRootSignature(message);
-    checkServiceKeyId(signature, key.publicKey);
+    checkServiceKeyId(signature, keyIdOf(key.publicKey));
     const own = decodeRootSignature(await signRootSignature(root, claims, key.privateKey));
     expect(toHex(message.protectedBytes)).toBe(toHex(own.message.protectedBytes));
   });

@@ -38,7 +38,7 @@ test.each(['P-256', 'P-384'] as const)(
     const key = makeKey('root signature', curve);
     const signature = decodeRootSignature(await signRootSignature(root, claims, key.privateKey));
     await verifyCoseSign1(signature.message, key.publicKey, root);
-    checkServiceKeyId(signature, key.publicKey);
+    checkServiceKeyId(signature, keyIdOf(key.publicKey));
     expect(signature.txId).toStrictEqual(txId);
     expect(signature.serviceKeyId).toBe(keyIdOf(key.publicKey));
   },
@@ -46,7 +46,7 @@ test.each(['P-256', 'P-384'] as const)(
 
 test('checkServiceKeyId() refuses another key', async () => {
   const signature = decodeRootSignature(await signRootSignature(root, claims, service.privateKey));
-  expect(outcomeOf(() => checkServiceKeyId(signature, makeKey('other').publicKey))).toBe(
+  expect(outcomeOf(() => checkServiceKeyId(signature, keyIdOf(makeKey('other').publicKey)))).toBe(
     'KID_MISMATCH',
   );
 });

@@ -1,0 +1,179 @@
+import type { AnyMachineSnapshot } from 'xstate';
+import type { GenerationOutput } from '../../machines/events.ts';
+import type { GenerationContext } from '../../machines/generation-setup.ts';
+import type { Outcome } from '../../src/core/words.ts';
+import type { Edge } from '../../src/testing/graph/explore.ts';
+import type { Invariants, RunLaws } from '../../src/testing/graph/invariants.ts';
+import type { LiveRun } from '../../src/testing/graph/runner.ts';
+import { at } from './alphabets.ts';
+
+const known = (state: AnyMachineSnapshot) => state.context as GenerationContext;
+const proving = (region: string, inner: string) => ({
+  'awaiting-evidence': { proving: { [region]: inner } },
+});
+const isReleasing = (state: AnyMachineSnapshot): boolean => state.matches('releasing');
+const isPastGate = (state: AnyMachineSnapshot): boolean =>
+  state.matches('persisting') || state.matches('committed') || state.matches('notDurable');
+
+/** Which outcomes each final state may have. */
+const outcomesOf: Readonly<Record<string, readonly Outcome[]>> = {
+  committed: ['committed'],
+  notDurable: ['committed-not-durable'],
+  duplicate: ['duplicate'],
+  'rolled-back': ['rolled-back'],
+  cancelled: ['cancelled'],
+  refused: ['evidence-refused', 'proof-refused'],
+  failed: ['serialise-failed', 'conflict', 'persist-failed', 'timed-out', 'poisoned'],
+};
+
+/** The only samples that a verifier could have made, by the signature that they are for. */
+const genuine = {
+  signature: {
+    [at.signature]: 'signature proven',
+    [at.laterSignature]: 'later signature proven',
+  },
+  tree: {
+    [at.signature]: 'evidence proven',
+    [at.laterSignature]: 'evidence proven in the later tree',
+  },
+} as const;
+
+/** True when this step, and none before it, brought the region to its last state. */
+function opens({ source, target }: Edge, region: string, last: string): boolean {
+  const isOpenAfter =
+    target.state.matches(proving(region, last)) ||
+    (target.state.matches('persisting') && !source.state.matches('persisting'));
+  return isOpenAfter && !source.state.matches(proving(region, last));
+}
+
+function isGenuine({ label, source }: Edge, proof: keyof typeof genuine): boolean {
+  const signature = known(source.state).signatureSeqno;
+  const bySignature: Readonly<Record<number, string>> = genuine[proof];
+  return signature !== undefined && bySignature[signature] === label;
+}
+
+function takesSignature({ source, event }: Edge): boolean {
+  const { evidenceSeqno = 0, signatureSeqno = 0 } = known(source.state);
+  return (
+    event.type === 'rollback.occurred' &&
+    source.state.matches({ 'awaiting-evidence': 'proving' }) &&
+    signatureSeqno > event['seqno'] &&
+    evidenceSeqno <= event['seqno']
+  );
+}
+
+export const generationInvariants: Invariants = {
+  states: {
+    'evidence comes after the snapshot': (state) =>
+      (known(state).evidenceSeqno ?? Number.POSITIVE_INFINITY) > known(state).seqno,
+    'the signature comes after the evidence': (state) =>
+      (known(state).signatureSeqno ?? Number.POSITIVE_INFINITY) >
+      (known(state).evidenceSeqno ?? Number.NEGATIVE_INFINITY),
+    'what is persisted has digest, evidence and signature': (state) =>
+      !isPastGate(state) ||
+      ![known(state).digest, known(state).evidenceSeqno, known(state).signatureSeqno].includes(
+        undefined,
+      ),
+    'a final state has one of its outcomes': (state) =>
+      state.status !== 'done' ||
+      (outcomesOf[String(state.value)] ?? []).includes((state.output as GenerationOutput).outcome),
+    'the outcome told is the one decided': (state) =>
+      state.status !== 'done' ||
+      (state.output as GenerationOutput).outcome === known(state).outcome,
+    'a published file, and no other, is named': (state) =>
+      state.status !== 'done' ||
+      (state.matches('committed') || state.matches('notDurable')) ===
+        ((state.output as GenerationOutput).file !== undefined),
+  },
+  steps: {
+    'a signature is verified by its own genuine proof alone': (edge) =>
+      !opens(edge, 'signature', 'verified') || isGenuine(edge, 'signature'),
+    'a tree is verified by its own genuine proof alone': (edge) =>
+      !opens(edge, 'tree', 'verified') || isGenuine(edge, 'tree'),
+    'commit passes when it reaches the signature': (edge) =>
+      !opens(edge, 'commit', 'passed') ||
+      (edge.event.type === 'commit.advanced' &&
+        edge.event['seqno'] >= (known(edge.source.state).signatureSeqno ?? Number.NaN)),
+    'persisting is entered from proving alone': ({ source, target }) =>
+      !target.state.matches('persisting') ||
+      source.state.matches('persisting') ||
+      source.state.matches({ 'awaiting-evidence': 'proving' }),
+    'a rollback that takes the signature voids every proof': (edge) =>
+      !takesSignature(edge) ||
+      (known(edge.target.state).signatureSeqno === undefined &&
+        ['signature', 'tree'].every((it) => edge.target.state.matches(proving(it, 'missing'))) &&
+        edge.target.state.matches(proving('commit', 'waiting'))),
+    'a rollback that takes nothing known changes nothing': ({ source, target, event }) => {
+      const { submittedSeqno, evidenceSeqno, signatureSeqno } = known(source.state);
+      const newest = signatureSeqno ?? evidenceSeqno ?? submittedSeqno;
+      return (
+        event.type !== 'rollback.occurred' ||
+        newest === undefined ||
+        newest > event['seqno'] ||
+        source === target
+      );
+    },
+    'only writing and releasing end': ({ source, target }) =>
+      target.state.status === 'active' ||
+      source.state.matches('releasing') ||
+      source.state.matches({ persisting: 'writing' }),
+    'releasing ends with chain and writer ended': ({ source, target, event }) =>
+      !source.state.matches('releasing') ||
+      target.state.status === 'active' ||
+      ((source.state.matches({ releasing: { chain: 'stopped' } }) ||
+        event.type.endsWith('.actor.chain')) &&
+        (source.state.matches({ releasing: { writer: 'discarded' } }) ||
+          event.type.endsWith('.actor.writer'))),
+  },
+};
+
+const told = (run: LiveRun, child: string, type: string) =>
+  run.children.filter(
+    ({ what, detail, ...note }) =>
+      note.child === child && what === 'received' && (detail as { type: string }).type === type,
+  );
+
+const inOrder = ['serialise', 'submit-evidence', 'build-receipt'];
+
+function asked(run: LiveRun): readonly number[] {
+  return told(run, 'chain', 'action.requested').map(({ detail }) =>
+    inOrder.indexOf((detail as { action: { kind: string } }).action.kind),
+  );
+}
+
+const ended = (run: LiveRun, child: string): boolean =>
+  run.children.some((note) => note.child === child && note.what === 'ended');
+
+export const generationRunLaws: RunLaws = {
+  'the handle is released once, at the end': (run) =>
+    run.actions.filter(({ type }) => type === 'releaseHandle').length ===
+    (run.state.status === 'done' ? 1 : 0),
+  'the owner is told of the end once': (run) =>
+    run.reports.length === (run.state.status === 'done' ? 1 : 0),
+  'it ends when its writer has, and its chain unless that is idle': (run) =>
+    run.state.status !== 'done' ||
+    (ended(run, 'writer') && (ended(run, 'chain') || run.states.at(-2)?.value?.persisting)),
+  'releasing stops the chain and the writer, each once': (run, path) =>
+    path
+      .filter(({ source, target }) => isReleasing(target.state) && !isReleasing(source.state))
+      .every(({ event }) =>
+        Object.entries({ chain: 'cancel.requested', writer: 'discard.requested' }).every(
+          ([child, type]) =>
+            told(run, child, type).length === (event.type.endsWith(`.actor.${child}`) ? 0 : 1),
+        ),
+      ),
+  'a leftover is known when the writer told of one': (run, path) =>
+    run.state.status !== 'done' ||
+    (run.state.output as GenerationOutput).leftover ===
+      path.some(({ event }) => event['output']?.leftover === true),
+  'the chain is asked for each action once, in order': (run) =>
+    asked(run).every((kind, index, kinds) => index === 0 || kind > (kinds[index - 1] ?? 0)),
+  'the writer is given one receipt, once it is filled': (run) =>
+    told(run, 'writer', 'receipt.ready').length <= told(run, 'writer', 'spool.filled').length &&
+    told(run, 'writer', 'spool.filled').length ===
+      (run.states.some((state) => state.matches('serialised')) ? 1 : 0),
+  'a verifier looks at the signature transaction that is known': (run) =>
+    run.children
+      .filter(({ child, what }) => what === 'started' && /^(verify|prove)/.test(child))
+      .every(({ detail }) => (detail as { signatureSeqno: number }).signatureSeqno > at.evidence),
+};

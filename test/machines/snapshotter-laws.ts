@@ -1,0 +1,93 @@
+import type { AnyMachineSnapshot } from 'xstate';
+import type { SnapshotterEmitted } from '../../machines/events.ts';
+import type { SnapshotterContext } from '../../machines/snapshotter-setup.ts';
+import type { Invariants, RunLaws } from '../../src/testing/graph/invariants.ts';
+import type { LiveRun } from '../../src/testing/graph/runner.ts';
+
+const known = (state: AnyMachineSnapshot) => state.context as SnapshotterContext;
+const slotsOf = (state: AnyMachineSnapshot) => known(state).slots.map(({ id }) => id);
+const isAscending = (values: readonly number[]): boolean =>
+  values.every((value, index) => index === 0 || value > (values[index - 1] ?? 0));
+
+export const snapshotterInvariants: Invariants = {
+  states: {
+    'no more slots are taken than there are': (state) =>
+      known(state).slots.length <= known(state).capacity,
+    'every slot has its own child, and every child its slot': (state) =>
+      state.status !== 'active' ||
+      Object.keys(state.children).sort().join() === [...slotsOf(state)].sort().join(),
+    'at most one generation of a version lives': (state) =>
+      new Set(known(state).slots.map(({ seqno }) => seqno)).size === known(state).slots.length,
+    'points are ascending': (state) => isAscending(known(state).points.map(({ seqno }) => seqno)),
+    'a closed snapshotter has no slot taken and no point waiting': (state) =>
+      !state.matches('closed') || known(state).slots.length + known(state).points.length === 0,
+    'a closing snapshotter awaits a generation, and no point': (state) =>
+      !state.matches('closing') ||
+      (known(state).slots.length > 0 && known(state).points.length === 0),
+  },
+  steps: {
+    'commit never goes back': ({ source, target }) =>
+      known(target.state).committed >= known(source.state).committed,
+    'the interval is never counted from further back': ({ source, target }) =>
+      known(target.state).baseline >= known(source.state).baseline,
+    'a generation starts from a frozen point that a primary has committed': (edge) => {
+      const { source, target, event } = edge;
+      const before = known(source.state);
+      const started = known(target.state).slots.filter(
+        ({ seqno }) => !before.slots.some((slot) => slot.seqno === seqno),
+      );
+      return started.every(
+        ({ seqno }) =>
+          source.state.matches({ open: 'enabled' }) &&
+          event['primary'] === true &&
+          event['seqno'] >= seqno &&
+          before.points.some((point) => point.seqno === seqno && point.frozen),
+      );
+    },
+    'a slot is freed by the end of its own generation alone': ({ source, target, event }) =>
+      slotsOf(source.state)
+        .filter((id) => !slotsOf(target.state).includes(id))
+        .every((id) => event['actorId'] === id),
+    'closing is never left but to closed': ({ source, target }) =>
+      !source.state.matches('closing') || !target.state.matches('open'),
+  },
+};
+
+/** Seqnos of the points that were added on the way, one that was rolled back and came again twice. */
+const added = ({ states }: LiveRun): readonly number[] =>
+  states.flatMap((state, index) => {
+    const before = states.slice(Math.max(index - 1, 0), index).flatMap((it) => known(it).points);
+    return known(state).points.flatMap(({ seqno }) =>
+      before.some((point) => point.seqno === seqno) ? [] : [seqno],
+    );
+  });
+
+const emitted = (run: LiveRun, type: SnapshotterEmitted['type']): readonly number[] =>
+  run.emitted.flatMap((event) => (event.type === type ? [Number(event['seqno'])] : []));
+
+const sorted = (values: readonly number[]): string => [...values].sort((a, b) => a - b).join();
+
+export const snapshotterRunLaws: RunLaws = {
+  'every point ends once, or still waits': (run) =>
+    sorted(added(run)) ===
+    sorted([...emitted(run, 'point.ended'), ...known(run.state).points.map(({ seqno }) => seqno)]),
+  'every generation that started ends once, or still lives': (run) =>
+    sorted(emitted(run, 'generation.started')) ===
+    sorted([
+      ...emitted(run, 'generation.ended'),
+      ...known(run.state).slots.map(({ seqno }) => seqno),
+    ]),
+  'no generation is stopped before it has ended': (run) =>
+    run.children.every(({ what }) => what !== 'stopped'),
+  'a shutdown asks every generation to end': (run, path) =>
+    path.every(
+      ({ event, source }) =>
+        event.type !== 'shutdown.requested' ||
+        slotsOf(source.state).every((slot) =>
+          run.children.some(
+            ({ child, detail }) =>
+              child === slot && (detail as { type?: string })?.type === 'cancel.requested',
+          ),
+        ),
+    ),
+};
