@@ -170,6 +170,15 @@ export const ends = (outcome: Outcome, reason: string) =>
     actions: { type: 'end', params: { outcome, reason } },
   }) as const;
 
+/** A child that broke off by a fault of ours. */
+export const brokeOff = {
+  type: 'end',
+  params: ({ event }: { event: { readonly error: unknown } }) => ({
+    outcome: 'poisoned' as const,
+    reason: wordsOf(event.error),
+  }),
+} as const;
+
 /** A proof that did not verify; the verifier's own words say which and where. */
 export const proofRefused = {
   target: '#generation.releasing',

@@ -2,6 +2,7 @@ import type { GenerationOutput } from './events.ts';
 import {
   actionFailed,
   answered,
+  brokeOff,
   chainEnded,
   digestOf,
   endedAs,
@@ -19,7 +20,6 @@ import {
   writerOutput,
   writtenAs,
 } from './generation-setup.ts';
-import { wordsOf } from './guards.ts';
 
 /**
  * One snapshot's life, from the frozen state to the published file.
@@ -56,10 +56,7 @@ export const generationMachine = generationSetup.createMachine({
       },
       onError: {
         target: chainEnded,
-        actions: {
-          type: 'end',
-          params: ({ event }) => ({ outcome: 'poisoned', reason: wordsOf(event.error) }),
-        },
+        actions: brokeOff,
       },
     },
     {
@@ -73,13 +70,7 @@ export const generationMachine = generationSetup.createMachine({
       },
       onError: {
         target: writerEnded,
-        actions: [
-          {
-            type: 'end',
-            params: ({ event }) => ({ outcome: 'poisoned', reason: wordsOf(event.error) }),
-          },
-          'assumeLeftover',
-        ],
+        actions: [brokeOff, 'assumeLeftover'],
       },
     },
   ],

@@ -31,14 +31,14 @@ export interface SnapshotterInput {
 }
 
 /** A signature transaction at which a snapshot is due. */
-interface Point {
+export interface Point {
   readonly seqno: Seqno;
   readonly forced: boolean;
   readonly receipt: ReceiptForm;
   readonly frozen: boolean;
 }
 
-interface Slot extends GenerationRef {
+export interface Slot extends GenerationRef {
   readonly id: SlotId;
 }
 
@@ -55,9 +55,9 @@ export interface SnapshotterContext extends SnapshotterInput {
   readonly slots: readonly Slot[];
 }
 
-type Fact = { readonly seqno: Seqno };
-type CommitFact = Fact & { readonly primary: boolean };
-interface Ended {
+export type Fact = { readonly seqno: Seqno };
+export type CommitFact = Fact & { readonly primary: boolean };
+export interface Ended {
   readonly slot: SlotId;
   /** What the generation said at its end; nothing when it broke off. */
   readonly ended?: GenerationOutput;

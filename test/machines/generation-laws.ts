@@ -162,10 +162,13 @@ export const generationRunLaws: RunLaws = {
             told(run, child, type).length === (event.type.endsWith(`.actor.${child}`) ? 0 : 1),
         ),
       ),
-  'a leftover is known when the writer told of one': (run, path) =>
+  'a leftover is known when the writer told of one, or broke off': (run, path) =>
     run.state.status !== 'done' ||
     (run.state.output as GenerationOutput).leftover ===
-      path.some(({ event }) => event['output']?.leftover === true),
+      path.some(
+        ({ event }) =>
+          event['output']?.leftover === true || event.type === 'xstate.error.actor.writer',
+      ),
   'the chain is asked for each action once, in order': (run) =>
     asked(run).every((kind, index, kinds) => index === 0 || kind > (kinds[index - 1] ?? 0)),
   'the writer is given one receipt, once it is filled': (run) =>
