@@ -2,6 +2,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { fromUtf8 } from '../core/bytes.ts';
 import type { FileSystem } from '../io/file-system.ts';
+import { realFileSystem } from '../io/real-file-system.ts';
 
 /** A PEM private key of 16,384 bits is below this. */
 const keyBytesMax = 64 * 1024;
@@ -12,8 +13,8 @@ const keyBytesMax = 64 * 1024;
  * @throws StorageError `NOT_FOUND`, `NOT_A_DIRECTORY`, `READ_FAILED`
  */
 export async function readMemberKeys(
-  fileSystem: FileSystem,
   directory: string,
+  fileSystem: FileSystem = realFileSystem,
 ): Promise<readonly KeyObject[]> {
   const keys: KeyObject[] = [];
   for (const { name, kind } of await fileSystem.list(directory)) {

@@ -13,7 +13,6 @@ import { sha256 } from '../../src/formats/sha256.ts';
 import { type SnapshotContent, splitSnapshotFile } from '../../src/formats/snapshot-body.ts';
 import { decodeServiceInfo, tables } from '../../src/formats/tables.ts';
 import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';
-import { realFileSystem } from '../../src/io/real-file-system.ts';
 import { ccfTestdata, testOnCcfData } from '../helpers/ccf-testdata.ts';
 
 const services = ['eol', 'double_sealed', 'cose_flipflop'] as const;
@@ -32,7 +31,7 @@ beforeAll(async () => {
     const report = await replayLedger({
       ledger: pathOf(service, 'ledger'),
       out: join(out, service),
-      memberKeys: await readMemberKeys(realFileSystem, pathOf(service, 'common')),
+      memberKeys: await readMemberKeys(pathOf(service, 'common')),
     });
     reports.set(service, report);
   }

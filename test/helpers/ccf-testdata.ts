@@ -15,7 +15,7 @@ const folder =
 export const ccfTestdata: string | undefined = existsSync(folder) ? folder : undefined;
 
 /** Vitest's `test`, reported as skipped by name where there is no real data. */
-export const testOnCcfData = ccfTestdata === undefined ? test.skip : test;
+export const testOnCcfData: ReturnType<typeof test.runIf> = test.runIf(ccfTestdata !== undefined);
 
 /** Services in the real data. */
 export const ccfServices = [
