@@ -73,11 +73,19 @@ export class IdentityRegister {
     for (const { key, value } of mapWrites(domain, tables.nodesInfo)?.writes ?? []) {
       // CCF 1.x only; a node that retires is written again, under an identity that never endorsed it.
       const { certificate } = decodeNodeInfo(value);
-      if (certificate && !this.#nodes.has(fromUtf8(key))) this.#add(fromUtf8(key), certificate);
+      if (certificate && !this.#nodes.has(fromUtf8(key)))
+        this.#introduce(fromUtf8(key), certificate);
     }
     for (const { key, value } of mapWrites(domain, tables.endorsedCertificates)?.writes ?? []) {
       this.#add(fromUtf8(key), decodeEndorsedCertificate(value));
     }
+  }
+
+  /** A node of CCF 1.x may join with a certificate of its own making: the ledger vouches for its key. */
+  #introduce(node: string, certificate: Certificate): void {
+    const isOwn = certificate.x509.issuer === certificate.x509.subject;
+    if (isOwn) this.#nodes.set(node, certificate);
+    else this.#add(node, certificate);
   }
 
   #add(node: string, certificate: Certificate): void {

@@ -2,6 +2,7 @@ import type { GenerationOutput } from '../../machines/events.ts';
 import { toHex } from '../core/bytes.ts';
 import { VerificationError } from '../core/errors.ts';
 import type { Seqno } from '../core/words.ts';
+import { snapshotName } from '../formats/file-name.ts';
 import type { ExistingSnapshot, ExistingSnapshots } from './existing-snapshots.ts';
 import type { SerialisedState } from './jobs.ts';
 import type { AppliedEntry } from './ledger-verifier.ts';
@@ -189,7 +190,7 @@ export class SnapshotReplay {
       result: isSame ? 'identical' : 'different',
       profile: serialised?.profile,
       receipt: isWritten ? planned.form : 'none',
-      file: output.file,
+      file: output.outcome === 'duplicate' ? duplicateName(planned, output) : output.file,
       outcome: output.outcome,
       reason: isOther ? `the existing ${found.file} is another` : output.reason,
     };
@@ -244,6 +245,13 @@ const namesOf = ({ version, seqno, digest }: PlannedSnapshot) => ({
   evidenceSeqno: seqno,
   evidence: digest,
 });
+
+/** The pipeline names only what it published itself; an identical file bears the same name. */
+function duplicateName(planned: PlannedSnapshot, { signatureSeqno }: GenerationOutput): string {
+  const name = { seqno: planned.version, evidenceSeqno: planned.seqno, committed: true };
+  if (planned.form !== 'none' || signatureSeqno === undefined) return snapshotName(name);
+  return snapshotName({ ...name, commitSeqno: signatureSeqno });
+}
 
 /** A receipt needs the commit evidence, which needs the secret of the evidence's own seqno. */
 function canBeWritten({ form, isWritten }: PlannedSnapshot, { commitEvidence }: AppliedEntry) {

@@ -55,10 +55,6 @@ export class ReferenceStore {
     }
   }
 
-  get(name: string, key: Uint8Array): StoreRecord | undefined {
-    return this.#tables.get(name)?.live.get(key);
-  }
-
   /** The state as it is now, which never changes: O(1), and O(tables) for the next {@link apply}. */
   freeze(): ReadonlyMap<string, StoreTable> {
     this.#isShared = true;

@@ -1,0 +1,85 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { sipHash24Low32 } from '../../src/formats/key-order.ts';
+import { ChampMap } from '../../src/store/champ-map.ts';
+
+interface Item {
+  readonly key: Uint8Array;
+  readonly value: number;
+}
+
+const keyOf = (n: number): Uint8Array => Uint8Array.of(n & 0xff, n >> 8);
+const textOf = (key: Uint8Array): string => Buffer.from(key).toString('hex');
+const contents = (map: ChampMap<Item>) =>
+  new Map([...map.records()].map(({ key, value }) => [textOf(key), value]));
+
+/** A change to a map: a value to put, or `undefined` to remove. */
+const changes = fc.array(
+  fc.record({ n: fc.nat(400), value: fc.option(fc.nat(9), { nil: undefined }) }),
+  { maxLength: 300 },
+);
+
+const apply = (map: ChampMap<Item>, n: number, value: number | undefined) =>
+  value === undefined ? map.remove(keyOf(n)) : map.put({ key: keyOf(n), value });
+
+test('ChampMap holds what a plain map would', () => {
+  fc.assert(
+    fc.property(changes, (list) => {
+      let champ = ChampMap.empty<Item>();
+      const plain = new Map<string, number>();
+      for (const { n, value } of list) {
+        champ = apply(champ, n, value);
+        if (value === undefined) plain.delete(textOf(keyOf(n)));
+        else plain.set(textOf(keyOf(n)), value);
+      }
+      expect(contents(champ)).toEqual(plain);
+      expect(champ.size).toBe(plain.size);
+      for (const { n } of list) {
+        expect(champ.get(keyOf(n))?.value).toBe(plain.get(textOf(keyOf(n))));
+      }
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test('ChampMap never changes: what is put or removed later does not show in it', () => {
+  fc.assert(
+    fc.property(changes, changes, (before, after) => {
+      let champ = ChampMap.empty<Item>();
+      for (const { n, value } of before) champ = apply(champ, n, value);
+      const frozen = champ;
+      const held = contents(frozen);
+      for (const { n, value } of after) champ = apply(champ, n, value);
+      expect(contents(frozen)).toEqual(held);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test('ChampMap gives the map itself when nothing is removed', () => {
+  const map = ChampMap.empty<Item>().put({ key: keyOf(1), value: 1 });
+  expect(map.remove(keyOf(2))).toBe(map);
+});
+
+test('ChampMap walks items before deeper ones, and a removal pulls none up again', () => {
+  // Three keys that share the first five bits of their hash, so that the second and third go deeper.
+  const [a, b, c] = Array.from({ length: 2 ** 16 }, (_, n) => keyOf(n)).filter(
+    (key) => (sipHash24Low32(key) & 31) === 7,
+  );
+  if (!a || !b || !c) throw new Error('no keys');
+  const shallow = Array.from({ length: 2 ** 16 }, (_, n) => keyOf(n)).find(
+    (key) => (sipHash24Low32(key) & 31) === 31,
+  );
+  if (!shallow) throw new Error('no key');
+  const item = (key: Uint8Array) => ({ key, value: 0 });
+  const pushed = ChampMap.empty<Item>().put(item(a)).put(item(b)).put(item(shallow));
+  const order = (map: ChampMap<Item>) => [...map.records()].map(({ key }) => textOf(key));
+  expect(order(pushed)[0]).toBe(textOf(shallow));
+  const alone = pushed.remove(b);
+  expect(order(alone)).toEqual([textOf(shallow), textOf(a)]);
+  // A map in which it never was pushed down has it first.
+  expect(order(ChampMap.empty<Item>().put(item(a)).put(item(shallow)))).toEqual([
+    textOf(a),
+    textOf(shallow),
+  ]);
+});

@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest';
+import { toUtf8 } from '../../src/core/bytes.ts';
+import { seqno } from '../../src/core/words.ts';
+import { drawState } from '../../src/engine/draw-state.ts';
+import { ReferenceStore } from '../../src/store/reference-store.ts';
+import { unpackState } from '../../src/store/state-transfer.ts';
+
+const write = (key: string, value: string) => ({ key: toUtf8(key), value: toUtf8(value) });
+const table = (writes: ReturnType<typeof write>[], removes: string[] = []) => [
+  { name: 'public:t', writes, removes: removes.map(toUtf8) },
+];
+
+function tableOf(store: ReferenceStore) {
+  const found = store.freeze().get('public:t');
+  return {
+    version: found?.version,
+    live: [...(found?.live.records() ?? [])].map(({ version }) => version),
+    tombstones: [...(found?.tombstones?.records() ?? [])].map(({ version }) => version),
+  };
+}
+
+test('ReferenceStore gives a key the seqno of its last write, and a table that of its last change', () => {
+  const store = new ReferenceStore();
+  store.apply(seqno(1), table([write('a', '1')]));
+  store.apply(seqno(2), table([write('a', '2')]));
+  expect(tableOf(store)).toEqual({ version: 2, live: [2], tombstones: [] });
+});
+
+test('ReferenceStore is not changed by the removal of a missing key, but the table is born', () => {
+  const store = new ReferenceStore();
+  store.apply(seqno(3), table([], ['nobody']));
+  expect(tableOf(store)).toEqual({ version: 0, live: [], tombstones: [] });
+});
+
+test('ReferenceStore keeps a tombstone until the key is written again', () => {
+  const store = new ReferenceStore();
+  store.apply(seqno(1), table([write('a', '1')]));
+  store.apply(seqno(2), table([], ['a']));
+  expect(tableOf(store)).toEqual({ version: 2, live: [], tombstones: [-2] });
+  store.apply(seqno(3), table([], ['a']));
+  expect(tableOf(store)).toEqual({ version: 2, live: [], tombstones: [-2] });
+  store.apply(seqno(4), table([write('a', '4')]));
+  expect(tableOf(store)).toEqual({ version: 4, live: [4], tombstones: [] });
+});
+
+test('ReferenceStore.freeze() shows nothing of what is applied later', () => {
+  const store = new ReferenceStore();
+  store.apply(seqno(1), table([write('a', '1')]));
+  const frozen = store.freeze();
+  store.apply(seqno(2), [
+    ...table([write('b', '2')]),
+    { name: 'public:u', writes: [], removes: [] },
+  ]);
+  expect([...frozen.keys()]).toEqual(['public:t']);
+  expect(frozen.get('public:t')?.live.size).toBe(1);
+});
+
+test('drawState() moves a state of many slices to where unpackState() reads it', async () => {
+  const store = new ReferenceStore();
+  const value = 'v'.repeat(1000);
+  for (let n = 1; n <= 1000; n++) store.apply(seqno(n), table([write(`key ${n}`, value)]));
+  store.apply(seqno(1001), table([], ['key 7']));
+  const pieces = await drawState(store.freeze().values());
+  expect(pieces.length).toBeGreaterThan(5);
+  const [drawn] = unpackState(pieces);
+  expect(drawn).toMatchObject({ name: 'public:t', version: 1001 });
+  expect(drawn?.live).toEqual([...(store.freeze().get('public:t')?.live.records() ?? [])]);
+  expect(drawn?.tombstones.map(({ version }) => version)).toEqual([-1001]);
+});
+
+test('drawState() ends when it is aborted', async () => {
+  const store = new ReferenceStore();
+  store.apply(seqno(1), table([write('a', '1')]));
+  const aborted = AbortSignal.abort(new Error('enough'));
+  await expect(drawState(store.freeze().values(), aborted)).rejects.toThrow('enough');
+});
+
+test('ReferenceStore.fromSnapshot() has the state of the maps, tombstones apart', () => {
+  const records = [
+    { key: toUtf8('a'), version: 5, value: toUtf8('1') },
+    { key: toUtf8('b'), version: -6, value: new Uint8Array(0) },
+  ];
+  const store = ReferenceStore.fromSnapshot([{ name: 'public:t', version: 6, records }]);
+  expect(tableOf(store)).toEqual({ version: 6, live: [5], tombstones: [-6] });
+});
