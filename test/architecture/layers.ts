@@ -8,6 +8,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'src/formats': ['src/core'],
   'src/tasks': ['src/core'],
   'src/testing/graph': ['src/core'],
+  'src/diagrams': ['src/core'],
   machines: ['src/core'],
   'src/store': ['src/core', 'src/formats'],
   'src/files': ['src/core', 'src/io', 'src/formats'],
