@@ -50,13 +50,13 @@ export interface SnapshotSource {
  * **Contract:** `submit` proposes a transaction that writes the digest to
  * `public:ccf.internal.snapshot_evidence`, with the digest as its claims digest. It answers with the
  * transaction's seqno, or `refused` when the log did not take it; it may answer after the transaction
- * was already recorded.
+ * was already recorded. When `signal` aborts nobody awaits the answer any more.
  */
 export interface EvidenceLog {
-  submit(evidence: {
-    readonly version: Seqno;
-    readonly digest: Digest;
-  }): Promise<{ readonly seqno: Seqno } | 'refused'>;
+  submit(
+    evidence: { readonly version: Seqno; readonly digest: Digest },
+    options: { readonly signal: AbortSignal },
+  ): Promise<{ readonly seqno: Seqno } | 'refused'>;
 }
 
 /**

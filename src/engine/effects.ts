@@ -1,7 +1,7 @@
 import type { ActionOutput, ActionRequest, GenerationRef } from '../../machines/ports.ts';
 import { fromHex } from '../core/bytes.ts';
 import { AbortedError, assert, VerificationError } from '../core/errors.ts';
-import type { EvidenceLog, FrozenState } from '../core/host-ports.ts';
+import type { EvidenceLog, FrozenState, Logger } from '../core/host-ports.ts';
 import { InclusionProof, SignatureProof } from '../core/proofs.ts';
 import type { Digest, ReceiptForm, Seqno } from '../core/words.ts';
 import type { DirectoryLock } from '../files/directory-lock.ts';
@@ -46,6 +46,7 @@ export interface EffectsOptions {
   readonly executor: JobExecutor<SnapshotJobs>;
   readonly serialise: Serialise;
   readonly evidence: EvidenceLog;
+  readonly logger: Logger | undefined;
 }
 
 /** What is held for one live generation, bytes and all. */
@@ -120,16 +121,31 @@ export class Effects {
     });
   }
 
-  /** Gives back a frozen state that no generation will take. */
+  /** Gives back a frozen state that no generation will take, or that its generation is done with. */
   releaseFrozen(seqno: Seqno): void {
     const state = this.#frozen.get(seqno);
     this.#frozen.delete(seqno);
-    state?.release();
+    try {
+      state?.release();
+    } catch (error) {
+      this.#options.logger?.error({ error, seqno }, 'the source failed to release a frozen state');
+    }
   }
 
   release({ generation, seqno }: GenerationRef): void {
     this.#works.delete(generation);
     this.releaseFrozen(seqno);
+  }
+
+  /** Gives back what a generation still holds that broke off by a fault of ours. */
+  async abandon(ref: GenerationRef): Promise<void> {
+    const work = this.#works.get(ref.generation);
+    if (work === undefined) return;
+    this.abort(ref);
+    this.release(ref);
+    await work.spool.discard().catch((error: unknown) => {
+      this.#options.logger?.error({ error, ...ref }, 'a spool was left to the sweep');
+    });
   }
 
   abort({ generation }: GenerationRef): void {
@@ -165,8 +181,11 @@ export class Effects {
     return { kind: 'serialise', digest: work.serialised.digest, bytes: work.serialised.bytes };
   }
 
-  async #submit({ seqno }: GenerationRef, digest: Digest): Promise<ActionOutput> {
-    const answer = await this.#options.evidence.submit({ version: seqno, digest });
+  async #submit(ref: GenerationRef, digest: Digest): Promise<ActionOutput> {
+    const { seqno } = ref;
+    const { signal } = this.#work(ref).abort;
+    const asked = this.#options.evidence.submit({ version: seqno, digest }, { signal });
+    const answer = await untilAborted(asked, signal);
     if (answer === 'refused') {
       throw new VerificationError('EVIDENCE_REFUSED', `the log refused the evidence of ${seqno}`, {
         seqno,
@@ -302,6 +321,16 @@ export class Effects {
 }
 
 type ReceiptRequest = Extract<ActionRequest, { kind: 'build-receipt' }>;
+
+/** A host's answer, unless it is not wanted any more: a log that never answers must not hold up a close. */
+function untilAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
 
 /** A fact that the machine was told of, so that it must be here. */
 function held<T>(facts: ReadonlyMap<Seqno, T>, seqno: Seqno): T {

@@ -82,6 +82,7 @@ export class Pipeline {
       executor: options.executor,
       serialise: options.serialise,
       evidence: options.evidence,
+      logger: options.logger,
     });
     this.#actor = createActor(bindMachines(this.#effects), {
       input: options.settings,
@@ -243,6 +244,8 @@ export class Pipeline {
       if (emitted.type === 'point.ended' && emitted.end !== 'generated') {
         this.#effects.releaseFrozen(emitted.seqno);
       }
+      // Whoever ended by its chart holds nothing any more; one that broke off may.
+      if (emitted.type === 'generation.ended') void this.#effects.abandon(emitted);
       this.#tell(emitted);
     });
   }

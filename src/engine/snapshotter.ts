@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { fromHex } from '../core/bytes.ts';
+import { AbortedError } from '../core/errors.ts';
 import type { EvidenceLog, Logger, Secrets, SnapshotSource } from '../core/host-ports.ts';
 import { timerDelayMsMax } from '../core/limits.ts';
 import type { Digest, Seqno } from '../core/words.ts';
@@ -89,8 +90,10 @@ export interface Snapshotter {
  * Starts a snapshotter on a directory.
  * @throws StorageError `LOCKED` when another process or snapshotter has it; those of the file system
  * @throws RangeError for options out of range
+ * @throws AbortedError when `signal` has aborted already
  */
 export async function createSnapshotter(options: SnapshotterOptions): Promise<Snapshotter> {
+  if (options.signal?.aborted) throw new AbortedError('the snapshotter');
   const environment = environmentOf(options.environment);
   const executor = environment.startExecutor();
   const { secrets, directory, source, evidence, inspect, logger } = options;
@@ -110,10 +113,14 @@ export async function createSnapshotter(options: SnapshotterOptions): Promise<Sn
     throw error;
   });
   const close = async () => {
+    options.signal?.removeEventListener('abort', onAbort);
     await pipeline.close();
     await executor.close();
   };
-  options.signal?.addEventListener('abort', () => void close(), { once: true });
+  const onAbort = () => {
+    close().catch((error: unknown) => logger?.error({ error }, 'could not close'));
+  };
+  options.signal?.addEventListener('abort', onAbort, { once: true });
   return new HostSnapshotter(pipeline, spkiOf(options.identity), close);
 }
 

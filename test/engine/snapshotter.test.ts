@@ -236,6 +236,49 @@ test('close() cancels what lives and gives back handles, spools and the lock', a
   expect(() => setup.snapshotter.commit(seqno(9), { primary: true })).toThrow(ConsensusError);
 });
 
+test('close() does not wait for a log that never answers', async () => {
+  let told: AbortSignal | undefined;
+  const setup = await setUp({
+    evidence: {
+      submit: (_, { signal }) => {
+        told = signal;
+        return new Promise(() => {});
+      },
+    },
+  });
+  const generation = await start(setup);
+  await expect.poll(() => told).toBeDefined();
+  await setup.snapshotter.close();
+  expect((await generation.ended).outcome).toBe('cancelled');
+  expect(told?.aborted).toBe(true);
+});
+
+test('a source that fails to release is logged and disturbs nobody', async () => {
+  const errors: string[] = [];
+  const logger = {
+    info: () => {},
+    warn: () => {},
+    error: (_: object, text: string) => errors.push(text),
+  };
+  const host = new LogHost();
+  const setup = await setUp({
+    logger,
+    source: {
+      freeze: () => ({
+        ...host.freeze(),
+        release: () => {
+          throw new Error('host');
+        },
+      }),
+    },
+  });
+  const generation = await untilSubmitted(setup);
+  setup.snapshotter.cancel(generation.generation);
+  expect((await generation.ended).outcome).toBe('cancelled');
+  await turns();
+  expect(errors).toEqual(['the source failed to release a frozen state']);
+});
+
 test('an AbortSignal closes the snapshotter', async () => {
   const controller = new AbortController();
   const setup = await setUp({ signal: controller.signal });
