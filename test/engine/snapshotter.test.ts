@@ -361,6 +361,23 @@ test('an inspect observer sees every actor, and one that throws disturbs none', 
   );
 });
 
+test('a call from inside a step is refused', async () => {
+  const codes = new Set<string>();
+  let snapshotter: Snapshotter | undefined;
+  const setup = await setUp({
+    inspect: () => {
+      try {
+        snapshotter?.force();
+      } catch (error) {
+        codes.add(error instanceof ConsensusError ? error.code : String(error));
+      }
+    },
+  });
+  snapshotter = setup.snapshotter;
+  setup.snapshotter.recordCommittable(seqno(2));
+  expect([...codes]).toEqual(['RE_ENTRANT_CALL']);
+});
+
 test('a listener that calls back from its event is not inside a step', async () => {
   const setup = await setUp();
   const ends: string[] = [];
