@@ -48,9 +48,18 @@ export type {
   ReplayResult,
   ReplaySummary,
 } from './engine/replay-report.ts';
+export { type ReadSnapshot, readSnapshot } from './engine/show.ts';
 export {
   createSnapshotter,
   type RecordedEvidence,
   type Snapshotter,
   type SnapshotterOptions,
 } from './engine/snapshotter.ts';
+export {
+  type SnapshotVerification,
+  type VerifySnapshotOptions,
+  verifySnapshot,
+} from './engine/verify.ts';
+export { type FoundSnapshot, findSnapshots } from './files/snapshot-directory.ts';
+export type { FileHandle, FileSystem } from './io/file-system.ts';
+export { realFileSystem } from './io/real-file-system.ts';

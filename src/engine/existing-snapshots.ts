@@ -37,8 +37,8 @@ export class ExistingSnapshots {
   static async open(fileSystem: FileSystem, directory: string): Promise<ExistingSnapshots> {
     const files = new Map<string, string>();
     for (const { file, seqno, evidenceSeqno, ignored } of await findSnapshots(
-      fileSystem,
       directory,
+      fileSystem,
     )) {
       if (ignored === undefined) files.set(`${seqno}_${evidenceSeqno}`, file);
     }

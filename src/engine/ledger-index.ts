@@ -95,6 +95,8 @@ class Indexer {
   readonly #historicalRecords: Written<HistoricalSecret>[] = [];
   readonly #serviceStarts: Seqno[] = [];
   #threshold = 1;
+  #serviceKeyId: string | undefined;
+  #unsharedStart: Seqno | undefined;
   #last: Seqno;
 
   constructor(last: Seqno) {
@@ -114,7 +116,7 @@ class Indexer {
     const shares = singleton(tables.recoveryShares);
     if (shares) this.#addShares(toSeqno(shares.version), shares.value);
     const service = singleton(tables.serviceInfo);
-    if (service) this.#addService(service.value);
+    if (service) this.#addService(toSeqno(service.version), service.value);
   }
 
   addEntry(entry: LedgerEntry): void {
@@ -127,7 +129,7 @@ class Indexer {
       if (value) add(value);
     };
     write(tables.serviceConfig, (value) => this.#addThreshold(value));
-    write(tables.serviceInfo, (value) => this.#addService(value));
+    write(tables.serviceInfo, (value) => this.#addService(entry.seqno, value));
     write(tables.historicalSecrets, (value) => this.#addHistorical(entry.seqno, value));
     write(tables.recoveryShares, (value) => this.#addShares(entry.seqno, value));
     write(tables.snapshotEvidence, (value) => this.#addEvidence(entry.seqno, domain, value));
@@ -135,6 +137,7 @@ class Indexer {
   }
 
   finish(memberKeys: readonly KeyObject[]): LedgerIndex {
+    if (this.#unsharedStart !== undefined) this.#serviceStarts.push(this.#unsharedStart);
     const secrets = attempt(() =>
       recoverLedgerSecrets({
         memberKeys,
@@ -155,9 +158,19 @@ class Indexer {
     this.#threshold = attempt(() => decodeRecoveryThreshold(value)) ?? this.#threshold;
   }
 
-  #addService(value: Uint8Array): void {
-    const created = attempt(() => decodeServiceInfo(value))?.createTxId;
-    if (created) this.#serviceStarts.push(created.seqno);
+  /**
+   * A new service has a new secret from its first transaction on. CCF 1.x does not say which that was:
+   * there it is the one that brings the new key, and counts only while its shares are still to come.
+   */
+  #addService(seqno: Seqno, value: Uint8Array): void {
+    const service = attempt(() => decodeServiceInfo(value));
+    if (service === undefined) return;
+    const { keyId } = service.certificate;
+    if (service.createTxId) this.#serviceStarts.push(service.createTxId.seqno);
+    else if (this.#serviceKeyId !== undefined && this.#serviceKeyId !== keyId) {
+      this.#unsharedStart = seqno;
+    }
+    this.#serviceKeyId = keyId;
   }
 
   #addHistorical(seqno: Seqno, value: Uint8Array): void {
@@ -167,7 +180,9 @@ class Indexer {
 
   #addShares(seqno: Seqno, value: Uint8Array): void {
     const shares = attempt(() => decodeRecoveryShares(value));
-    if (shares) this.#shareRecords.push({ seqno, value: shares, threshold: this.#threshold });
+    if (shares === undefined) return;
+    this.#shareRecords.push({ seqno, value: shares, threshold: this.#threshold });
+    this.#unsharedStart = undefined;
   }
 
   #addEvidence(seqno: Seqno, { type }: PublicDomain, value: Uint8Array): void {

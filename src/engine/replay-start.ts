@@ -64,7 +64,7 @@ export async function startFromSnapshot(
     seqno: content.seqno,
     snapshot: { seqno: content.seqno, maps: content.publicMaps },
     open: (secrets) => {
-      const { privateMaps } = decodeSnapshot(entry, secrets.secretAt(content.seqno)).content;
+      const { privateMaps } = openSnapshot(entry, secrets.secretAt(content.seqno), path);
       return {
         seqno: content.seqno,
         view: toView(content.viewHistory.length),
@@ -75,6 +75,21 @@ export async function startFromSnapshot(
       };
     },
   };
+}
+
+/** @throws VerificationError `GCM_TAG_MISMATCH` when the ledger's secret is not the snapshot's */
+function openSnapshot(
+  entry: Uint8Array,
+  secret: Uint8Array | undefined,
+  file: string,
+): SnapshotContent {
+  try {
+    return decodeSnapshot(entry, secret).content;
+  } catch (cause) {
+    if (!(cause instanceof VerificationError)) throw cause;
+    const message = `${file}: the ledger's secret does not open it, it may be of another service`;
+    throw new VerificationError(cause.code, message, { file, cause });
+  }
 }
 
 /** The tree as the snapshot's own signature transaction left it: its serialised form and its leaf. */

@@ -63,7 +63,8 @@ export interface ReplayOptions {
  * events.
  * @returns what became of each snapshot, and in `failure` why the ledger does not hold, if it does not
  * @throws StorageError when something could not be read, written or locked
- * @throws FormatError `EMPTY_LEDGER`, `CHUNK_GAP`, `CHUNK_OVERLAP`; those of a `from` that does not verify
+ * @throws FormatError `EMPTY_LEDGER`, `CHUNK_GAP`, `CHUNK_OVERLAP`
+ * @throws FormatError, VerificationError those of a `from` that does not verify, or is of another service
  * @throws AbortedError when `signal` aborts
  */
 export async function replayLedger(options: ReplayOptions): Promise<ReplayReport> {
@@ -115,7 +116,9 @@ function pipelineOptions(
   submissions: Submissions,
 ): PipelineOptions {
   const { options, environment, plan, verifier } = reading;
-  const byVersion = new Map(plan.snapshots.map((planned) => [planned.version, planned]));
+  // Of several evidences of one version the first counts, as in SnapshotReplay: hence the reversal.
+  const ordered = plan.snapshots.toReversed();
+  const byVersion = new Map(ordered.map((planned) => [planned.version, planned]));
   const plannedAt = (version: Seqno) => {
     const planned = byVersion.get(version);
     assert(planned !== undefined, `a snapshot of ${version} is planned`);

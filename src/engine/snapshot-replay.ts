@@ -146,7 +146,7 @@ export class SnapshotReplay {
     }
     if (generation === undefined) {
       const decided = this.#publicly.get(planned.version);
-      this.#report(decided ?? Promise.resolve(this.#withoutGeneration(planned)));
+      this.#report(decided ?? Promise.resolve(this.#notComparable(planned, noPoint)));
       return;
     }
     const { pipeline } = this.#options;
@@ -199,11 +199,12 @@ export class SnapshotReplay {
   /** Without the secrets: our state against a file whose digest the ledger vouches for. */
   async #comparePublicly(planned: PlannedSnapshot): Promise<ReplayedSnapshot> {
     const found = await this.#options.existing.read(planned.version, planned.seqno);
-    if (found === undefined) return this.#withoutGeneration(planned);
+    const reason = this.#options.isComparable(planned.version) ? noPoint : noSecrets;
+    if (found === undefined) return this.#notComparable(planned, reason);
     const isVouched = found.digest === planned.digest;
     const profile = isVouched ? await this.#options.comparePublic(planned, found) : undefined;
     return {
-      ...this.#withoutGeneration(planned),
+      ...this.#notComparable(planned, noSecrets),
       digest: found.digest,
       profile,
       result: profile === undefined ? 'different' : 'public-identical',
@@ -216,17 +217,17 @@ export class SnapshotReplay {
   /** Further evidence of a snapshot that was generated already: there is one file, by the first. */
   async #compareAgain(planned: PlannedSnapshot): Promise<ReplayedSnapshot> {
     const serialised = this.#serialised.get(planned.version);
-    if (serialised === undefined) return this.#withoutGeneration(planned);
+    const before = `seqno ${this.#byVersion.get(planned.version)?.seqno} was evidence of it before`;
+    if (serialised === undefined) return this.#notComparable(planned, before);
     return {
-      ...this.#withoutGeneration(planned),
+      ...this.#notComparable(planned, before),
       digest: serialised.digest,
       profile: serialised.profile,
       result: serialised.digest === planned.digest ? 'identical' : 'different',
-      reason: `seqno ${this.#byVersion.get(planned.version)?.seqno} was evidence of it before`,
     };
   }
 
-  #withoutGeneration(planned: PlannedSnapshot): ReplayedSnapshot {
+  #notComparable(planned: PlannedSnapshot, reason: string): ReplayedSnapshot {
     return {
       ...namesOf(planned),
       digest: undefined,
@@ -235,10 +236,13 @@ export class SnapshotReplay {
       receipt: 'none',
       file: undefined,
       outcome: undefined,
-      reason: 'the ledger secrets are missing: give the members’ keys',
+      reason,
     };
   }
 }
+
+const noSecrets = 'the ledger secrets are missing: give the members’ keys';
+const noPoint = 'it is of a seqno that is no signature transaction: no node takes snapshots there';
 
 const namesOf = ({ version, seqno, digest }: PlannedSnapshot) => ({
   seqno: version,

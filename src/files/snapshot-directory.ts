@@ -4,6 +4,7 @@ import { StorageError } from '../core/errors.ts';
 import type { Seqno } from '../core/words.ts';
 import { parseSnapshotName, parseSpoolName } from '../formats/file-name.ts';
 import type { DirectoryEntry, FileSystem } from '../io/file-system.ts';
+import { realFileSystem } from '../io/real-file-system.ts';
 import { type DirectoryLock, isLockName } from './directory-lock.ts';
 
 /** Name of the directory in which files that did not verify are set aside. */
@@ -39,8 +40,8 @@ export interface FoundSnapshot {
  * @throws StorageError `NOT_FOUND`, `NOT_A_DIRECTORY`, `READ_FAILED` for the directory itself
  */
 export async function findSnapshots(
-  fileSystem: FileSystem,
   directory: string,
+  fileSystem: FileSystem = realFileSystem,
 ): Promise<readonly FoundSnapshot[]> {
   const entries = await fileSystem.list(directory);
   const found: FoundSnapshot[] = [];

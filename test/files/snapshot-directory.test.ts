@@ -28,7 +28,7 @@ test('findSnapshots() lists newest first, by numbers', async () => {
   await put('snapshot_100_105.committed');
   await put('snapshot_100_103.committed');
   await put('snapshot_20_21.committed_25');
-  const found = await findSnapshots(fileSystem, '/s');
+  const found = await findSnapshots('/s', fileSystem);
   expect(found).toEqual([
     {
       file: 'snapshot_100_105.committed',
@@ -72,7 +72,7 @@ test.each([
   '__proto__',
 ])('findSnapshots() ignores %j as BAD_NAME', async (name) => {
   await put(name);
-  expect(await findSnapshots(fileSystem, '/s')).toEqual([
+  expect(await findSnapshots('/s', fileSystem)).toEqual([
     { file: name, bytes: 7, committed: false, ignored: 'BAD_NAME' },
   ]);
 });
@@ -86,7 +86,7 @@ test('findSnapshots() says why it ignores each other file, those without a seqno
   await fileSystem.makeDirectory('/s/quarantine');
   await put('spool_7_0.tmp');
   await put('lock');
-  const found = await findSnapshots(fileSystem, '/s');
+  const found = await findSnapshots('/s', fileSystem);
   expect(found.map(({ file, ignored }) => [file, ignored])).toEqual([
     ['snapshot_5_6.committed', 'NOT_A_REGULAR_FILE'],
     ['snapshot_4_5.committed', 'NOT_A_REGULAR_FILE'],
@@ -103,7 +103,7 @@ test('findSnapshots() goes on after a file whose size cannot be read', async () 
   await put('snapshot_1_2.committed');
   await put('snapshot_2_3.committed');
   fileSystem.failNext('stat', 'EIO', { path: (path) => path.includes('_2_3') });
-  const found = await findSnapshots(fileSystem, '/s');
+  const found = await findSnapshots('/s', fileSystem);
   expect(found.map(({ file, ignored }) => [file, ignored])).toEqual([
     ['snapshot_2_3.committed', 'READ_FAILED'],
     ['snapshot_1_2.committed', undefined],
@@ -113,7 +113,7 @@ test('findSnapshots() goes on after a file whose size cannot be read', async () 
 test('findSnapshots() leaves out a file that goes away meanwhile', async () => {
   await put('snapshot_1_2.committed');
   const hold = fileSystem.holdNext('stat');
-  const finding = findSnapshots(fileSystem, '/s');
+  const finding = findSnapshots('/s', fileSystem);
   await hold.reached;
   await fileSystem.remove('/s/snapshot_1_2.committed');
   hold.release();
@@ -123,14 +123,14 @@ test('findSnapshots() leaves out a file that goes away meanwhile', async () => {
 test('findSnapshots() finds the one snapshot among many junk names', async () => {
   for (let i = 0; i < 2000; i++) await put(`junk${i}`);
   await put('snapshot_1_2.committed');
-  const found = await findSnapshots(fileSystem, '/s');
+  const found = await findSnapshots('/s', fileSystem);
   expect(found.length).toBe(2001);
   expect(found[0]?.file).toBe('snapshot_1_2.committed');
 });
 
 test('findSnapshots() refuses what is missing or no directory', async () => {
   await put('a');
-  const finding = (directory: string) => findSnapshots(fileSystem, directory);
+  const finding = (directory: string) => findSnapshots(directory, fileSystem);
   await expect(finding('/no')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   await expect(finding('/s/a')).rejects.toMatchObject({ code: 'NOT_A_DIRECTORY' });
 });
