@@ -6,6 +6,7 @@ import {
   open as openNode,
   readdir,
   rename as renameNode,
+  stat as statNode,
   unlink,
 } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
@@ -119,13 +120,34 @@ async function makeDirectory(path: string): Promise<void> {
   }
 }
 
-/** The topmost directory that it created. "Exists" can only mean that something else bears the name. */
-async function mkdirOrRefuse(path: string): Promise<string | undefined> {
+/**
+ * The topmost directory that it created, `undefined` when all were there. It makes one level at a time:
+ * Node's own recursion never ends where a directory refuses new names with ENOENT, as /proc does.
+ */
+async function mkdirOrRefuse(path: string, isRetry = false): Promise<string | undefined> {
   try {
-    return await mkdir(path, { recursive: true, mode: 0o700 });
+    await mkdir(path, { mode: 0o700 });
+    return path;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-    throw Object.assign(new Error(`${path} exists`, { cause }), { code: 'ENOTDIR' });
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' || isRetry) {
+      if (await isDirectory(path)) return undefined;
+      // "Exists" can only mean that something else bears the name.
+      if (code !== 'EEXIST') throw cause;
+      throw Object.assign(new Error(`${path} exists`, { cause }), { code: 'ENOTDIR' });
+    }
+  }
+  const above = await mkdirOrRefuse(dirname(path));
+  const made = await mkdirOrRefuse(path, true);
+  return above ?? made;
+}
+
+/** Also through a symbolic link, as `mkdir -p` has it. */
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await statNode(path)).isDirectory();
+  } catch {
+    return false;
   }
 }
 

@@ -106,7 +106,8 @@ export class PoolWorker {
   #take(): PooledJob | undefined {
     const pooled = this.#current;
     this.#current = undefined;
-    this.#worker.unref();
+    // Whoever ends the thread waits for its end: an answer that comes first must not let the process go.
+    if (!this.#isEnding) this.#worker.unref();
     return pooled;
   }
 }

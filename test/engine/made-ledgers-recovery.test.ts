@@ -132,16 +132,22 @@ describe('a ledger cut after a recovery, before the new secret was shared', () =
     return ledger;
   }
 
-  test('old snapshots are identical, the tail is read without its secret', async () => {
-    const ledger = await makeCut();
-    await ledger.signature();
-    ledger.transaction([change('public:app', { tail: 'x' })]);
-    await ledger.signature();
-    const replay = await replayMade(ledger);
-    await expectIdentical(ledger, replay);
-    expect(replay.files.size).toBe(2);
-    expect(replay.report.summary.verifiedUntil).toBe(ledger.lastSignature);
-  });
+  test.each([
+    ['a newer release says where the service was created', {}],
+    ['CCF 1.x does not', { isOldRelease: true, shares: 'box' }],
+  ] as const)(
+    'old snapshots are identical, the tail is read without its secret: %s',
+    async (_, options) => {
+      const ledger = await makeCut(options);
+      await ledger.signature();
+      ledger.transaction([change('public:app', { tail: 'x' })]);
+      await ledger.signature();
+      const replay = await replayMade(ledger);
+      await expectIdentical(ledger, replay);
+      expect(replay.files.size).toBe(2);
+      expect(replay.report.summary.verifiedUntil).toBe(ledger.lastSignature);
+    },
+  );
 
   test('a snapshot of the tail cannot be compared', async () => {
     const ledger = await makeCut();
