@@ -9,7 +9,7 @@ import { sha256 } from './sha256.ts';
 export const entryHeaderBytes = 8;
 
 /** Tag (16) and IV (12) in front of the public domain. */
-export const gcmHeaderBytes = 28;
+const gcmHeaderBytes = 28;
 
 const tagBytes = 16;
 const ivBytes = 12;

@@ -4,7 +4,7 @@ import { HashSlab } from './hash-slab.ts';
 import { type MerklePath, type PathStep, pair } from './merkle-path.ts';
 import { sha256, sha256Bytes } from './sha256.ts';
 
-export { type FoldedPath, foldPath, type MerklePath, type PathStep } from './merkle-path.ts';
+export { foldPath, type MerklePath } from './merkle-path.ts';
 
 /** Which part of a tree to serialise: leaves `flushed` … `leafCount - 1` and the edge before them. */
 export interface SerialiseOptions {

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { toHex } from '../../src/core/bytes.ts';
-import type { EvidenceLog, FrozenState, SnapshotSource } from '../../src/core/host-ports.ts';
+import type { FrozenState, SnapshotSource } from '../../src/core/host-ports.ts';
 import { type Digest, type Seqno, seqno as toSeqno, view as toView } from '../../src/core/words.ts';
 import type { Snapshotter } from '../../src/engine/snapshotter.ts';
 import { createCertificate } from '../../src/formats/certificate.ts';
@@ -19,12 +19,6 @@ import {
 import { ReferenceStore } from '../../src/store/reference-store.ts';
 
 const view = toView(2);
-
-/** How the log answers the submission of evidence; the default appends it at once. */
-export type Submit = (evidence: {
-  version: Seqno;
-  digest: Digest;
-}) => ReturnType<EvidenceLog['submit']>;
 
 /** A host as small as can be: a log in memory with a store, a tree and a service key of its own. */
 export class LogHost implements SnapshotSource {

@@ -1,0 +1,137 @@
+import { inspect } from 'node:util';
+import { type ErrorCode, LedgerSnapshotterError } from '../core/errors.ts';
+
+/** What the user asked for cannot be: a wrong option, or a file given to the wrong one. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+  readonly next: string | undefined;
+
+  constructor(message: string, next?: string) {
+    super(message);
+    this.next = next;
+  }
+}
+
+export interface ExplainOptions {
+  /** Adds the stack and the causes. @default false */
+  readonly debug?: boolean | undefined;
+}
+
+/** An error for people: what is wrong, with its code, where, and what to do next. */
+export function explain(error: unknown, { debug = false }: ExplainOptions = {}): readonly string[] {
+  const trace = debug ? inspect(error).split('\n') : [];
+  return [...linesOf(error), ...trace];
+}
+
+function linesOf(error: unknown): readonly string[] {
+  if (error instanceof UsageError) return withNext(`error: ${error.message}`, error.next);
+  if (error instanceof LedgerSnapshotterError) {
+    const place = placeOf(error);
+    return [
+      `error: ${whatOf(error)} [${error.code}]`,
+      ...(place === '' ? [] : [`  at: ${place}`]),
+      ...nextLine(nextOf(error)),
+    ];
+  }
+  const what = error instanceof Error ? error.message : String(error);
+  return withNext(
+    `error: this should not have happened: ${what}`,
+    'run it again with --debug and report what it prints',
+  );
+}
+
+const withNext = (first: string, next: string | undefined) => [first, ...nextLine(next)];
+
+const nextLine = (next: string | undefined) => (next === undefined ? [] : [`  next: ${next}`]);
+
+/** A sentence instead of the system call's words where one says it better. */
+export function whatOf(error: LedgerSnapshotterError): string {
+  const file = error.file ?? 'the file';
+  switch (error.code) {
+    case 'NOT_FOUND':
+      return `${file} does not exist`;
+    case 'NOT_A_DIRECTORY':
+      return `${file} is not a directory`;
+    case 'SYMLINK_REFUSED':
+      return `${file} is a symbolic link, which is not followed`;
+    case 'NOT_A_REGULAR_FILE':
+      return `${file} is not a regular file`;
+    case 'READ_FAILED':
+      return `${file} cannot be read (${reasonOf(error)})`;
+    case 'WRITE_FAILED':
+    case 'SYNC_FAILED':
+      return `${file} cannot be written (${reasonOf(error)})`;
+    default:
+      return error.message;
+  }
+}
+
+const errnoWords: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space is left',
+  EDQUOT: 'the quota is used up',
+  EIO: 'the device failed',
+  EMFILE: 'too many files are open',
+};
+
+function reasonOf({ actual, message }: LedgerSnapshotterError): string {
+  const words = errnoWords[String(actual)];
+  return words === undefined ? message : `${actual}: ${words}`;
+}
+
+/** Where it is, unless the message says so already. */
+function placeOf(error: LedgerSnapshotterError): string {
+  const text = whatOf(error);
+  const { file, seqno, offset } = error;
+  return [
+    file === undefined || text.includes(file) ? '' : file,
+    seqno === undefined || text.includes(String(seqno)) ? '' : `seqno ${seqno}`,
+    offset === undefined || text.includes(String(offset)) ? '' : `offset ${offset}`,
+  ]
+    .filter((part) => part !== '')
+    .join(', ');
+}
+
+const pinIt =
+  'check which service it should be; to older identities leads --ledger DIR, or a --service-cert each';
+const replaceFile = 'take another copy of the file, or an older snapshot';
+const askForLedger =
+  'check the path; a ledger is the directory that holds the files ledger_<first>-<last>.committed';
+const completeLedger = 'copy the missing chunk, or start from a later snapshot with --from';
+
+const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
+  NOT_FOUND: 'check the path',
+  NOT_A_DIRECTORY: 'give the directory, not a file in it',
+  NOT_A_REGULAR_FILE: 'give a file',
+  SYMLINK_REFUSED: 'give the file itself',
+  READ_FAILED: 'check who owns it and its mode',
+  WRITE_FAILED: 'check who owns the directory, its mode, and the space that is left',
+  SYNC_FAILED: 'check the disk; what was being written is not to be relied on',
+  CHANGED_WHILE_READING: 'something else is writing it: try again when that has finished',
+  LOCKED: 'stop that process, or give another directory',
+  COMMITTED_CONFLICT: 'give an empty --out, and find out where the other file comes from',
+  EMPTY_LEDGER: askForLedger,
+  CHUNK_GAP: completeLedger,
+  CHUNK_OVERLAP: 'remove the copy that does not belong to this ledger',
+  UNTRUSTED_SERVICE: pinIt,
+  RECEIPT_MISSING:
+    'CCF 1.x wrote no receipts, and none is there before the evidence is committed: replay the ledger, with --snapshots, to compare',
+  BAD_NAME:
+    'give the file the name snapshot_<seqno>_<evidence>.committed that it was written under',
+  NAME_MISMATCH: 'the file was renamed, or is another: do not use it under this name',
+  NAME_EVIDENCE_MISMATCH: 'the file was renamed, or is another: do not use it under this name',
+  EMPTY_FILE: replaceFile,
+  TRUNCATED_HEADER: replaceFile,
+  TRUNCATED_BODY: replaceFile,
+  LENGTH_EXCEEDS_FILE: replaceFile,
+  RECEIPT_TRUNCATED: replaceFile,
+  CLAIMS_DIGEST_MISMATCH: replaceFile,
+  CROSS_CHECK_UNAVAILABLE: 'install what is named, or leave out --cross-check',
+};
+
+/** What to do about an error, where there is something. */
+export function nextOf({ code }: LedgerSnapshotterError): string | undefined {
+  return nextByCode[code];
+}

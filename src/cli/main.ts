@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+import { runProgram } from './program.ts';
+
+/** The first signal asks the command to stop and to leave nothing half done; the second ends it. */
+function interruption(): AbortController {
+  const controller = new AbortController();
+  const interrupt = () => {
+    if (controller.signal.aborted) process.exit(130);
+    const afterBar = process.stderr.isTTY ? '\n' : '';
+    process.stderr.write(`${afterBar}interrupted: stopping (once more to stop at once)\n`);
+    controller.abort();
+  };
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt);
+  return controller;
+}
+
+/** When nobody reads our results any more there is no point in going on; on a full disk neither. */
+function watchOutput(interrupted: AbortController): void {
+  let isLost = false;
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (isLost) return;
+    isLost = true;
+    if (code !== 'EPIPE') process.stderr.write(`error: stdout cannot be written (${code})\n`);
+    interrupted.abort();
+    // It may come after the last line, when the command believes that it is done.
+    process.once('exit', () => {
+      process.exitCode = 3;
+    });
+  });
+  // There is nowhere left to say it.
+  process.stderr.on('error', () => {});
+}
+
+const interrupted = interruption();
+watchOutput(interrupted);
+const { stdout, stderr } = process;
+const { signal } = interrupted;
+process.exitCode = await runProgram(process.argv.slice(2), { stdout, stderr, signal });

@@ -1,0 +1,96 @@
+import { createRequire } from 'node:module';
+import { Command, CommanderError } from 'commander';
+import { environmentOf } from '../engine/environment.ts';
+import type { CommandContext, CommonFlags } from './context.ts';
+import { explain } from './errors.ts';
+import { type ExitStatus, exitStatusOf } from './exit-status.ts';
+import { addListCommand } from './list-command.ts';
+import { addReplayCommand } from './replay-command.ts';
+import { addShowCommand } from './show-command.ts';
+import { type OutputStream, Terminal } from './terminal.ts';
+import { addVerifyCommand } from './verify-command.ts';
+
+/** What the program has of the process that runs it. */
+export interface ProgramOptions {
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  /** Aborts when the user interrupts. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs one command line; whatever goes wrong ends as a status and a message on stderr. */
+export async function runProgram(
+  args: readonly string[],
+  { stdout, stderr, signal }: ProgramOptions,
+): Promise<ExitStatus> {
+  const terminal = new Terminal(stdout, stderr);
+  const program = new Command();
+  let status: ExitStatus = 0;
+  const run = async (body: () => Promise<ExitStatus>) => {
+    status = await ended(body, { program, terminal, signal });
+  };
+  program.configureOutput({
+    writeOut: (text) => stdout.write(text),
+    writeErr: (text) => stderr.write(text),
+  });
+  build(program, { terminal, environment: environmentOf(), signal, run });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Commander has said what is wrong already; help and version are no error.
+    return error.exitCode === 0 ? 0 : 2;
+  }
+  return status;
+}
+
+/** The status of a command's body, and on stderr why it failed, if it did. */
+async function ended(
+  body: () => Promise<ExitStatus>,
+  { program, terminal, signal }: Pick<CommandContext, 'terminal' | 'signal'> & { program: Command },
+): Promise<ExitStatus> {
+  try {
+    return await body();
+  } catch (error) {
+    const { debug } = program.opts<CommonFlags>();
+    // Once interrupted, whatever else fails is a consequence of that.
+    if (!signal.aborted || debug) {
+      for (const line of explain(error, { debug })) terminal.note(line);
+    }
+    return signal.aborted ? 130 : exitStatusOf(error);
+  }
+}
+
+function build(program: Command, context: CommandContext): void {
+  program
+    .name('ledger-snapshotter')
+    .description('Verifiable snapshots of replicated ledgers, byte-compatible with Microsoft CCF.')
+    .version(packageVersion(), '--version', 'print the version')
+    .helpOption('-h, --help', 'print help; with a command, of that command')
+    .option('--no-progress', 'show no progress on stderr')
+    .option('--debug', 'print stack traces of errors')
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(--help explains)')
+    .exitOverride()
+    .addHelpText('after', programHelp);
+  addReplayCommand(program, context);
+  addVerifyCommand(program, context);
+  addShowCommand(program, context);
+  addListCommand(program, context);
+}
+
+const programHelp = `
+Results go to stdout, as tables or with --json as one JSON object a line; progress and messages to stderr.
+Exit status: 0 done and true, 1 checked and false, 2 wrong usage, 3 could not read, write, lock or compare, 130 interrupted.
+
+Examples:
+  ledger-snapshotter replay ledger --member-keys keys --out snapshots
+  ledger-snapshotter verify snapshots/*.committed --service-cert service_cert.pem
+  ledger-snapshotter show snapshots/snapshot_493_494.committed
+  ledger-snapshotter list snapshots`;
+
+function packageVersion(): string {
+  // Our own manifest, through the package's own exports: the same from the sources and from dist.
+  const manifest: unknown = createRequire(import.meta.url)('ledger-snapshotter/package.json');
+  return manifest instanceof Object && 'version' in manifest ? String(manifest.version) : 'unknown';
+}

@@ -1,0 +1,202 @@
+import type { KeyObject } from 'node:crypto';
+import { join } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Seqno, seqno as toSeqno } from '../core/words.ts';
+import { readMemberKeys } from '../engine/member-keys.ts';
+import { type ReplayOptions, replayLedger } from '../engine/replay.ts';
+import type { ReplayedSnapshot, ReplayReport } from '../engine/replay-report.ts';
+import { removeIfThere } from '../files/remove-if-there.ts';
+import { parseDecimal } from '../formats/file-name.ts';
+import { makeTemporaryDirectory } from '../io/temporary-directory.ts';
+import { type CommandContext, type CommonFlags, startProgress, tellError } from './context.ts';
+import { type ExitStatus, worstOf } from './exit-status.ts';
+import { formatReplay, jsonOfSnapshot, jsonOfSummary, troubleOf } from './replay-output.ts';
+import { count } from './table.ts';
+
+interface ReplayFlags extends CommonFlags {
+  readonly from?: string;
+  readonly out?: string;
+  readonly snapshots?: string;
+  readonly memberKeys?: string;
+  readonly receipt?: 'json' | 'cose';
+  readonly at?: Seqno;
+  readonly json?: boolean;
+}
+
+export function addReplayCommand(program: Command, context: CommandContext): void {
+  program
+    .command('replay')
+    .description('verify a whole ledger and regenerate every snapshot that it vouches for')
+    .argument('<ledger>', 'directory of the ledger, with files ledger_<first>-<last>.committed')
+    .option('--from <snapshot>', 'start from this snapshot file, when older chunks are gone')
+    .option('--out <dir>', 'keep the snapshots there; a file that exists is never replaced')
+    .option('--snapshots <dir>', 'existing snapshots to compare with')
+    .option('--member-keys <dir>', "members' RSA private keys (.pem), which open what is private")
+    .addOption(
+      new Option('--receipt <form>', 'form of receipt, instead of COSE where there is one').choices(
+        ['json', 'cose'],
+      ),
+    )
+    .option('--at <seqno>', 'regenerate only the snapshot of this seqno', parseSeqno)
+    .option('--json', 'one JSON object a line: each snapshot, and last the summary')
+    .addHelpText('after', help)
+    .action((ledger: string, _flags: unknown, command: Command) =>
+      context.run(() => replay(ledger, command.optsWithGlobals<ReplayFlags>(), context)),
+    );
+}
+
+const help = `
+Every entry, root and signature is verified, and every snapshot comes out again and is compared with the digest
+that the ledger recorded. Without --out the files are thrown away at the end. Without --member-keys private data
+stays closed: then only files given with --snapshots can be compared, in their public half.
+
+Exit status: 0 all true, 1 the ledger or a snapshot is not, 3 something could not be compared, read or written.
+
+Examples:
+  ledger-snapshotter replay ledger --member-keys keys
+  ledger-snapshotter replay ledger --member-keys keys --out snapshots --receipt json
+  ledger-snapshotter replay ledger --member-keys keys --at 493 --out snapshots
+  ledger-snapshotter replay ledger --snapshots snapshots --json`;
+
+function parseSeqno(text: string): Seqno {
+  const value = parseDecimal(text);
+  if (value === undefined) throw new InvalidArgumentError('It must be a seqno: 1 or above.');
+  return toSeqno(value);
+}
+
+async function replay(
+  ledger: string,
+  flags: ReplayFlags,
+  context: CommandContext,
+): Promise<ExitStatus> {
+  const memberKeys = await readKeys(flags, context);
+  if (flags.out !== undefined) {
+    return run({ ledger, out: flags.out, memberKeys }, flags, context);
+  }
+  const temporary = await makeTemporaryDirectory('ledger-snapshotter-');
+  try {
+    return await run({ ledger, out: temporary.path, memberKeys }, flags, context);
+  } finally {
+    await temporary.remove();
+  }
+}
+
+async function readKeys(
+  { memberKeys: directory }: ReplayFlags,
+  { environment, terminal }: CommandContext,
+): Promise<readonly KeyObject[]> {
+  if (directory === undefined) return [];
+  const keys = await readMemberKeys(directory, environment.fileSystem);
+  if (keys.length === 0) terminal.note(`warning: no RSA private key (.pem) in ${directory}`);
+  return keys;
+}
+
+type Places = Required<Pick<ReplayOptions, 'ledger' | 'out' | 'memberKeys'>>;
+
+async function run(
+  places: Places,
+  flags: ReplayFlags,
+  context: CommandContext,
+): Promise<ExitStatus> {
+  const { terminal, environment, signal } = context;
+  const { from, snapshots, receipt, at, json = false, out } = flags;
+  const keep = out !== undefined;
+  const thrownAway: Promise<void>[] = [];
+  const progress = startProgress(context, flags, { verb: 'replaying', unit: 'entries' });
+  const report = await replayLedger({
+    ...places,
+    from,
+    snapshots,
+    receipt,
+    at,
+    signal,
+    environment,
+    onProgress: ({ seqno, last }) => progress.update(seqno, last),
+    onSnapshot: (snapshot) => {
+      if (json) terminal.json(jsonOfSnapshot(snapshot, { keep }));
+      if (!keep) thrownAway.push(throwAway(context, places.out, snapshot));
+    },
+  }).finally(() => progress.end());
+  await Promise.all(thrownAway);
+  if (json) terminal.json(jsonOfSummary(report.summary));
+  else for (const line of formatReplay(report, { keep, at })) terminal.result(line);
+  tell(report, { places, flags, context });
+  return statusOf(report, flags);
+}
+
+/** One at a time, so that a long ledger does not fill the disk with what nobody wants to keep. */
+async function throwAway(
+  { environment }: CommandContext,
+  directory: string,
+  { file }: ReplayedSnapshot,
+): Promise<void> {
+  if (file !== undefined) await removeIfThere(environment.fileSystem, join(directory, file));
+}
+
+function statusOf({ failure, snapshots }: ReplayReport, { at }: ReplayFlags): ExitStatus {
+  return worstOf([
+    failure === undefined ? 0 : 1,
+    failure === undefined && at !== undefined && snapshots.length === 0 ? 2 : 0,
+    ...snapshots.map((snapshot) => troubleOf(snapshot)?.status ?? 0),
+  ]);
+}
+
+interface Telling {
+  readonly places: Places;
+  readonly flags: ReplayFlags;
+  readonly context: CommandContext;
+}
+
+/** What went wrong, and what to do about it, to stderr. */
+function tell(report: ReplayReport, { places, flags, context }: Telling): void {
+  const { terminal } = context;
+  const { failure, snapshots, summary } = report;
+  for (const snapshot of snapshots) {
+    const message = troubleOf(snapshot)?.message;
+    if (message !== undefined) terminal.note(`error: ${message}`);
+  }
+  if (failure !== undefined) {
+    tellError(context, failure, flags);
+    terminal.note(
+      `  the ledger holds to seqno ${summary.verifiedUntil}, the last verified signature`,
+    );
+    return;
+  }
+  const { at, memberKeys, out } = flags;
+  if (at !== undefined && snapshots.length === 0) {
+    terminal.note(`error: the ledger vouches for no snapshot of seqno ${at}`);
+    terminal.note('  next: replay it without --at to see which there are');
+  }
+  const closed = snapshots.filter(isClosed).length;
+  if (closed > 0) {
+    terminal.note(closedNote({ closed, total: snapshots.length, keys: places.memberKeys.length }));
+    if (memberKeys === undefined || closed === snapshots.length) {
+      terminal.note(`  next: ${memberKeys === undefined ? askForKeys : askForOtherKeys}`);
+    }
+  }
+  if (out === undefined && snapshots.some(({ file }) => file !== undefined)) {
+    terminal.note('the snapshots were thrown away again: --out DIR keeps the files');
+  }
+}
+
+const isClosed = ({ result }: ReplayedSnapshot): boolean =>
+  result === 'not-comparable' || result === 'public-identical';
+
+const askForKeys =
+  'give the directory of the members’ keys with --member-keys, or existing files with --snapshots';
+const askForOtherKeys = 'give as many keys as the service needs for its recovery';
+
+interface Closed {
+  readonly closed: number;
+  readonly total: number;
+  readonly keys: number;
+}
+
+function closedNote({ closed, total, keys }: Closed): string {
+  const whose = `${count(closed, 'snapshot')} of ${total}`;
+  if (keys === 0) return `warning: without member keys the private data of ${whose} stays closed`;
+  const open = keys === 1 ? 'the member key opens' : `the ${keys} member keys open`;
+  return closed === total
+    ? `warning: ${open} no ledger secret: the private data of ${whose} stays closed`
+    : `warning: ${open} not the private data of ${whose}`;
+}

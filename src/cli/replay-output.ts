@@ -1,0 +1,132 @@
+import type { ReplayedSnapshot, ReplayReport, ReplaySummary } from '../engine/replay-report.ts';
+import type { ExitStatus } from './exit-status.ts';
+import { count, formatFacts, formatTable, groupDigits, shortHex } from './table.ts';
+
+export interface OutputOptions {
+  /** Whether the files outlive the run, so that their names mean something. */
+  readonly keep: boolean;
+  /** The one snapshot that was asked for. @default all */
+  readonly at?: number | undefined;
+}
+
+/** **Order contract:** the keys of interface.md, in its order. */
+export function jsonOfSnapshot(snapshot: ReplayedSnapshot, { keep }: OutputOptions): object {
+  const { seqno, evidenceSeqno, digest, evidence, result, profile, receipt, file } = snapshot;
+  const kept = keep ? file : undefined;
+  return { seqno, evidenceSeqno, digest, evidence, result, profile, receipt, file: kept };
+}
+
+/** **Order contract:** the keys of interface.md, in its order. */
+export function jsonOfSummary(summary: ReplaySummary): object {
+  const { transactions, verifiedUntil, nodeSignatures, coseSignatures } = summary;
+  const { privateDomains, evidences, identical } = summary;
+  return {
+    summary: true,
+    transactions,
+    verifiedUntil,
+    nodeSignatures,
+    coseSignatures,
+    privateDomains,
+    evidences,
+    identical,
+  };
+}
+
+/** How a snapshot is not as it should be. */
+export interface Trouble {
+  readonly status: ExitStatus;
+  /** Absent where nothing is to be said of this one alone. */
+  readonly message?: string;
+}
+
+/** `undefined` where it is as it should be. */
+export function troubleOf(snapshot: ReplayedSnapshot): Trouble | undefined {
+  const { outcome, result, digest, evidence, reason } = snapshot;
+  const trouble = (status: ExitStatus, what: string, why = reason): Trouble => ({
+    status,
+    message: `the snapshot of seqno ${snapshot.seqno} (evidence ${snapshot.evidenceSeqno}) ${what}${why === undefined ? '' : `: ${why}`}`,
+  });
+  if (outcome === 'proof-refused') return trouble(1, 'is not proven by the ledger');
+  if (outcome !== undefined && unwritten.has(outcome)) return trouble(3, 'was not written');
+  if (outcome === 'committed-not-durable') return trouble(3, 'may not survive a crash');
+  if (outcome === 'serialise-failed' && !reason?.startsWith('SNAPSHOT_DIGEST_MISMATCH')) {
+    return trouble(3, 'could not be serialised');
+  }
+  if (result === 'not-comparable') return { status: 3 };
+  // One that was given up because the ledger broke off was never compared.
+  if (result !== 'different' || (outcome === 'cancelled' && digest === undefined)) return undefined;
+  const found =
+    digest === undefined || digest === evidence
+      ? undefined
+      : `its digest is ${digest}, not ${evidence}`;
+  return trouble(1, 'is not the one that the ledger vouches for', reason ?? found);
+}
+
+const unwritten: ReadonlySet<string> = new Set([
+  'conflict',
+  'persist-failed',
+  'poisoned',
+  'timed-out',
+]);
+
+/** The table of snapshots, and what else was found out. */
+export function formatReplay(report: ReplayReport, options: OutputOptions): readonly string[] {
+  const { keep } = options;
+  const { snapshots } = report;
+  const rows = snapshots.map((snapshot) => rowOf(snapshot, keep));
+  const table = rows.length === 0 ? [] : [...formatTable(columnsOf(keep), rows), ''];
+  return [...table, ...formatFacts(factsOf(report)), '', closingLine(report, options)];
+}
+
+const columns = [
+  { title: 'SEQNO', align: 'right' },
+  { title: 'EVIDENCE', align: 'right' },
+  { title: 'DIGEST' },
+  { title: 'RESULT' },
+  { title: 'WRITTEN BY' },
+  { title: 'RECEIPT' },
+] as const;
+
+const columnsOf = (keep: boolean) => (keep ? [...columns, { title: 'FILE' }] : columns);
+
+function rowOf(snapshot: ReplayedSnapshot, keep: boolean): readonly string[] {
+  const { seqno, evidenceSeqno, digest, result, profile, receipt, file } = snapshot;
+  const by =
+    profile === undefined ? '-' : `CCF ${profile === '3+' ? '3 or later' : `${profile}.x`}`;
+  const shown = digest === undefined ? '-' : shortHex(digest);
+  const row = [String(seqno), String(evidenceSeqno), shown, result, by, receipt];
+  return keep ? [...row, file ?? '-'] : row;
+}
+
+function factsOf(report: ReplayReport): readonly (readonly [string, string])[] {
+  const { summary } = report;
+  const { transactions, verifiedUntil, nodeSignatures, coseSignatures } = summary;
+  return [
+    ['transactions', `${groupDigits(transactions)}, verified to seqno ${verifiedUntil}`],
+    ['node signatures', presence(nodeSignatures)],
+    ['COSE signatures', presence(coseSignatures)],
+    ['private domains', privateDomains(report)],
+  ];
+}
+
+const presence = (found: number): string =>
+  found === 0 ? 'not present' : `${groupDigits(found)} verified`;
+
+/** Without the secrets nobody counts them. */
+function privateDomains({ summary, snapshots }: ReplayReport): string {
+  if (summary.privateDomains > 0) return `${groupDigits(summary.privateDomains)} decrypted`;
+  const isOpen = snapshots.some(({ result }) => result === 'identical');
+  return isOpen ? 'not present' : 'none decrypted';
+}
+
+function closingLine(report: ReplayReport, { at }: OutputOptions): string {
+  const { failure, snapshots } = report;
+  const { evidences, identical } = report.summary;
+  const publicly = snapshots.filter(({ result }) => result === 'public-identical').length;
+  const open = publicly === 0 ? '' : `, ${publicly} more in their public half`;
+  const found =
+    evidences === 0
+      ? `the ledger vouches for no snapshot${at === undefined ? '' : ` of seqno ${at}`}`
+      : `${groupDigits(identical)} of ${count(evidences, 'snapshot')} identical${open}`;
+  return failure === undefined ? found : `${found}; the ledger DOES NOT HOLD`;
+}

@@ -1,0 +1,69 @@
+/** What a stream must be able to do; `process.stdout` and `process.stderr` can. */
+export interface OutputStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/**
+ * Where a command writes: results to stdout, everything else to stderr, and at most one transient status
+ * line, which gives way to both. No colour is ever used, so there is none to switch off.
+ */
+export class Terminal {
+  readonly #stdout: OutputStream;
+  readonly #stderr: OutputStream;
+  #hasStatus = false;
+
+  constructor(stdout: OutputStream, stderr: OutputStream) {
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+  }
+
+  /** Whether a status line can be drawn over and over. */
+  get isInteractive(): boolean {
+    return this.#stderr.isTTY === true;
+  }
+
+  get columns(): number {
+    return this.#stderr.columns ?? 80;
+  }
+
+  /** A line of the result, to stdout. */
+  result(line: string): void {
+    this.clearStatus();
+    this.#stdout.write(`${harmless(line)}\n`);
+  }
+
+  /** A JSON object of the result, to stdout; `undefined` fields are left out. */
+  json(value: object): void {
+    this.result(JSON.stringify(value));
+  }
+
+  /** A line for whoever watches, to stderr. */
+  note(line: string): void {
+    this.clearStatus();
+    this.#stderr.write(`${harmless(line)}\n`);
+  }
+
+  /** Draws the status line anew. */
+  status(text: string): void {
+    this.#stderr.write(`\r${harmless(text)}\u001b[K`);
+    this.#hasStatus = true;
+  }
+
+  clearStatus(): void {
+    if (this.#hasStatus) this.#stderr.write('\r\u001b[K');
+    this.#hasStatus = false;
+  }
+}
+
+/**
+ * File names, tables and messages come from outside, and a terminal obeys control characters. The escape
+ * is JSON's own, so that a line of JSON stays the same JSON.
+ */
+function harmless(line: string): string {
+  return line.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (character) => {
+    const code = character.charCodeAt(0).toString(16).padStart(4, '0');
+    return `\\u${code}`;
+  });
+}

@@ -1,0 +1,214 @@
+import { X509Certificate } from 'node:crypto';
+import type { Command } from 'commander';
+import { fromUtf8 } from '../core/bytes.ts';
+import { LedgerSnapshotterError, StorageError } from '../core/errors.ts';
+import {
+  openSnapshotVerifier,
+  type SnapshotVerification,
+  type SnapshotVerifier,
+} from '../engine/verify.ts';
+import { type Certificate, pemOf, readCertificate } from '../formats/certificate.ts';
+import type { FileSystem } from '../io/file-system.ts';
+import { type CommandContext, type CommonFlags, startProgress, tellError } from './context.ts';
+import { nextOf, UsageError, whatOf } from './errors.ts';
+import { type ExitStatus, exitStatusOf, worstOf } from './exit-status.ts';
+import { count } from './table.ts';
+
+interface VerifyFlags extends CommonFlags {
+  readonly serviceCert: readonly string[];
+  readonly ledger?: string;
+  readonly crossCheck?: boolean;
+  readonly json?: boolean;
+}
+
+export function addVerifyCommand(program: Command, context: CommandContext): void {
+  program
+    .command('verify')
+    .description('check snapshot files in full, and who vouches for them')
+    .argument('<file...>', 'snapshot files')
+    .option(
+      '--service-cert <pem>',
+      'certificate of a service to trust; repeat it for several identities',
+      (file: string, files: readonly string[]) => [...files, file],
+      [],
+    )
+    .option(
+      '--ledger <dir>',
+      'ledger whose endorsements lead from a trusted identity to older ones',
+    )
+    .option('--cross-check', 'have cose-js, another implementation, check COSE receipts too')
+    .option('--json', 'one JSON object a line')
+    .addHelpText('after', help)
+    .action((files: readonly string[], _flags: unknown, command: Command) =>
+      context.run(() => verify(files, command.optsWithGlobals<VerifyFlags>(), context)),
+    );
+}
+
+const help = `
+Checked are the name, every length, the digest, the receipt, and the signature. "trusted" is a file for which
+an identity vouches that you named. Without --service-cert a file is only checked against the identity that
+it names itself, or with --ledger against that of the ledger: true as far as it goes, but not trusted.
+A receipt proves that a snapshot was recorded in that ledger, not that there is no newer one.
+
+Exit status: 0 all verify, 1 one is refused, 3 one cannot be read.
+
+Examples:
+  ledger-snapshotter verify snapshot_493_494.committed --service-cert service_cert.pem
+  ledger-snapshotter verify snapshots/*.committed --service-cert service_cert.pem --ledger ledger --json`;
+
+async function verify(
+  files: readonly string[],
+  flags: VerifyFlags,
+  context: CommandContext,
+): Promise<ExitStatus> {
+  const { environment, signal } = context;
+  const { ledger, crossCheck } = flags;
+  const services: Certificate[] = [];
+  for (const path of flags.serviceCert) services.push(await readPin(environment.fileSystem, path));
+  const options = { services, ledger, crossCheck, signal, environment };
+  const verifier = await openSnapshotVerifier(options);
+  try {
+    return await verifyAll(files, { flags, verifier, context });
+  } finally {
+    await verifier.close();
+  }
+}
+
+interface Verifying {
+  readonly flags: VerifyFlags;
+  readonly verifier: SnapshotVerifier;
+  readonly context: CommandContext;
+}
+
+async function verifyAll(files: readonly string[], verifying: Verifying): Promise<ExitStatus> {
+  const { flags, context } = verifying;
+  const progress = startProgress(context, flags, { verb: 'verifying', unit: 'files' });
+  const statuses: ExitStatus[] = [];
+  for (const file of files) {
+    progress.update(statuses.length, files.length);
+    statuses.push(await verifyOne(file, verifying));
+  }
+  progress.end();
+  if (!flags.json && files.length > 1) context.terminal.result(closingLine(statuses));
+  return worstOf(statuses);
+}
+
+async function verifyOne(file: string, verifying: Verifying): Promise<ExitStatus> {
+  const { flags, verifier, context } = verifying;
+  try {
+    tellVerified(file, await verifier.verify(file), verifying);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof LedgerSnapshotterError) || context.signal.aborted) throw error;
+    tellRefused(file, error, verifying);
+    if (flags.debug) tellError(context, error, flags);
+    return exitStatusOf(error);
+  }
+}
+
+function tellVerified(
+  file: string,
+  verification: SnapshotVerification,
+  { flags, context: { terminal } }: Verifying,
+): void {
+  const { seqno, evidenceSeqno, digest, trusted } = verification;
+  if (flags.json) {
+    terminal.json({ file, seqno, evidenceSeqno, digest, verified: true, trusted });
+    return;
+  }
+  const { view } = verification.evidence;
+  terminal.result(`${file}: verified, ${trusted ? 'trusted' : 'NOT TRUSTED'}`);
+  terminal.result(`  seqno ${seqno}, evidence ${evidenceSeqno} in view ${view}`);
+  terminal.result(`  digest ${digest}`);
+  for (const line of signerLines(verification, flags)) terminal.result(`  ${line}`);
+  if (!trusted) terminal.result('  next: name the service that you trust with --service-cert');
+}
+
+function signerLines(
+  verification: SnapshotVerification,
+  { ledger, crossCheck }: VerifyFlags,
+): string[] {
+  const { receiptForm, signerKeyId, serviceKeyId, trusted, endorsements } = verification;
+  const isCose = receiptForm === 'cose';
+  const own = ledger === undefined ? 'the snapshot itself' : 'the ledger';
+  const anchor = trusted ? 'is pinned' : `only ${own} names`;
+  const standing =
+    endorsements === 0
+      ? `which ${anchor}`
+      : `${count(endorsements, 'endorsement')} away from the one that ${anchor}`;
+  const lines = [
+    `${isCose ? 'COSE' : 'JSON'} receipt signed by ${isCose ? 'service' : 'node'} ${signerKeyId}`,
+    isCose ? standing : `of service ${serviceKeyId}, ${standing}`,
+  ];
+  if (!crossCheck) return lines;
+  return [
+    ...lines,
+    verification.crossChecked
+      ? 'cose-js accepts the receipt too'
+      : 'cose-js was not asked: it does not read JSON receipts',
+  ];
+}
+
+function tellRefused(
+  file: string,
+  error: LedgerSnapshotterError,
+  { flags, context: { terminal } }: Verifying,
+): void {
+  const { code } = error;
+  const message = whatOf(error);
+  if (flags.json) {
+    terminal.json({ file, verified: false, trusted: false, code, message });
+    return;
+  }
+  const verdict = error instanceof StorageError ? 'NOT READ' : 'REFUSED';
+  const next = nextOf(error);
+  terminal.result(`${file}: ${verdict}: ${message} [${code}]`);
+  if (next !== undefined) terminal.result(`  next: ${next}`);
+}
+
+function closingLine(statuses: readonly ExitStatus[]): string {
+  const of = (status: ExitStatus) => statuses.filter((one) => one === status).length;
+  return `${count(statuses.length, 'file')}: ${of(0)} verified, ${of(1)} refused, ${of(3)} not checked`;
+}
+
+/** A certificate is a few kilobytes. */
+const certificateBytesMax = 64 * 1024;
+
+const pemBlock = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;
+
+/**
+ * Reads a pinned certificate as tools and people write them, with other line ends or text around it; it
+ * must be the only one in its file, so that nothing is pinned by accident.
+ * @throws UsageError when it is something else
+ */
+async function readPin(fileSystem: FileSystem, path: string): Promise<Certificate> {
+  const bytes = await fileSystem.readFile(path, { bytesMax: certificateBytesMax });
+  const blocks = [...textOf(bytes).matchAll(pemBlock)];
+  const [first, second] = blocks;
+  if (first === undefined) throw badPin(path, 'holds no PEM certificate');
+  if (blocks.some(([, kind]) => kind?.endsWith('PRIVATE KEY'))) {
+    throw badPin(path, 'holds a private key, not a certificate');
+  }
+  if (first[1] !== 'CERTIFICATE') throw badPin(path, `holds no certificate but a PEM ${first[1]}`);
+  if (second !== undefined) throw badPin(path, `holds ${blocks.length} PEM blocks, not one`);
+  try {
+    return readCertificate(pemOf(new Uint8Array(new X509Certificate(first[0]).raw)));
+  } catch (error) {
+    throw badPin(path, `is no certificate of a service (${String((error as Error).message)})`);
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return fromUtf8(bytes);
+  } catch {
+    return '';
+  }
+}
+
+function badPin(path: string, what: string): UsageError {
+  return new UsageError(
+    `${path} ${what}`,
+    "--service-cert takes the service's certificate: one PEM certificate of a P-384 or P-256 key",
+  );
+}
