@@ -25,24 +25,24 @@ export interface Environment {
 const queueMax = 4096;
 
 /**
- * Two worker threads with work of their own: one serialises, which the evidence waits for; the other
- * proves and checks receipts, where a single cross-check takes longer than a small state's serialising.
+ * Two worker threads with work of their own: one serialises and proves, which the ledger waits for; the
+ * other checks receipts, where a single cross-check takes longer than serialising a small state, and so
+ * is the only one to load cose-js.
  */
 function startWorkers(): JobExecutor<SnapshotJobs> {
   const start = () => new WorkerPool<SnapshotJobs>(workerEntry(), { workers: 1, queueMax });
-  const serialising = start();
-  const proving = start();
+  const making = start();
+  const checking = start();
   return {
-    run: (job, input, options) =>
-      (isSerialising(job) ? serialising : proving).run(job, input, options),
+    run: (job, input, options) => (isCheck(job) ? checking : making).run(job, input, options),
     close: async () => {
-      await Promise.all([serialising.close(), proving.close()]);
+      await Promise.all([making.close(), checking.close()]);
     },
   };
 }
 
-const isSerialising = (job: keyof SnapshotJobs): boolean =>
-  job === 'serialise' || job === 'comparePublic';
+const isCheck = (job: keyof SnapshotJobs): boolean =>
+  job === 'checkReceipt' || job === 'prepareCrossCheck';
 
 /**
  * The real world, with any part replaced. Jobs run on worker threads over the real file system; over

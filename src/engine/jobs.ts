@@ -1,7 +1,7 @@
 import { equalBytes, fromHex, toHex } from '../core/bytes.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
 import { type Digest, digest, type Seqno } from '../core/words.ts';
-import { crossCheckSign1 } from '../formats/cose-cross-check.ts';
+import { crossCheckSign1, prepareCrossCheck } from '../formats/cose-cross-check.ts';
 import { decodeCoseReceipt, verifyCoseReceipt } from '../formats/cose-receipt.ts';
 import { verifyCoseSign1 } from '../formats/cose-sign1.ts';
 import { keyIdOfSpki, publicKeyOfSpki } from '../formats/ec-key.ts';
@@ -107,6 +107,8 @@ export interface SnapshotJobs {
     output: { readonly root: Digest; readonly path: MerklePath };
   };
   checkReceipt: { input: CheckReceiptJob; output: undefined };
+  /** Loads cose-js ahead of the first receipt; what is wrong with it shows at that receipt. */
+  prepareCrossCheck: { input: undefined; output: undefined };
 }
 
 /** The jobs, over a file system: the real one in workers, any other inline. */
@@ -120,6 +122,10 @@ export function snapshotJobs(fileSystem: FileSystem): JobFunctions<SnapshotJobs>
     comparePublic: async (job, { signal }) => ({ output: comparePublic(job, signal) }),
     verifySignature: async (job) => ({ output: { root: await verifySignature(job) } }),
     proveEvidence: async (job) => ({ output: proveEvidence(job) }),
+    prepareCrossCheck: async () => {
+      await prepareCrossCheck();
+      return { output: undefined };
+    },
     checkReceipt: async (job) => {
       await checkReceipt(job);
       return { output: undefined };
@@ -140,15 +146,18 @@ function serialise({ state, secret, search }: SerialiseJob, signal: AbortSignal)
   const drawn = stateOf(state);
   if (!search) return { entry: encodeSnapshot(ownContent(drawn), secret), profile: '3+' };
   const expected = fromHex(search.digest);
+  let likeliest: string | undefined;
   for (const { content, profile } of candidates(drawn, search.lateMaps)) {
     signal.throwIfAborted();
     const entry = encodeSnapshot(content, secret);
-    if (equalBytes(sha256(entry), expected)) return { entry, profile };
+    const found = sha256(entry);
+    if (equalBytes(found, expected)) return { entry, profile };
+    likeliest ??= toHex(found);
   }
   throw new VerificationError(
     'SNAPSHOT_DIGEST_MISMATCH',
     `no release of CCF would write this state of seqno ${state.seqno} with digest ${search.digest}`,
-    { seqno: state.seqno, limit: search.digest },
+    { seqno: state.seqno, limit: search.digest, ...(likeliest && { actual: likeliest }) },
   );
 }
 

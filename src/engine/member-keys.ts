@@ -9,7 +9,7 @@ const keyBytesMax = 64 * 1024;
 
 /**
  * Reads the members' RSA private keys in a directory: every `.pem` file that holds one. Certificates,
- * public keys and signing keys that lie beside them are passed over.
+ * public keys, signing keys and what is too large for a key are passed over.
  * @throws StorageError `NOT_FOUND`, `NOT_A_DIRECTORY`, `READ_FAILED`
  */
 export async function readMemberKeys(
@@ -20,6 +20,8 @@ export async function readMemberKeys(
   for (const { name, kind } of await fileSystem.list(directory)) {
     if (kind !== 'file' || !name.endsWith('.pem')) continue;
     const path = join(directory, name);
+    const found = await fileSystem.stat(path);
+    if (found === undefined || found.size > keyBytesMax) continue;
     const key = privateKeyOf(await fileSystem.readFile(path, { bytesMax: keyBytesMax }));
     if (key?.asymmetricKeyType === 'rsa') keys.push(key);
   }

@@ -26,7 +26,7 @@ export interface ReplayPlan {
 }
 
 /** Slots beyond those that wait for the ledger, so that writing does not hold up reading. */
-const writingSlots = 4;
+const writingSlots = 16;
 
 /**
  * Plans a replay from its index. CCF 1.x wrote no receipts: evidence of that age has its signature

@@ -8,7 +8,7 @@ import {
 } from '../core/errors.ts';
 import type { Logger } from '../core/host-ports.ts';
 import { timerDelayMsMax } from '../core/limits.ts';
-import { type Seqno, seqno as toSeqno } from '../core/words.ts';
+import { digest, type Seqno, seqno as toSeqno } from '../core/words.ts';
 import { type LedgerDirectory, openLedger } from '../files/ledger-directory.ts';
 import { decodeEnvelope, openPrivateDomain } from '../formats/entry.ts';
 import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
@@ -30,7 +30,7 @@ import {
 import { type PlannedSnapshot, planReplay, type ReplayPlan } from './replay-plan.ts';
 import type { ReplayedSnapshot, ReplayReport } from './replay-report.ts';
 import { type ReplayStart, startFromSnapshot, startOfLedger } from './replay-start.ts';
-import { SnapshotReplay, Submissions } from './snapshot-replay.ts';
+import { PortLog, SnapshotReplay } from './snapshot-replay.ts';
 
 export interface ReplayOptions {
   /** Directory of the ledger's chunks. */
@@ -72,19 +72,23 @@ export async function replayLedger(options: ReplayOptions): Promise<ReplayReport
   const executor = environment.startExecutor();
   try {
     const reading = await openReading(options, environment);
-    const submissions = new Submissions();
-    const pipeline = await startPipeline(pipelineOptions(reading, executor, submissions));
+    prepareCrossCheck(reading, executor);
+    const log = new PortLog();
+    const pipeline = await startPipeline(pipelineOptions(reading, executor, log));
     try {
-      return await feed(
-        reading,
-        await snapshotReplay(reading, { executor, pipeline, submissions }),
-      );
+      return await feed(reading, await snapshotReplay(reading, { executor, pipeline, log }));
     } finally {
       await pipeline.close();
     }
   } finally {
     await executor.close();
   }
+}
+
+/** Has the cross-check ready by the time of the first receipt: its first use takes most of a second. */
+function prepareCrossCheck({ plan }: Reading, executor: JobExecutor<SnapshotJobs>): void {
+  if (!plan.snapshots.some(({ form, isWritten }) => form === 'cose' && isWritten)) return;
+  executor.run('prepareCrossCheck', undefined).catch(() => {});
 }
 
 /** A ledger that is being read, and all that is known of it beforehand. */
@@ -113,7 +117,7 @@ async function openReading(options: ReplayOptions, environment: Environment): Pr
 function pipelineOptions(
   reading: Reading,
   executor: JobExecutor<SnapshotJobs>,
-  submissions: Submissions,
+  log: PortLog,
 ): PipelineOptions {
   const { options, environment, plan, verifier } = reading;
   // Of several evidences of one version the first counts, as in SnapshotReplay: hence the reversal.
@@ -133,11 +137,12 @@ function pipelineOptions(
     source: { freeze: () => verifier.freeze() },
     evidence: {
       submit: async ({ version }) => {
-        submissions.submitted(version);
+        log.submitted(version);
         return { seqno: plannedAt(version).seqno };
       },
     },
-    serialise: (job, run) => searchProfile(reading, executor, plannedAt(job.state.seqno))(job, run),
+    serialise: (job, run) =>
+      searchRelease(reading, { executor, log }, plannedAt(job.state.seqno))(job, run),
     settings: {
       capacity: plan.capacity,
       // Points are where the ledger has evidence, whatever the interval was.
@@ -151,9 +156,9 @@ function pipelineOptions(
 }
 
 /** Replay's own way to serialise: the digest is known, so the release that wrote it can be searched. */
-function searchProfile(
+function searchRelease(
   { ledger, index }: Reading,
-  executor: JobExecutor<SnapshotJobs>,
+  { executor, log }: Pick<Machinery, 'executor' | 'log'>,
   planned: PlannedSnapshot,
 ): Serialise {
   return async ({ state, spool }, run) => {
@@ -161,19 +166,26 @@ function searchProfile(
     assert(secret !== undefined, 'a generation starts only where the secret is known');
     const lateMaps = await tablesMentioned(ledger, index.secrets, planned);
     const search = { digest: planned.digest, lateMaps };
-    return executor.run('serialise', { state, spool, secret, search }, run);
+    try {
+      return await executor.run('serialise', { state, spool, secret, search }, run);
+    } catch (error) {
+      if (error instanceof VerificationError && error.code === 'SNAPSHOT_DIGEST_MISMATCH') {
+        log.foundOther(planned.version, digest(String(error.actual)));
+      }
+      throw error;
+    }
   };
 }
 
 interface Machinery {
   readonly executor: JobExecutor<SnapshotJobs>;
   readonly pipeline: Pipeline;
-  readonly submissions: Submissions;
+  readonly log: PortLog;
 }
 
 async function snapshotReplay(reading: Reading, machinery: Machinery): Promise<SnapshotReplay> {
   const { options, environment, plan, verifier, index, ledger } = reading;
-  const { executor, pipeline, submissions } = machinery;
+  const { executor, pipeline, log } = machinery;
   const existing =
     options.snapshots === undefined
       ? ExistingSnapshots.none(environment.fileSystem)
@@ -193,7 +205,7 @@ async function snapshotReplay(reading: Reading, machinery: Machinery): Promise<S
       return executor.run('comparePublic', { state, lateMaps, publicDomain });
     },
   };
-  return new SnapshotReplay(replayOptions, submissions);
+  return new SnapshotReplay(replayOptions, log);
 }
 
 /** Reads the ledger to its end, or to where it does not hold. */

@@ -1,14 +1,14 @@
 import type { GenerationOutput } from '../../machines/events.ts';
 import { toHex } from '../core/bytes.ts';
 import { VerificationError } from '../core/errors.ts';
-import type { Seqno } from '../core/words.ts';
+import type { Digest, Seqno } from '../core/words.ts';
 import { snapshotName } from '../formats/file-name.ts';
 import type { ExistingSnapshot, ExistingSnapshots } from './existing-snapshots.ts';
 import type { SerialisedState } from './jobs.ts';
 import type { AppliedEntry } from './ledger-verifier.ts';
 import type { LiveGeneration, Pipeline } from './pipeline.ts';
 import type { PlannedSnapshot, ReplayPlan } from './replay-plan.ts';
-import type { ReplayedSnapshot } from './replay-report.ts';
+import type { ReplayedSnapshot, ReplayResult } from './replay-report.ts';
 
 export interface SnapshotReplayOptions {
   readonly plan: ReplayPlan;
@@ -25,33 +25,47 @@ export interface SnapshotReplayOptions {
   readonly onSnapshot: (snapshot: ReplayedSnapshot) => void;
 }
 
-/** Settles when the submission of a version's evidence is asked for: its digest is known by then. */
-export class Submissions {
-  readonly #asked = new Map<Seqno, PromiseWithResolver>();
+/** What replay's ports learn of each version while its generation lives. */
+export class PortLog {
+  readonly #submissions = new Map<Seqno, Submission>();
+  readonly #others = new Map<Seqno, Digest | undefined>();
 
+  /** The evidence of a version is being submitted: its digest is known. */
   submitted(version: Seqno): void {
-    this.#of(version).resolve();
+    this.#submission(version).resolve();
   }
 
-  of(version: Seqno): Promise<void> {
-    return this.#of(version).promise;
+  untilSubmitted(version: Seqno): Promise<void> {
+    return this.#submission(version).promise;
   }
 
-  #of(version: Seqno): PromiseWithResolver {
-    let asked = this.#asked.get(version);
-    if (asked === undefined) {
-      let resolve = () => {};
-      const promise = new Promise<void>((settle) => {
-        resolve = settle;
-      });
-      asked = { promise, resolve };
-      this.#asked.set(version, asked);
-    }
-    return asked;
+  /** Nothing that a release of CCF would write has the digest; the likeliest of it has `digest`. */
+  foundOther(version: Seqno, digest: Digest | undefined): void {
+    this.#others.set(version, digest);
+  }
+
+  isOther(version: Seqno): boolean {
+    return this.#others.has(version);
+  }
+
+  otherDigest(version: Seqno): Digest | undefined {
+    return this.#others.get(version);
+  }
+
+  #submission(version: Seqno): Submission {
+    const known = this.#submissions.get(version);
+    if (known !== undefined) return known;
+    let resolve = () => {};
+    const promise = new Promise<void>((settle) => {
+      resolve = settle;
+    });
+    const submission = { promise, resolve };
+    this.#submissions.set(version, submission);
+    return submission;
   }
 }
 
-interface PromiseWithResolver {
+interface Submission {
   readonly promise: Promise<void>;
   readonly resolve: () => void;
 }
@@ -62,7 +76,7 @@ interface PromiseWithResolver {
  */
 export class SnapshotReplay {
   readonly #options: SnapshotReplayOptions;
-  readonly #submissions: Submissions;
+  readonly #log: PortLog;
   readonly #byVersion = new Map<Seqno, PlannedSnapshot>();
   readonly #byEvidence = new Map<Seqno, PlannedSnapshot>();
   readonly #generations = new Map<Seqno, LiveGeneration>();
@@ -72,9 +86,9 @@ export class SnapshotReplay {
   #reporting: Promise<void> = Promise.resolve();
   #lastSignature = 0;
 
-  constructor(options: SnapshotReplayOptions, submissions: Submissions) {
+  constructor(options: SnapshotReplayOptions, log: PortLog) {
     this.#options = options;
-    this.#submissions = submissions;
+    this.#log = log;
     for (const planned of options.plan.snapshots) {
       if (!this.#byVersion.has(planned.version)) this.#byVersion.set(planned.version, planned);
       this.#byEvidence.set(planned.seqno, planned);
@@ -150,7 +164,7 @@ export class SnapshotReplay {
       return;
     }
     const { pipeline } = this.#options;
-    await Promise.race([this.#submissions.of(planned.version), generation.ended]);
+    await Promise.race([this.#log.untilSubmitted(planned.version), generation.ended]);
     const serialised = pipeline.serialised(generation);
     if (serialised !== undefined) {
       this.#serialised.set(planned.version, serialised);
@@ -183,17 +197,22 @@ export class SnapshotReplay {
     const isWritten = output.outcome === 'committed' || output.outcome === 'duplicate';
     const found = await this.#options.existing.read(planned.version, planned.seqno);
     const isOther = found !== undefined && found.digest !== planned.digest;
-    const isSame = serialised?.digest === planned.digest && !isOther;
     return {
       ...namesOf(planned),
-      digest: serialised?.digest,
-      result: isSame ? 'identical' : 'different',
+      digest: serialised?.digest ?? this.#log.otherDigest(planned.version),
+      result: isOther ? 'different' : this.#resultOf(planned, serialised),
       profile: serialised?.profile,
       receipt: isWritten ? planned.form : 'none',
       file: output.outcome === 'duplicate' ? duplicateName(planned, output) : output.file,
       outcome: output.outcome,
       reason: isOther ? `the existing ${found.file} is another` : output.reason,
     };
+  }
+
+  /** A disk that fails, or a cancel, before the digest was known says nothing about the ledger. */
+  #resultOf(planned: PlannedSnapshot, serialised: SerialisedState | undefined): ReplayResult {
+    if (serialised?.digest === planned.digest) return 'identical';
+    return serialised || this.#log.isOther(planned.version) ? 'different' : 'not-comparable';
   }
 
   /** Without the secrets: our state against a file whose digest the ledger vouches for. */

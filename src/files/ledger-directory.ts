@@ -91,6 +91,9 @@ export interface LedgerListing {
   readonly ignored: readonly IgnoredFile[];
 }
 
+/** Chunks kept in memory: whoever looks ahead reads the chunk that comes next, and then comes to it. */
+const recentChunksMax = 2;
+
 /** A ledger's chunks in order, and their entries; made by {@link openLedger} only. */
 export class LedgerDirectory {
   readonly directory: string;
@@ -100,6 +103,7 @@ export class LedgerDirectory {
   /** First seqno of the first chunk. */
   readonly first: Seqno;
   readonly #fileSystem: FileSystem;
+  #recent: readonly { readonly file: string; readonly chunk: Chunk }[] = [];
 
   constructor(fileSystem: FileSystem, { directory, chunks, ignored }: LedgerListing) {
     const [first] = chunks;
@@ -122,13 +126,17 @@ export class LedgerDirectory {
    * @throws FormatError, VerificationError those of {@link decodeChunk}
    */
   async readChunk(chunk: LedgerChunk): Promise<Chunk> {
+    const known = this.#recent.find(({ file }) => file === chunk.file);
+    if (known !== undefined) return known.chunk;
     const path = join(this.directory, chunk.file);
     const bytes = await this.#fileSystem.readFile(path, { bytesMax: chunkBytesMax });
-    return decodeChunk(bytes, { ...chunk, isLastChunk: chunk === this.chunks.at(-1) });
+    const read = decodeChunk(bytes, { ...chunk, isLastChunk: chunk === this.chunks.at(-1) });
+    this.#recent = [...this.#recent, { file: chunk.file, chunk: read }].slice(-recentChunksMax);
+    return read;
   }
 
   /**
-   * The entries in order, one chunk in memory at a time. Where an open chunk ends is known only here, so its gap
+   * The entries in order, two chunks in memory at a time. Where an open chunk ends is known only here, so its gap
    * to the next one, or overlap, is found here too.
    * @throws FormatError `CHUNK_GAP` when `from` lies before the ledger, `CHUNK_GAP`, `CHUNK_OVERLAP`; see
    * {@link LedgerDirectory.readChunk}

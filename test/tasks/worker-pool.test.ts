@@ -158,3 +158,21 @@ test('WorkerPool keeps the process alive while a job runs, and not longer', () =
   const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], options);
   expect([child.status, child.stdout.toString()]).toEqual([0, 'answered']);
 });
+
+test('WorkerPool.close() keeps the process alive until it is closed, whenever an answer arrives', () => {
+  const pool = new URL('../../dist/src/tasks/worker-pool.js', import.meta.url);
+  const script = `
+    import { WorkerPool } from '${pool}';
+    for (let delay = 0; delay < 40; delay++) {
+      const pool = new WorkerPool(new URL('${echoWorker}'), { workers: 1 });
+      pool.run('echo', 1).catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, 30 + delay));
+      await pool.close();
+    }
+    process.stdout.write('closed');
+  `;
+  const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    timeout: 50_000,
+  });
+  expect([child.status, child.stdout.toString()]).toEqual([0, 'closed']);
+});
