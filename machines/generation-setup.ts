@@ -135,6 +135,11 @@ export const ref = ({ context }: { context: GenerationContext }): GenerationRef 
 /** Hands the event itself to a guard or action. */
 export const eventOf = <E>({ event }: { event: E }): E => event;
 
+/** What a verifier handed out; only a guard says whether it is a proof. */
+export const proofOf = ({ event }: { event: { readonly output: unknown } }) => ({
+  proof: event.output,
+});
+
 /** Guards and actions of the chain's answers, by the kind of action. */
 export const answered = (expected: ActionKind) =>
   ({

@@ -12,6 +12,7 @@ import {
   initialContext,
   outputAs,
   outputOf,
+  proofOf,
   proofRefused,
   receiptRequest,
   ref,
@@ -208,18 +209,12 @@ export const generationMachine = generationSetup.createMachine({
                     }),
                     onDone: [
                       {
-                        guard: {
-                          type: 'coseSignatureVerified',
-                          params: ({ event }) => ({ proof: event.output }),
-                        },
+                        guard: { type: 'coseSignatureVerified', params: proofOf },
                         target: 'verified',
                       },
                       {
                         description: 'Old releases: JSON receipts, and CCF 1.x, which had none.',
-                        guard: {
-                          type: 'nodeSignatureVerified',
-                          params: ({ event }) => ({ proof: event.output }),
-                        },
+                        guard: { type: 'nodeSignatureVerified', params: proofOf },
                         target: 'verified',
                       },
                       ends('proof-refused', 'the verifier vouched for another signature'),
@@ -252,10 +247,7 @@ export const generationMachine = generationSetup.createMachine({
                     }),
                     onDone: [
                       {
-                        guard: {
-                          type: 'treeProvesEvidence',
-                          params: ({ event }) => ({ proof: event.output }),
-                        },
+                        guard: { type: 'treeProvesEvidence', params: proofOf },
                         target: 'verified',
                       },
                       ends('proof-refused', 'the verifier vouched for another tree'),
