@@ -64,6 +64,9 @@ export interface Ended {
   readonly error?: unknown;
 }
 
+/** Points that wait for commit at once, at most: the oldest are the likeliest to survive a rollback. */
+const pointsMax = 8;
+
 /** Where a table says "none yet". */
 const none = toSeqno(0);
 
@@ -145,18 +148,19 @@ export const snapshotterSetup = setup({
       forced: ({ context }, { receipt }: { receipt: ReceiptForm | undefined }) =>
         receipt ?? context.receipt,
     }),
-    addPoint: assign(({ context }, { seqno }: Fact) => ({
-      forced: undefined,
-      points: [
-        ...context.points,
-        {
-          seqno,
-          forced: seqno - reference(context) < context.txInterval,
-          receipt: context.forced ?? context.receipt,
-          frozen: false,
-        },
-      ],
-    })),
+    /** Each waiting point holds a frozen state: where too many wait, the newest gives way to this one. */
+    addPoint: enqueueActions(({ enqueue, context }, { seqno }: Fact) => {
+      const givesWay = context.points.length < pointsMax ? undefined : context.points.at(-1);
+      const point = {
+        seqno,
+        forced: seqno - reference(context) < context.txInterval,
+        receipt: context.forced ?? context.receipt,
+        frozen: false,
+      };
+      const stay = context.points.filter((candidate) => candidate !== givesWay);
+      enqueue.assign({ forced: undefined, points: [...stay, point] });
+      if (givesWay) enqueue.emit(pointEnded(givesWay.seqno, 'coalesced'));
+    }),
     markFrozen: assign({
       points: ({ context }, { seqno }: Fact) =>
         context.points.map((point) => (point.seqno === seqno ? { ...point, frozen: true } : point)),

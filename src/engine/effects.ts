@@ -53,8 +53,12 @@ export interface EffectsOptions {
 interface Work {
   readonly spool: Spool;
   readonly abort: AbortController;
+  /** Settles when the evidence is in the log. */
+  readonly evidence: Promise<{ readonly seqno: Seqno }>;
+  readonly recorded: (evidence: { readonly seqno: Seqno }) => void;
   serialised: SerialisedState | undefined;
-  path: MerklePath | undefined;
+  /** From the evidence's leaf to the root that this signature transaction signs. */
+  path: { readonly signatureSeqno: Seqno; readonly steps: MerklePath } | undefined;
   receipt: Uint8Array;
 }
 
@@ -75,11 +79,16 @@ export class Effects {
   }
 
   holdFrozen(seqno: Seqno, state: FrozenState): void {
+    assert(!this.#frozen.has(seqno), `the state at ${seqno} is frozen once`);
     this.#frozen.set(seqno, state);
   }
 
+  /** Evidence that is in the log answers its own submission, whatever the host says and when. */
   holdEvidence(seqno: Seqno, fact: EvidenceFact): void {
     this.#evidences.set(seqno, fact);
+    for (const { seqno: version, serialised, recorded } of this.#works.values()) {
+      if (version === fact.version && serialised?.digest === fact.digest) recorded({ seqno });
+    }
   }
 
   holdSignatures(seqno: Seqno, signatures: LedgerSignatures): void {
@@ -95,10 +104,20 @@ export class Effects {
     this.#forget((held) => held > seqno);
   }
 
-  /** Forgets what no live generation can need any more, everything up to `committed` being decided. */
+  /**
+   * Forgets what no live generation can need any more: everything up to `committed` but its evidence and
+   * the first signature transaction after that.
+   */
   forgetUnneeded(committed: Seqno): void {
-    const oldest = Math.min(...[...this.#works.values()].map(({ seqno }) => seqno), committed + 1);
-    this.#forget((held) => held < oldest);
+    const versions = new Set([...this.#works.values()].map(({ seqno }) => seqno));
+    const needed = new Set<Seqno>();
+    for (const [seqno, { version }] of this.#evidences) {
+      if (!versions.has(version)) continue;
+      const next = [...this.#signatures.keys()].find((signature) => signature > seqno);
+      needed.add(seqno);
+      if (next !== undefined) needed.add(next);
+    }
+    this.#forget((held) => held <= committed && !needed.has(held));
   }
 
   #forget(isGone: (seqno: Seqno) => boolean): void {
@@ -110,9 +129,15 @@ export class Effects {
   /** A generation begins: its spool gets a name. */
   begin({ generation, seqno }: GenerationRef): void {
     const { fileSystem, lock } = this.#options;
+    let recorded: Work['recorded'] = () => {};
+    const evidence = new Promise<{ readonly seqno: Seqno }>((resolve) => {
+      recorded = resolve;
+    });
     this.#works.set(generation, {
       generation,
       seqno,
+      evidence,
+      recorded,
       spool: new Spool({ fileSystem, lock, seqno, attempt: 0 }),
       abort: new AbortController(),
       serialised: undefined,
@@ -123,8 +148,17 @@ export class Effects {
 
   /** Gives back a frozen state that no generation will take, or that its generation is done with. */
   releaseFrozen(seqno: Seqno): void {
+    this.releaseTaken(seqno, this.takeFrozen(seqno));
+  }
+
+  /** Takes a frozen state out of the books at once, so that the same seqno can be frozen again. */
+  takeFrozen(seqno: Seqno): FrozenState | undefined {
     const state = this.#frozen.get(seqno);
     this.#frozen.delete(seqno);
+    return state;
+  }
+
+  releaseTaken(seqno: Seqno, state: FrozenState | undefined): void {
     try {
       state?.release();
     } catch (error) {
@@ -183,9 +217,10 @@ export class Effects {
 
   async #submit(ref: GenerationRef, digest: Digest): Promise<ActionOutput> {
     const { seqno } = ref;
-    const { signal } = this.#work(ref).abort;
+    const { abort, evidence } = this.#work(ref);
+    const { signal } = abort;
     const asked = this.#options.evidence.submit({ version: seqno, digest }, { signal });
-    const answer = await untilAborted(asked, signal);
+    const answer = await untilAborted(Promise.race([asked, evidence]), signal);
     if (answer === 'refused') {
       throw new VerificationError('EVIDENCE_REFUSED', `the log refused the evidence of ${seqno}`, {
         seqno,
@@ -217,10 +252,14 @@ export class Effects {
   ): Uint8Array {
     if (request.receipt === 'none') return new Uint8Array(0);
     const { writeSetDigest, commitEvidence } = held(this.#evidences, request.evidenceSeqno);
-    assert(work.path !== undefined, 'the path was proven before the gate opened');
+    assert(
+      work.path?.signatureSeqno === request.signatureSeqno,
+      'the path was proven before the gate opened',
+    );
+    const path = work.path.steps;
     assert(commitEvidence !== undefined, 'only CCF 1.x has evidence without commit evidence');
     const claimsDigest = fromHex(request.digest);
-    const proof = { writeSetDigest, commitEvidence, claimsDigest, path: work.path };
+    const proof = { writeSetDigest, commitEvidence, claimsDigest, path };
     if (signature.form === 'cose') {
       return encodeCoseReceipt({ rootSignature: signature.message, proof });
     }
@@ -230,7 +269,7 @@ export class Effects {
       certificate,
       leafComponents: { writeSetDigest, commitEvidence, claimsDigest },
       nodeId: node,
-      path: work.path,
+      path,
       signature: bytes,
     });
   }
@@ -261,7 +300,7 @@ export class Effects {
     const { root, path } = await this.#options.executor.run('proveEvidence', job, {
       signal: work.abort.signal,
     });
-    work.path = path;
+    work.path = { signatureSeqno, steps: path };
     return new InclusionProof(evidenceSeqno, signatureSeqno, root);
   }
 

@@ -115,11 +115,11 @@ export interface SnapshotJobs {
 export function snapshotJobs(fileSystem: FileSystem): JobFunctions<SnapshotJobs> {
   return {
     serialise: async (job, { signal }) => {
-      const { entry, profile } = serialise(job, signal);
+      const { entry, profile } = await serialise(job, signal);
       await writeSpool(fileSystem, job.spool, entry);
       return { output: { digest: digest(toHex(sha256(entry))), bytes: entry.length, profile } };
     },
-    comparePublic: async (job, { signal }) => ({ output: comparePublic(job, signal) }),
+    comparePublic: async (job, { signal }) => ({ output: await comparePublic(job, signal) }),
     verifySignature: async (job) => ({ output: { root: await verifySignature(job) } }),
     proveEvidence: async (job) => ({ output: proveEvidence(job) }),
     prepareCrossCheck: async () => {
@@ -142,13 +142,16 @@ interface SerialisedEntry {
   readonly profile: ProducerProfile;
 }
 
-function serialise({ state, secret, search }: SerialiseJob, signal: AbortSignal): SerialisedEntry {
+async function serialise(
+  { state, secret, search }: SerialiseJob,
+  signal: AbortSignal,
+): Promise<SerialisedEntry> {
   const drawn = stateOf(state);
   if (!search) return { entry: encodeSnapshot(ownContent(drawn), secret), profile: '3+' };
   const expected = fromHex(search.digest);
   let likeliest: string | undefined;
   for (const { content, profile } of candidates(drawn, search.lateMaps)) {
-    signal.throwIfAborted();
+    await turn(signal);
     const entry = encodeSnapshot(content, secret);
     const found = sha256(entry);
     if (equalBytes(found, expected)) return { entry, profile };
@@ -161,15 +164,21 @@ function serialise({ state, secret, search }: SerialiseJob, signal: AbortSignal)
   );
 }
 
-function comparePublic(
+async function comparePublic(
   { state, lateMaps, publicDomain }: ComparePublicJob,
   signal: AbortSignal,
-): ProducerProfile | undefined {
+): Promise<ProducerProfile | undefined> {
   for (const { content, profile } of candidates(stateOf(state), lateMaps)) {
-    signal.throwIfAborted();
+    await turn(signal);
     if (equalBytes(encodeSnapshotPublicDomain(content), publicDomain)) return profile;
   }
   return undefined;
+}
+
+/** Lets a worker hear that the search is not wanted any more. */
+async function turn(signal: AbortSignal): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  signal.throwIfAborted();
 }
 
 async function writeSpool(fileSystem: FileSystem, spool: string, entry: Uint8Array): Promise<void> {

@@ -1,6 +1,11 @@
 import type { KeyObject } from 'node:crypto';
 import { equalBytes } from '../core/bytes.ts';
-import { LedgerSnapshotterError, StorageError } from '../core/errors.ts';
+import {
+  AbortedError,
+  FormatError,
+  LedgerSnapshotterError,
+  VerificationError,
+} from '../core/errors.ts';
 import { type Digest, type Seqno, seqno as toSeqno } from '../core/words.ts';
 import type { LedgerDirectory, LedgerEntry } from '../files/ledger-directory.ts';
 import { decodeEnvelope } from '../formats/entry.ts';
@@ -62,6 +67,7 @@ export interface LedgerIndex {
 export interface IndexOptions {
   readonly memberKeys: readonly KeyObject[];
   /** Public maps of the snapshot that the replay starts from, with its seqno. */
+  readonly signal?: AbortSignal | undefined;
   readonly start?: { readonly seqno: Seqno; readonly maps: readonly SnapshotMap[] } | undefined;
 }
 
@@ -72,18 +78,23 @@ export interface IndexOptions {
  * Nothing here is verified and nothing malformed is an error: the replay itself comes upon it at its
  * place, where it can say what no longer holds.
  * @throws StorageError when a chunk cannot be read
+ * @throws AbortedError when `signal` aborts
  */
 export async function indexLedger(
   ledger: LedgerDirectory,
-  { memberKeys, start }: IndexOptions,
+  { memberKeys, start, signal }: IndexOptions,
 ): Promise<LedgerIndex> {
   const indexer = new Indexer(start?.seqno ?? toSeqno(0));
   if (start) indexer.addSnapshot(start.maps);
   try {
     const from = start === undefined ? ledger.first : toSeqno(start.seqno + 1);
-    for await (const entry of ledger.entries({ from })) indexer.addEntry(entry);
+    for await (const entry of ledger.entries({ from })) {
+      if (signal?.aborted) throw new AbortedError('the replay');
+      indexer.addEntry(entry);
+    }
   } catch (error) {
-    if (!(error instanceof LedgerSnapshotterError) || error instanceof StorageError) throw error;
+    const isOfBytes = error instanceof FormatError || error instanceof VerificationError;
+    if (!isOfBytes) throw error;
   }
   return indexer.finish(memberKeys);
 }

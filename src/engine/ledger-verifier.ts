@@ -45,7 +45,7 @@ export interface VerifiedCounts {
   privateDomains: number;
   /** Private domains that are missing from the state, for want of the secret. */
   unopened: number;
-  /** Seqno of the last signature whose root and signatures hold; 0 before the first. */
+  /** Seqno of the last signature whose root and signatures hold; before the first, of the start. */
   verifiedUntil: Seqno;
 }
 

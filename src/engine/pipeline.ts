@@ -53,8 +53,14 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   const { directory, environment } = options;
   await environment.fileSystem.makeDirectory(directory);
   const lock = await lockDirectory(directory, environment);
-  const swept = await sweepSpools(environment.fileSystem, lock);
-  if (swept.removed.length > 0) options.logger?.info({ swept }, 'swept leftovers');
+  try {
+    const swept = await sweepSpools(environment.fileSystem, lock);
+    if (swept.removed.length > 0) options.logger?.info({ swept }, 'swept leftovers');
+    if (swept.failed.length > 0) options.logger?.warn({ swept }, 'leftovers could not be swept');
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
   return new Pipeline(options, lock);
 }
 
@@ -87,7 +93,9 @@ export class Pipeline {
     this.#actor = createActor(bindMachines(this.#effects), {
       input: options.settings,
       clock: options.environment.clock,
-      ...(options.inspect && { inspect: guarded(options.inspect, options.logger) }),
+      ...(options.inspect && {
+        inspect: this.#observing(guarded(options.inspect, options.logger)),
+      }),
     });
     this.#actor.on('*', (emitted) => this.#emitted(emitted));
     this.#closed = new Promise((resolve, reject) => {
@@ -171,8 +179,8 @@ export class Pipeline {
       const message = `rollback to ${seqno}, but ${this.#committed} is committed`;
       throw new ConsensusError('ROLLBACK_BELOW_COMMIT', message, { seqno, limit: this.#committed });
     }
-    this.#effects.forgetAbove(seqno);
     this.#send({ type: 'rollback.occurred', seqno });
+    this.#effects.forgetAbove(seqno);
   }
 
   /** Makes the next signature transaction a snapshot point. */
@@ -219,6 +227,19 @@ export class Pipeline {
     );
   }
 
+  /** An observer runs inside a step, also in one that a child began: it must not call back. */
+  #observing(observe: (event: InspectionEvent) => void): (event: InspectionEvent) => void {
+    return (event) => {
+      const wasStepping = this.#isStepping;
+      this.#isStepping = true;
+      try {
+        observe(event);
+      } finally {
+        this.#isStepping = wasStepping;
+      }
+    };
+  }
+
   /** Every event goes through here, so that none is sent from inside a step. */
   #send(event: SnapshotterEvent): void {
     if (this.#isStepping) {
@@ -240,10 +261,10 @@ export class Pipeline {
   #emitted(emitted: SnapshotterEmitted): void {
     if (emitted.type === 'generation.started') this.#started(emitted);
     if (emitted.type === 'generation.ended') this.#ended(emitted);
+    const isDropped = emitted.type === 'point.ended' && emitted.end !== 'generated';
+    const dropped = isDropped ? this.#effects.takeFrozen(emitted.seqno) : undefined;
     queueMicrotask(() => {
-      if (emitted.type === 'point.ended' && emitted.end !== 'generated') {
-        this.#effects.releaseFrozen(emitted.seqno);
-      }
+      if (isDropped) this.#effects.releaseTaken(emitted.seqno, dropped);
       // Whoever ended by its chart holds nothing any more; one that broke off may.
       if (emitted.type === 'generation.ended') void this.#effects.abandon(emitted);
       this.#tell(emitted);

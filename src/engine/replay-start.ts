@@ -47,8 +47,9 @@ export function startOfLedger(ledger: LedgerDirectory): ReplayStart {
 }
 
 /**
- * A ledger from a snapshot on. The snapshot verifies by itself, and the first signature after it binds
- * it to the ledger: its root covers every leaf that the snapshot stands for.
+ * A ledger from a snapshot on. The snapshot verifies by itself, under the identity that it names, and the
+ * first signature after it must cover the tree that it stands for. Whether to trust that identity is for
+ * `verify` to say: like the ledger's own, it is not pinned here.
  * @throws FormatError, VerificationError when the snapshot does not verify, or holds no tree of its seqno
  */
 export async function startFromSnapshot(

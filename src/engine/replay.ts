@@ -108,7 +108,11 @@ async function openReading(options: ReplayOptions, environment: Environment): Pr
   const ledger = await openLedger(fileSystem, options.ledger);
   const start =
     from === undefined ? startOfLedger(ledger) : await startFromSnapshot(fileSystem, from);
-  const index = await indexLedger(ledger, { memberKeys, start: start.snapshot });
+  const index = await indexLedger(ledger, {
+    memberKeys,
+    start: start.snapshot,
+    signal: options.signal,
+  });
   const plan = planReplay(index, { receipt, at, after: start.seqno });
   const verifier = new LedgerVerifier(start.open(index.secrets), index.secrets);
   return { options, environment, ledger, start, index, plan, verifier };
@@ -194,7 +198,9 @@ async function snapshotReplay(reading: Reading, machinery: Machinery): Promise<S
     plan,
     pipeline,
     existing,
-    onSnapshot: options.onSnapshot ?? (() => {}),
+    onSnapshot: (snapshot: ReplayedSnapshot) => {
+      if (!options.signal?.aborted) options.onSnapshot?.(snapshot);
+    },
     isComparable: (seqno: Seqno) =>
       verifier.isComplete && index.secrets.secretAt(seqno) !== undefined,
     comparePublic: async (planned: PlannedSnapshot, { publicDomain }: ExistingSnapshot) => {

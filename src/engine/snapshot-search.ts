@@ -26,15 +26,14 @@ export interface Candidate {
   readonly content: SnapshotContent;
 }
 
-/** Orders that are tried among keys of equal hash, beyond the three that have a rule. */
-const permutationsMax = 5040;
+/** Candidates with an order of tied keys that has no rule, at most: more would take minutes. */
+const permutedCandidatesMax = 20_000;
 
 const profiles: readonly ProducerProfile[] = ['3+', '2', '1'];
 
 /**
  * The state as our own nodes write it: keys of equal hash in order of their bytes, no tombstones.
- *
- * @see interface.md "The formats are CCF's": order among equal hashes
+ * CCF's own order depends on a node's history and build, and it reads any.
  */
 export function ownContent(state: SnapshotState): SnapshotContent {
   return contentOf(state, { profile: '3+', lateMaps: [], order: byKey });
@@ -54,7 +53,8 @@ export function* candidates(
 ): Generator<Candidate, void, undefined> {
   const known = new Set(state.tables.map(({ name }) => name));
   const born = lateMaps.filter((name) => !known.has(name));
-  for (const order of tieOrders(state.tables)) {
+  const permutationsMax = permutedCandidatesMax / (profiles.length * (born.length + 1));
+  for (const order of tieOrders(state.tables, permutationsMax)) {
     for (let late = 0; late <= born.length; late++) {
       for (const profile of profiles) {
         const options = { profile, lateMaps: born.slice(0, late), order };
@@ -112,7 +112,10 @@ function sortedBy(
   return records.toSorted((a, b) => hashOf(a) - hashOf(b) || compareTied(a, b));
 }
 
-function* tieOrders(tables: readonly DrawnTable[]): Generator<Order, void, undefined> {
+function* tieOrders(
+  tables: readonly DrawnTable[],
+  permutationsMax: number,
+): Generator<Order, void, undefined> {
   yield asStdSort;
   const groups = tables.flatMap(tiedGroups);
   if (groups.length === 0) return;

@@ -5,7 +5,7 @@ import type { EvidenceLog, Logger, Secrets, SnapshotSource } from '../core/host-
 import { timerDelayMsMax } from '../core/limits.ts';
 import type { Digest, Seqno } from '../core/words.ts';
 import { commitEvidenceDigest } from '../formats/commit-evidence.ts';
-import { spkiOf } from '../formats/ec-key.ts';
+import { profileOfKey, spkiOf } from '../formats/ec-key.ts';
 import { entryLeafOf } from '../formats/write-set.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import {
@@ -90,9 +90,13 @@ export interface Snapshotter {
  * Starts a snapshotter on a directory.
  * @throws StorageError `LOCKED` when another process or snapshotter has it; those of the file system
  * @throws RangeError for options out of range
+ * @throws VerificationError `ALG_KEY_MISMATCH` for an identity that is neither P-384 nor P-256
  * @throws AbortedError when `signal` has aborted already
  */
 export async function createSnapshotter(options: SnapshotterOptions): Promise<Snapshotter> {
+  const settings = resolveOptions(options);
+  profileOfKey(options.identity);
+  const spki = spkiOf(options.identity);
   if (options.signal?.aborted) throw new AbortedError('the snapshotter');
   const environment = environmentOf(options.environment);
   const executor = environment.startExecutor();
@@ -107,21 +111,30 @@ export async function createSnapshotter(options: SnapshotterOptions): Promise<Sn
     logger,
     serialise: ({ state, spool }, run) =>
       executor.run('serialise', { state, spool, secret: secrets.at(state.seqno) }, run),
-    settings: resolveOptions(options),
+    settings,
   }).catch(async (error: unknown) => {
     await executor.close();
     throw error;
   });
   const close = async () => {
-    options.signal?.removeEventListener('abort', onAbort);
-    await pipeline.close();
-    await executor.close();
+    try {
+      await pipeline.close();
+    } finally {
+      await executor.close();
+    }
   };
+  if (options.signal?.aborted) {
+    await close();
+    throw new AbortedError('the snapshotter');
+  }
   const onAbort = () => {
     close().catch((error: unknown) => logger?.error({ error }, 'could not close'));
   };
   options.signal?.addEventListener('abort', onAbort, { once: true });
-  return new HostSnapshotter(pipeline, spkiOf(options.identity), close);
+  return new HostSnapshotter(pipeline, spki, async () => {
+    options.signal?.removeEventListener('abort', onAbort);
+    await close();
+  });
 }
 
 function resolveOptions(options: SnapshotterOptions) {

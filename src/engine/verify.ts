@@ -200,7 +200,10 @@ function currentIdentity(identities: LedgerIdentities | undefined): readonly Key
   throw new VerificationError('SERVICE_UNKNOWN', message, { file: identities.directory });
 }
 
-/** Where a COSE receipt says it was signed; JSON receipts name no place and are not endorsed. */
+/**
+ * Where a COSE receipt says it was signed. Like CCF, an old JSON receipt must come from a pinned identity
+ * itself: no chain of endorsements leads to it.
+ */
 function signatureSeqnoOf(bytes: Uint8Array): Seqno | undefined {
   try {
     return decodeCoseReceipt(splitSnapshotFile(bytes).receipt).signature.txId.seqno;

@@ -9,8 +9,9 @@ export interface DrawnTable {
   readonly tombstones: readonly StoreRecord[];
 }
 
-/** Bytes after which a slice ends: far below what takes a millisecond to draw. */
-const sliceBytesMax = 128 * 1024;
+/** What ends a slice: bytes, or records and tables together. Small, since each is drawn on the main thread. */
+const sliceBytesMax = 64 * 1024;
+const sliceItemsMax = 256;
 
 /** Fewest bytes that a packed record can take: two lengths and a version. */
 const recordBytesMin = 24;
@@ -26,14 +27,26 @@ export function* packState(
   tables: Iterable<FrozenTable>,
 ): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
   let writer = new ByteWriter(sliceBytesMax);
+  let items = 0;
   for (const { name, version, live, tombstones = none } of tables) {
     writer.text(name).u64(version).u64(live.size).u64(tombstones.size);
+    items++;
     for (const { key, version, value } of both(live, tombstones)) {
-      writer.blob(key).i64(version).blob(value);
-      if (writer.length < sliceBytesMax) continue;
+      writer.blob(key).i64(version).u64(value.length);
+      const isLarge = value.length > sliceBytesMax;
+      if (!isLarge) writer.raw(value);
+      items++;
+      if (!isLarge && writer.length < sliceBytesMax && items < sliceItemsMax) continue;
       yield writer.finish().slice();
+      // A large value is a piece of its own: copied once, by itself.
+      if (isLarge) yield value.slice();
       writer = new ByteWriter(sliceBytesMax);
+      items = 0;
     }
+    if (items < sliceItemsMax) continue;
+    yield writer.finish().slice();
+    writer = new ByteWriter(sliceBytesMax);
+    items = 0;
   }
   yield writer.finish().slice();
 }

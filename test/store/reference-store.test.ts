@@ -68,6 +68,21 @@ test('drawState() moves a state of many slices to where unpackState() reads it',
   expect(drawn?.tombstones.map(({ version }) => version)).toEqual([-1001]);
 });
 
+test('drawState() draws no slice of many records, tables or large values', async () => {
+  const store = new ReferenceStore();
+  store.apply(seqno(1), table([write('large', 'v'.repeat(1_000_000)), write('small', 'v')]));
+  for (let n = 2; n < 1002; n++) {
+    store.apply(seqno(n), [{ name: `public:t${n}`, writes: [], removes: [toUtf8('x')] }]);
+  }
+  const tables = store.freeze();
+  const pieces = await drawState(tables.values());
+  expect(pieces.map(({ length }) => length).filter((length) => length > 70_000)).toEqual([
+    1_000_000,
+  ]);
+  expect(pieces.length).toBeGreaterThan(4);
+  expect(unpackState(pieces).map(({ name }) => name)).toEqual([...tables.keys()]);
+});
+
 test('drawState() ends when it is aborted', async () => {
   const store = new ReferenceStore();
   store.apply(seqno(1), table([write('a', '1')]));
