@@ -1,11 +1,21 @@
 #!/usr/bin/env node
+import { realClock } from '../io/clock.ts';
 import { runProgram } from './program.ts';
+
+/** Signals that come this soon after the first are the same one: npm passes on what the terminal sent. */
+const sameSignalMs = 500;
 
 /** The first signal asks the command to stop and to leave nothing half done; the second ends it. */
 function interruption(): AbortController {
   const controller = new AbortController();
+  let firstMs = 0;
   const interrupt = () => {
-    if (controller.signal.aborted) process.exit(130);
+    const nowMs = realClock.now();
+    if (controller.signal.aborted) {
+      if (nowMs - firstMs > sameSignalMs) process.exit(130);
+      return;
+    }
+    firstMs = nowMs;
     const afterBar = process.stderr.isTTY ? '\n' : '';
     process.stderr.write(`${afterBar}interrupted: stopping (once more to stop at once)\n`);
     controller.abort();

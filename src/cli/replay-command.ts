@@ -174,9 +174,22 @@ function tell(report: ReplayReport, { places, flags, context }: Telling): void {
       terminal.note(`  next: ${memberKeys === undefined ? askForKeys : askForOtherKeys}`);
     }
   }
+  for (const [reason, number] of notWritten(snapshots)) {
+    terminal.note(`${number} of ${snapshots.length} snapshots not written: ${reason}`);
+  }
   if (out === undefined && snapshots.some(({ file }) => file !== undefined)) {
     terminal.note('the snapshots were thrown away again: --out DIR keeps the files');
   }
+}
+
+/** How many are right and have no file all the same, by the reason. */
+function notWritten(snapshots: readonly ReplayedSnapshot[]): ReadonlyMap<string, number> {
+  const reasons = new Map<string, number>();
+  for (const { result, outcome, reason } of snapshots) {
+    if (result !== 'identical' || outcome !== 'cancelled' || reason === undefined) continue;
+    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  }
+  return reasons;
 }
 
 const isClosed = ({ result }: ReplayedSnapshot): boolean =>

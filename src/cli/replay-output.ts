@@ -9,11 +9,12 @@ export interface OutputOptions {
   readonly at?: number | undefined;
 }
 
-/** **Order contract:** the keys of interface.md, in its order. */
+/** **Order contract:** the keys of interface.md, in its order; `null` where there is nothing to tell. */
 export function jsonOfSnapshot(snapshot: ReplayedSnapshot, { keep }: OutputOptions): object {
   const { seqno, evidenceSeqno, digest, evidence, result, profile, receipt, file } = snapshot;
   const kept = keep ? file : undefined;
-  return { seqno, evidenceSeqno, digest, evidence, result, profile, receipt, file: kept };
+  const known = { digest: digest ?? null, evidence, result, profile: profile ?? null };
+  return { seqno, evidenceSeqno, ...known, receipt, file: kept };
 }
 
 /** **Order contract:** the keys of interface.md, in its order. */

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { fromUtf8 } from '../core/bytes.ts';
 import { LedgerSnapshotterError, StorageError } from '../core/errors.ts';
@@ -8,6 +9,7 @@ import {
   type SnapshotVerifier,
 } from '../engine/verify.ts';
 import { type Certificate, pemOf, readCertificate } from '../formats/certificate.ts';
+import { parseSnapshotName } from '../formats/file-name.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { type CommandContext, type CommonFlags, startProgress, tellError } from './context.ts';
 import { nextOf, UsageError, whatOf } from './errors.ts';
@@ -157,7 +159,10 @@ function tellRefused(
   const { code } = error;
   const message = whatOf(error);
   if (flags.json) {
-    terminal.json({ file, verified: false, trusted: false, code, message });
+    const named = parseSnapshotName(basename(file));
+    const { seqno = null, evidenceSeqno = null } = named ?? {};
+    const refused = { verified: false, trusted: false, code, message };
+    terminal.json({ file, seqno, evidenceSeqno, digest: null, ...refused });
     return;
   }
   const verdict = error instanceof StorageError ? 'NOT READ' : 'REFUSED';

@@ -5,8 +5,8 @@ import type { IndexedEvidence, IndexedSignature, LedgerIndex } from './ledger-in
 export interface PlannedSnapshot extends IndexedEvidence {
   /** The form that the generation carries, which says whose signature its gate asks for. */
   readonly form: ReceiptForm;
-  /** False when no file can be written: its signature transaction is missing, or has no such form. */
-  readonly isWritten: boolean;
+  /** Why no file can be written; `undefined` when one can. */
+  readonly whyNot: string | undefined;
 }
 
 export interface PlanOptions {
@@ -54,12 +54,15 @@ function planned(
   next: IndexedSignature | undefined,
   receipt: 'json' | 'cose' | undefined,
 ): PlannedSnapshot {
-  if (evidence.entryType === 0) return { ...evidence, form: 'none', isWritten: next !== undefined };
-  if (evidence.entryType !== 4 || next === undefined) {
-    return { ...evidence, form: 'none', isWritten: false };
+  if (next === undefined)
+    return { ...evidence, form: 'none', whyNot: 'no signature follows it yet' };
+  if (evidence.entryType === 0) return { ...evidence, form: 'none', whyNot: undefined };
+  if (evidence.entryType !== 4) {
+    return { ...evidence, form: 'none', whyNot: 'its release had no receipts for such evidence' };
   }
   const form = receipt ?? (next.cose ? 'cose' : 'json');
-  return { ...evidence, form, isWritten: next[form] };
+  const whyNot = next[form] ? undefined : `the next signature has none for a ${form} receipt`;
+  return { ...evidence, form, whyNot };
 }
 
 /** The first signature above `seqno`, by bisection. */

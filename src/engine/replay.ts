@@ -66,8 +66,12 @@ export interface ReplayOptions {
  * @throws FormatError `EMPTY_LEDGER`, `CHUNK_GAP`, `CHUNK_OVERLAP`
  * @throws FormatError, VerificationError those of a `from` that does not verify, or is of another service
  * @throws AbortedError when `signal` aborts
+ * @throws TypeError without `ledger` or `out`
  */
 export async function replayLedger(options: ReplayOptions): Promise<ReplayReport> {
+  for (const name of ['ledger', 'out'] as const) {
+    if (typeof options[name] !== 'string') throw new TypeError(`${name} must name a directory`);
+  }
   const environment = environmentOf(options.environment);
   const executor = environment.startExecutor();
   try {
@@ -87,7 +91,7 @@ export async function replayLedger(options: ReplayOptions): Promise<ReplayReport
 
 /** Has the cross-check ready by the time of the first receipt: its first use takes most of a second. */
 function prepareCrossCheck({ plan }: Reading, executor: JobExecutor<SnapshotJobs>): void {
-  if (!plan.snapshots.some(({ form, isWritten }) => form === 'cose' && isWritten)) return;
+  if (!plan.snapshots.some(({ form, whyNot }) => form === 'cose' && whyNot === undefined)) return;
   executor.run('prepareCrossCheck', undefined).catch(() => {});
 }
 

@@ -172,9 +172,19 @@ export class SnapshotReplay {
       const { writeSetDigest, commitEvidence, leaf } = applied;
       const fact = { version, digest, writeSetDigest, commitEvidence, leaf };
       pipeline.recordEvidence(applied.seqno, fact);
-      if (!canBeWritten(planned, applied)) pipeline.cancel(generation.generation);
     }
-    this.#report(generation.ended.then((output) => this.#compare(planned, output, serialised)));
+    const whyNot = whyNotWritten(planned, applied);
+    if (serialised !== undefined && whyNot !== undefined) pipeline.cancel(generation.generation);
+    this.#report(
+      generation.ended.then((output) => {
+        const isGivenUp = output.outcome === 'cancelled' && whyNot !== undefined;
+        return this.#compare(
+          planned,
+          isGivenUp ? { ...output, reason: whyNot } : output,
+          serialised,
+        );
+      }),
+    );
   }
 
   /** Snapshots are told in the order of their evidence, whichever is decided first. */
@@ -278,8 +288,12 @@ function duplicateName(planned: PlannedSnapshot, { signatureSeqno }: GenerationO
 }
 
 /** A receipt needs the commit evidence, which needs the secret of the evidence's own seqno. */
-function canBeWritten({ form, isWritten }: PlannedSnapshot, { commitEvidence }: AppliedEntry) {
-  return isWritten && (form === 'none' || commitEvidence !== undefined);
+function whyNotWritten(
+  { form, whyNot }: PlannedSnapshot,
+  { commitEvidence }: AppliedEntry,
+): string | undefined {
+  if (whyNot !== undefined || form === 'none' || commitEvidence !== undefined) return whyNot;
+  return 'the ledger secret of its evidence is missing';
 }
 
 /** Since CCF 2 the evidence is a claim of its transaction as well. */

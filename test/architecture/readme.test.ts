@@ -23,6 +23,12 @@ test("npm start replays the project's own ledger, and keeps nothing", async () =
   expect(stdout).toMatch(/2 of 2 snapshots identical/);
 });
 
+test("npm start with options alone applies them to the project's own ledger", async () => {
+  const args = ['dist/test/tools/start.js', '--receipt', 'json', '--json'];
+  const { stdout } = await run(process.execPath, args, { cwd: projectRoot });
+  expect(stdout.match(/"receipt":"json"/g)).toHaveLength(2);
+});
+
 test('npm start takes a ledger and options', async () => {
   const fixture = 'test/fixtures/0.1.0/small-ledger';
   const args = [`${fixture}/ledger`, '--member-keys', `${fixture}/keys`, '--json'];

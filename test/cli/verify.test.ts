@@ -210,7 +210,9 @@ describe.concurrent('verify', () => {
     const foreign = ['--service-cert', pemOfService('double_sealed_service')];
     const { status, stdout } = await runHere(['verify', jsonFile, ...foreign, '--json']);
     const [line] = objectsOf(stdout);
-    expect(Object.keys(line ?? {})).toEqual(['file', 'verified', 'trusted', 'code', 'message']);
+    const names = ['file', 'seqno', 'evidenceSeqno', 'digest', 'verified', 'trusted'];
+    expect(Object.keys(line ?? {})).toEqual([...names, 'code', 'message']);
+    expect(line).toMatchObject({ seqno: 493, evidenceSeqno: 494, digest: null });
     expect(line).toMatchObject({ verified: false, trusted: false, code: 'UNTRUSTED_SERVICE' });
     expect(status).toBe(1);
   });

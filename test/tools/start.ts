@@ -1,17 +1,16 @@
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * What `npm start` runs: replays the ledger that is given with its options, else the project's own
- * small one.
+ * What `npm start` runs: replays the ledger that is given, else the project's own small one; options
+ * alone go with that one. It is the command itself in this process, so that a signal finds it.
  */
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-const main = join(root, 'dist/src/cli/main.js');
-const fixture = join(root, 'test/fixtures/0.1.0/small-ledger');
+const fixture = fileURLToPath(
+  new URL('../../../test/fixtures/0.1.0/small-ledger', import.meta.url),
+);
 const given = process.argv.slice(2);
-const args =
-  given.length > 0 ? given : [join(fixture, 'ledger'), '--member-keys', join(fixture, 'keys')];
+const isOwn = given[0] === undefined || given[0].startsWith('-');
+const own = [join(fixture, 'ledger'), '--member-keys', join(fixture, 'keys')];
 
-const { status } = spawnSync(process.execPath, [main, 'replay', ...args], { stdio: 'inherit' });
-process.exitCode = status ?? 130;
+process.argv.splice(2, given.length, 'replay', ...(isOwn ? own : []), ...given);
+await import('../../src/cli/main.ts');
