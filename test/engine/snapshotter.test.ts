@@ -3,91 +3,21 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { GenerationOutput } from '../../machines/events.ts';
 import { ConsensusError, StorageError } from '../../src/core/errors.ts';
-import { type Digest, digest, type Seqno, seqno } from '../../src/core/words.ts';
-import type { LiveGeneration } from '../../src/engine/pipeline.ts';
-import {
-  createSnapshotter,
-  type Snapshotter,
-  type SnapshotterOptions,
-} from '../../src/engine/snapshotter.ts';
+import { digest, type Seqno, seqno } from '../../src/core/words.ts';
+import { createSnapshotter, type Snapshotter } from '../../src/engine/snapshotter.ts';
 import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';
-import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
 import { fakeProcesses } from '../files/fake-processes.ts';
 import { LogHost } from '../helpers/log-host.ts';
-
-interface Setup {
-  readonly host: LogHost;
-  readonly disk: MemoryFileSystem;
-  readonly snapshotter: Snapshotter;
-  readonly asked: { version: Seqno; digest: Digest }[];
-}
-
-/** A host on a disk in memory, whose log takes evidence when the test says so. */
-async function setUp(options: Partial<SnapshotterOptions> = {}): Promise<Setup> {
-  const host = new LogHost();
-  const disk = new MemoryFileSystem();
-  const asked: Setup['asked'] = [];
-  const snapshotter = await createSnapshotter({
-    directory: '/snapshots',
-    source: host,
-    secrets: { at: () => host.secret },
-    identity: createPublicKey(host.key),
-    txInterval: 4,
-    attemptsMax: 1,
-    environment: { fileSystem: disk, processes: fakeProcesses() },
-    evidence: {
-      submit: async (evidence) => {
-        asked.push(evidence);
-        return { seqno: seqno(host.last + 1) };
-      },
-    },
-    ...options,
-  });
-  onTestFinished(async () => {
-    await snapshotter.close();
-    expect(host.released).toBe(host.frozen);
-    expect(disk.openHandles).toBe(0);
-    expect((await names(disk)).filter((name) => !name.endsWith('.committed'))).toEqual([]);
-  });
-  return { host, disk, snapshotter, asked };
-}
-
-async function names(disk: MemoryFileSystem): Promise<string[]> {
-  return (await disk.list('/snapshots')).map(({ name }) => name);
-}
-
-async function turns(count = 50): Promise<void> {
-  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Writes until a signature is a snapshot point, and commits it. */
-async function start({ host, snapshotter }: Setup): Promise<LiveGeneration> {
-  for (let i = 0; i < 4; i++) host.write(`key ${i}`, `value ${i}`);
-  expect(await host.sign(snapshotter)).toBe(true);
-  snapshotter.commit(host.last, { primary: true });
-  const [generation] = snapshotter.live;
-  if (generation === undefined) throw new Error('no generation started');
-  return generation;
-}
-
-/** Runs a generation up to the submission of its evidence. */
-async function untilSubmitted(setup: Setup): Promise<LiveGeneration> {
-  const generation = await start(setup);
-  await expect.poll(() => setup.asked.length).toBe(1);
-  return generation;
-}
-
-async function untilCommitted(setup: Setup): Promise<GenerationOutput> {
-  const generation = await untilSubmitted(setup);
-  const { host, snapshotter, asked } = setup;
-  const [evidence] = asked;
-  if (evidence) host.recordEvidence(snapshotter, evidence);
-  await host.sign(snapshotter);
-  snapshotter.commit(host.last, { primary: true });
-  return generation.ended;
-}
+import {
+  digestOfSpool,
+  names,
+  setUp,
+  start,
+  turns,
+  untilCommitted,
+  untilSubmitted,
+} from '../helpers/set-up-host.ts';
 
 test('a snapshot goes from the frozen state to a file that anyone can verify', async () => {
   const setup = await setUp();
@@ -170,12 +100,6 @@ test('evidence may be recorded before its submission is answered', async () => {
   answer({ seqno: evidenceSeqno });
   expect((await generation.ended).outcome).toBe('committed');
 });
-
-async function digestOfSpool({ disk }: Setup): Promise<Digest> {
-  const { createHash } = await import('node:crypto');
-  const bytes = await disk.readFile('/snapshots/spool_6_0.tmp', { bytesMax: 1e6 });
-  return digest(createHash('sha256').update(bytes).digest('hex'));
-}
 
 test('evidence with another digest is refused and counted, and the generation waits on', async () => {
   const setup = await setUp();
@@ -376,80 +300,4 @@ test('a call from inside a step is refused', async () => {
   snapshotter = setup.snapshotter;
   setup.snapshotter.recordCommittable(seqno(2));
   expect([...codes]).toEqual(['RE_ENTRANT_CALL']);
-});
-
-test('a point that is rolled back and frozen again in one turn keeps its own state', async () => {
-  const setup = await setUp();
-  const { host, snapshotter, asked } = setup;
-  for (let i = 0; i < 4; i++) host.write(`key ${i}`, 'value');
-  const point = await host.sign(snapshotter);
-  expect(point).toBe(true);
-  const again = host.last;
-  snapshotter.rollback(seqno(again - 1));
-  expect(snapshotter.recordCommittable(again)).toBe(true);
-  snapshotter.recordSignature(again, new Uint8Array(1));
-  snapshotter.recordTree(again, new Uint8Array(16));
-  await turns();
-  expect([host.frozen, host.released]).toEqual([2, 1]);
-  snapshotter.commit(again, { primary: true });
-  await expect.poll(() => asked.length).toBe(1);
-});
-
-test('points that wait for commit are bounded, and so are their frozen states', async () => {
-  const setup = await setUp({ txInterval: 1 });
-  for (let i = 0; i < 20; i++) await setup.host.sign(setup.snapshotter);
-  await turns();
-  expect(setup.host.frozen - setup.host.released).toBe(8);
-  setup.snapshotter.commit(setup.host.last, { primary: true });
-  expect(setup.snapshotter.live.map((generation) => generation.seqno)).toEqual([setup.host.last]);
-});
-
-test('trees that no generation can use any more are forgotten', async () => {
-  const setup = await setUp();
-  const { host, snapshotter } = setup;
-  const generation = await untilSubmitted(setup);
-  for (let i = 0; i < 3; i++) {
-    await host.sign(snapshotter);
-    snapshotter.commit(host.last, { primary: true });
-  }
-  for (const evidence of setup.asked) host.recordEvidence(snapshotter, evidence);
-  await host.sign(snapshotter);
-  snapshotter.commit(host.last, { primary: true });
-  await host.sign(snapshotter);
-  snapshotter.commit(host.last, { primary: true });
-  expect((await generation.ended).outcome).toBe('committed');
-});
-
-test('evidence that is in the log needs no answer to its submission', async () => {
-  const setup = await setUp({ evidence: { submit: () => new Promise(() => {}) } });
-  const generation = await start(setup);
-  await turns();
-  const evidence = { version: generation.seqno, digest: await digestOfSpool(setup) };
-  setup.host.recordEvidence(setup.snapshotter, evidence);
-  await setup.host.sign(setup.snapshotter);
-  setup.snapshotter.commit(setup.host.last, { primary: true });
-  expect((await generation.ended).outcome).toBe('committed');
-});
-
-test('an identity of another kind is refused before anything is started', async () => {
-  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  await expect(setUp({ identity: publicKey })).rejects.toThrow(/P-256 or P-384/);
-});
-
-test('a listener that calls back from its event is not inside a step', async () => {
-  const setup = await setUp();
-  const ends: string[] = [];
-  setup.snapshotter.subscribe((event) => {
-    ends.push(event.type);
-    setup.snapshotter.force();
-  });
-  await untilCommitted(setup);
-  await turns();
-  expect(ends.slice(0, 2)).toEqual(['point.ended', 'generation.started']);
-  // Forced from the listener: the signature that proves the first snapshot became a point itself.
-  expect(ends.filter((type) => type === 'generation.started')).toHaveLength(2);
-});
-
-test('options out of range are refused', async () => {
-  await expect(setUp({ capacity: 0 })).rejects.toThrow(/capacity must be an integer of 1/);
 });
