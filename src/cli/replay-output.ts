@@ -9,7 +9,7 @@ export interface OutputOptions {
   readonly at?: number | undefined;
 }
 
-/** **Order contract:** the keys of interface.md, in its order; `null` where there is nothing to tell. */
+/** **Order contract:** keys, names and their order are a promise to scripts; `null` where there is nothing to tell. */
 export function jsonOfSnapshot(snapshot: ReplayedSnapshot, { keep }: OutputOptions): object {
   const { seqno, evidenceSeqno, digest, evidence, result, profile, receipt, file } = snapshot;
   const kept = keep ? file : undefined;
@@ -17,7 +17,7 @@ export function jsonOfSnapshot(snapshot: ReplayedSnapshot, { keep }: OutputOptio
   return { seqno, evidenceSeqno, ...known, receipt, file: kept };
 }
 
-/** **Order contract:** the keys of interface.md, in its order. */
+/** **Order contract:** keys, names and their order are a promise to scripts. */
 export function jsonOfSummary(summary: ReplaySummary): object {
   const { transactions, verifiedUntil, nodeSignatures, coseSignatures } = summary;
   const { privateDomains, evidences, identical } = summary;

@@ -58,7 +58,7 @@ function evidencesOf(service: CcfService): readonly Evidence[] {
   });
 }
 
-/** The line that interface.md promises for a snapshot that came out identical. */
+/** The line promised for a snapshot that came out identical. */
 function identicalLine(evidence: Evidence, profile: string, receipt: string): string {
   const { seqno, evidenceSeqno, digest, signed } = evidence;
   const suffix = receipt === 'none' ? `_${signed}` : '';
@@ -80,7 +80,7 @@ const summaries = {
   cose_flipflop_service: [46, 46, 23, 5, 13, 1],
 } as const;
 
-/** The line that interface.md promises at the end. */
+/** The line promised at the end. */
 function summaryLine(service: CcfService): string {
   const [transactions, verifiedUntil, nodeSignatures, coseSignatures, privateDomains, evidences] =
     summaries[service];

@@ -38,7 +38,7 @@ describe('tombstones', () => {
     expect(replay.report.snapshots).toMatchObject([{ profile, receipt: 'cose' }]);
   });
 
-  test('the oracle itself: versions of maps, keys and tombstones are as formats.md 4.4 has them', async () => {
+  test('the oracle itself: versions of maps, keys and tombstones are as CCF has them', async () => {
     const ledger = await makeRemovals();
     const version = await ledger.signature();
     const describeMap = (name: string, profile: '2' | '3+') => {

@@ -4,7 +4,7 @@ import { makeMembers } from '../helpers/make-members.ts';
 import { change } from '../helpers/make-tables.ts';
 import { expectIdentical, replayMade } from '../helpers/replay-made.ts';
 
-// Ledgers written by our own code for what the shared real ones lack (formats.md 11, section 8).
+// Ledgers written by our own code for what the shared real ones lack.
 
 const members = makeMembers(1);
 const opened = (seed: string, options: Partial<MadeLedgerOptions> = {}) =>

@@ -49,7 +49,7 @@ async function makeSmallLedger(): Promise<MadeLedger> {
   return made;
 }
 
-/** What a node's data directory holds (interface.md "Files"), with the last chunk still open. */
+/** What a node's data directory holds with the last chunk still open. */
 async function writeService(): Promise<void> {
   const { identity } = ledger;
   const pem = (name: string, text: string) => new Map([[name, toUtf8(text)]]);
