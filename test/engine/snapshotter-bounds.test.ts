@@ -36,7 +36,7 @@ test('points that wait for commit are bounded, and so are their frozen states', 
   expect(setup.snapshotter.live.map((generation) => generation.seqno)).toEqual([setup.host.last]);
 });
 
-test('trees that no generation can use any more are forgotten', async () => {
+test('evidence that comes after other signatures were committed takes the first one after it', async () => {
   const setup = await setUp();
   const { host, snapshotter } = setup;
   const generation = await untilSubmitted(setup);
