@@ -43,6 +43,7 @@ export type FormatCode =
   | 'BAD_BASE64'
   | 'BAD_HEX'
   | 'BAD_CERTIFICATE'
+  | 'BAD_KEY'
   | 'BAD_SHARE'
   | 'RECEIPT_MISSING'
   | 'RECEIPT_TRUNCATED'
@@ -97,6 +98,7 @@ export type VerificationCode =
   | 'CHAIN_BROKEN'
   | 'CHAIN_TOO_LONG'
   | 'SECRETS_MISSING'
+  | 'LEDGER_BEHIND_SNAPSHOT'
   | 'EVIDENCE_REFUSED'
   | 'CROSS_CHECK_UNAVAILABLE'
   | 'CROSS_CHECK_DISAGREES';
@@ -125,6 +127,8 @@ export type ConsensusCode =
   | 'SEQNO_NOT_ASCENDING'
   | 'COMMIT_BELOW_COMMIT'
   | 'PROOF_BELOW_COMMIT'
+  | 'CONFLICT'
+  | 'ROLLED_BACK'
   | 'CLOSED'
   | 'RE_ENTRANT_CALL';
 

@@ -29,3 +29,13 @@ export const endorsementChainBytesMax = 4 * 1024 * 1024;
 
 /** Longest delay a timer can have in Node, in milliseconds. */
 export const timerDelayMsMax = 2 ** 31 - 1;
+
+/** Longest key and value of an app's record: each is copied on the main thread, which must not stall. */
+export const keyBytesMax = 1024 * 1024;
+export const valueBytesMax = 1024 * 1024;
+
+/** Names, keys and values that one transaction writes: CCF's `ledger.max_transaction_size`. */
+export const transactionBytesMax = 32 * 1024 * 1024;
+
+/** Keys that one transaction changes: their lengths take room beside them, and the entry must stay below its bound. */
+export const transactionChangesMax = 256 * 1024;

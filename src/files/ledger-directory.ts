@@ -36,6 +36,8 @@ export interface LedgerEntry {
 export interface EntriesOptions {
   /** First seqno wanted. @default the ledger's first */
   readonly from?: Seqno | undefined;
+  /** Reads a chunk. @default {@link LedgerDirectory.readChunk} */
+  readonly read?: (chunk: LedgerChunk) => Promise<Pick<Chunk, 'entries'>>;
 }
 
 /**
@@ -51,6 +53,17 @@ export async function openLedger(
   fileSystem: FileSystem,
   directory: string,
 ): Promise<LedgerDirectory> {
+  return new LedgerDirectory(fileSystem, await listLedger(fileSystem, directory));
+}
+
+/**
+ * Looks at the names alone; whether they follow one another is for {@link LedgerDirectory} to see.
+ * @throws StorageError as {@link openLedger}
+ */
+export async function listLedger(
+  fileSystem: FileSystem,
+  directory: string,
+): Promise<LedgerListing> {
   const named: LedgerChunk[] = [];
   const ignored: IgnoredFile[] = [];
   for (const entry of await fileSystem.list(directory)) {
@@ -63,7 +76,7 @@ export async function openLedger(
     if (chunks.at(-1)?.first !== chunk.first) chunks.push(chunk);
     else ignored.push({ file: chunk.file, reason: 'SUPERSEDED' });
   }
-  return new LedgerDirectory(fileSystem, { directory, chunks, ignored });
+  return { directory, chunks, ignored };
 }
 
 function reasonOf(name: string): ChunkIgnored {
@@ -84,7 +97,7 @@ function preferredFirst(a: LedgerChunk, b: LedgerChunk): number {
   return (b.last ?? 0) - (a.last ?? 0);
 }
 
-/** What {@link openLedger} found out. */
+/** What the names in a directory say; `chunks` by their first seqno. */
 export interface LedgerListing {
   readonly directory: string;
   readonly chunks: readonly LedgerChunk[];
@@ -141,12 +154,13 @@ export class LedgerDirectory {
    * @throws FormatError `CHUNK_GAP` when `from` lies before the ledger, `CHUNK_GAP`, `CHUNK_OVERLAP`; see
    * {@link LedgerDirectory.readChunk}
    */
-  async *entries({ from = this.first }: EntriesOptions = {}): AsyncGenerator<LedgerEntry> {
+  async *entries(options: EntriesOptions = {}): AsyncGenerator<LedgerEntry> {
+    const { from = this.first, read = (chunk) => this.readChunk(chunk) } = options;
     if (from < this.first) throw beforeLedgerError(from, this.chunks[0]);
     for (const [i, chunk] of this.chunks.entries()) {
       const next = this.chunks[i + 1];
       if (next !== undefined && next.first <= from) continue;
-      const { entries } = await this.readChunk(chunk);
+      const { entries } = await read(chunk);
       checkFollows(chunk, chunk.first + entries.length, next);
       for (const entry of entries) {
         if (entry.seqno >= from) yield { ...entry, file: chunk.file };

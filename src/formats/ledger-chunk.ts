@@ -8,6 +8,9 @@ import { parseDecimal } from './file-name.ts';
 /** Where an entry's seqno is: behind its header and GCM tag. */
 const ivOffset = 24;
 
+/** Where the first entry lies in every chunk, behind the offset of the table. */
+export const chunkHeaderBytes = 8;
+
 /** What a chunk's file name says. */
 export interface ChunkName {
   readonly first: Seqno;
@@ -110,7 +113,7 @@ export function decodeChunk(bytes: Uint8Array, place: ChunkPlace): Chunk {
 
 function chunkError(
   code: FormatCode,
-  place: ChunkPlace,
+  place: Pick<ChunkPlace, 'file'>,
   offset: number,
   what: string,
 ): FormatError {
@@ -138,16 +141,71 @@ function walkEntries(bytes: Uint8Array, place: ChunkPlace, mayBeTorn: boolean): 
   let offset = 8;
   while (offset < bytes.length) {
     if (mayBeTorn && isTornTail(bytes, offset, entries)) break;
-    const { size } = readEntrySize(bytes, offset, { file: place.file });
-    const end = offset + entryHeaderBytes + size;
+    const end = entryEnd(bytes, offset, place);
     if (end > bytes.length) {
       if (mayBeTorn) break;
-      throw chunkError('TRUNCATED_BODY', place, offset, `entry ends at ${end} of ${bytes.length}`);
+      throw cutEntry(bytes, offset, place);
     }
     entries.push(nextEntry(bytes.subarray(offset, end), offset, entries.length, place));
     offset = end;
   }
   return { entries, end: offset };
+}
+
+/** As the header at `offset` declares it, whether or not the bytes are there. */
+function entryEnd(bytes: Uint8Array, offset: number, { file }: Pick<ChunkPlace, 'file'>): number {
+  return offset + entryHeaderBytes + readEntrySize(bytes, offset, { file }).size;
+}
+
+function cutEntry(bytes: Uint8Array, offset: number, place: Pick<ChunkPlace, 'file'>): FormatError {
+  const end = entryEnd(bytes, offset, place);
+  return chunkError('TRUNCATED_BODY', place, offset, `entry ends at ${end} of ${bytes.length}`);
+}
+
+/** An open chunk as far as its entries are well-formed and in order. */
+export interface OpenChunkContent {
+  readonly entries: readonly ChunkEntry[];
+  /** Where the last of them ends. */
+  readonly end: number;
+  /** Why what lies at `end` is none; `undefined` at the end of the file. */
+  readonly flaw: FormatError | VerificationError | undefined;
+}
+
+/** Whether a chunk may still grow, and so end in what a crash left: neither its name nor its header names an end. */
+export function isOpenChunk(bytes: Uint8Array, { last, committed }: ChunkName): boolean {
+  if (last !== undefined || committed) return false;
+  return bytes.length < chunkHeaderBytes || bytes.subarray(0, 8).every((byte) => byte === 0);
+}
+
+/**
+ * Splits an open chunk, up to the first thing that is no entry. Unlike {@link decodeChunk} it forgives
+ * anything there, so whoever uses it must show that nothing signed lies beyond.
+ * @see findSignature in ledger-tail.ts
+ */
+export function decodeOpenChunk(
+  bytes: Uint8Array,
+  place: Pick<ChunkPlace, 'file' | 'first'>,
+): OpenChunkContent {
+  if (bytes.length < chunkHeaderBytes) {
+    const what = `${bytes.length} of ${chunkHeaderBytes} header bytes`;
+    const isEmpty = bytes.length === 0;
+    const flaw = isEmpty ? undefined : chunkError('TRUNCATED_HEADER', place, 0, what);
+    return { entries: [], end: 0, flaw };
+  }
+  const entries: ChunkEntry[] = [];
+  let offset = chunkHeaderBytes;
+  while (offset < bytes.length) {
+    try {
+      const end = entryEnd(bytes, offset, place);
+      if (end > bytes.length) throw cutEntry(bytes, offset, place);
+      entries.push(nextEntry(bytes.subarray(offset, end), offset, entries.length, place));
+      offset = end;
+    } catch (flaw) {
+      if (!(flaw instanceof FormatError || flaw instanceof VerificationError)) throw flaw;
+      return { entries, end: offset, flaw };
+    }
+  }
+  return { entries, end: offset, flaw: undefined };
 }
 
 /**
@@ -166,7 +224,7 @@ function nextEntry(
   bytes: Uint8Array,
   offset: number,
   index: number,
-  place: ChunkPlace,
+  place: Pick<ChunkPlace, 'file' | 'first'>,
 ): ChunkEntry {
   if (bytes.length < ivOffset + 8) {
     throw chunkError('TRUNCATED_BODY', place, offset, `entry of ${bytes.length} bytes has no IV`);

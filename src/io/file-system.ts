@@ -33,6 +33,7 @@ export type FileOperation =
   | 'open'
   | 'read'
   | 'write'
+  | 'truncate'
   | 'sync'
   | 'size'
   | 'close'
@@ -54,6 +55,11 @@ export interface FileHandle {
    * zeros. @throws StorageError `WRITE_FAILED`, when a part may be written
    */
   write(bytes: Uint8Array, position: number): Promise<void>;
+  /**
+   * Cuts the file to `size` bytes, or extends it with zeros; part of the content, so durable after `sync`.
+   * @throws StorageError `WRITE_FAILED`
+   */
+  truncate(size: number): Promise<void>;
   /**
    * Makes the content durable. After a failure the content is lost even if a second try succeeds (the kernel
    * marks the pages clean), so never call it again: throw the file away. @throws StorageError `SYNC_FAILED`

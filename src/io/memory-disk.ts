@@ -11,6 +11,7 @@ export type PendingOperation =
       readonly position: number;
       readonly length: number;
     }
+  | { readonly operation: 'truncate'; readonly path: string; readonly size: number }
   | { readonly operation: 'create' | 'remove'; readonly path: string }
   | { readonly operation: 'rename'; readonly path: string; readonly to: string };
 
@@ -31,7 +32,7 @@ export class MemoryFile {
   readonly kind = 'file';
   current: GrowingBytes;
   durable: GrowingBytes;
-  /** Counts writes, as a modification time would tell them. */
+  /** Counts changes of the content, as a modification time would tell them. */
   changes = 0;
 
   constructor(bytes: Uint8Array = new Uint8Array()) {
@@ -70,12 +71,20 @@ interface PendingWrite {
   readonly bytes: Uint8Array;
 }
 
+interface PendingTruncate {
+  readonly described: PendingOperation;
+  readonly file: MemoryFile;
+  readonly size: number;
+}
+
+type PendingContent = PendingWrite | PendingTruncate;
+
 interface PendingNames {
   readonly described: PendingOperation;
   readonly changes: readonly NameChange[];
 }
 
-type Pending = PendingWrite | PendingNames;
+type Pending = PendingContent | PendingNames;
 
 /** The inodes and the pending changes. A rename is one change: it survives whole or not at all. */
 export class MemoryDisk {
@@ -98,6 +107,12 @@ export class MemoryDisk {
     this.#pending.push({ described, file, position, bytes: copy });
   }
 
+  truncate(file: MemoryFile, path: string, size: number): void {
+    file.current.truncate(size);
+    file.changes += 1;
+    this.#pending.push({ described: { operation: 'truncate', path, size }, file, size });
+  }
+
   changeNames(described: PendingOperation, changes: readonly NameChange[]): void {
     for (const change of changes) applyName(change.directory.current, change);
     this.#pending.push({ described, changes });
@@ -110,15 +125,16 @@ export class MemoryDisk {
   }
 
   syncFile(file: MemoryFile): void {
-    for (const write of this.#takeWrites(file)) file.durable.write(write.bytes, write.position);
+    for (const change of this.#takeContent(file)) survive(change, 'kept', file.durable);
   }
 
   /**
    * A sync that fails as Linux's do: the pending writes will never reach the disk, though readers still see
-   * them and a second sync succeeds; after a power cut their place holds zeros.
+   * them and a second sync succeeds; after a power cut their place holds zeros. Sizes are the file system's own
+   * records, not the file's bytes, and do reach it.
    */
   failToSyncFile(file: MemoryFile): void {
-    for (const write of this.#takeWrites(file)) survive(write, 'zeros', file.durable);
+    for (const change of this.#takeContent(file)) survive(change, 'zeros', file.durable);
   }
 
   syncDirectory(directory: MemoryDirectory): void {
@@ -147,12 +163,12 @@ export class MemoryDisk {
     return new MemoryDisk(new Survivors(files, names).directory(this.root));
   }
 
-  #takeWrites(file: MemoryFile): PendingWrite[] {
-    const isOfFile = (pending: Pending): pending is PendingWrite =>
+  #takeContent(file: MemoryFile): PendingContent[] {
+    const isOfFile = (pending: Pending): pending is PendingContent =>
       'file' in pending && pending.file === file;
-    const writes = this.#pending.filter(isOfFile);
+    const changes = this.#pending.filter(isOfFile);
     this.#pending = this.#pending.filter((pending) => !isOfFile(pending));
-    return writes;
+    return changes;
   }
 }
 
@@ -216,6 +232,13 @@ export class GrowingBytes {
     this.#length = Math.max(this.#length, length);
   }
 
+  /** Makes it exactly `length` long; what is cut reads as zeros when it grows again. */
+  truncate(length: number): void {
+    this.#bytes.fill(0, length);
+    this.#length = Math.min(this.#length, length);
+    this.extend(length);
+  }
+
   read(position: number, length: number): Uint8Array {
     return this.#bytes.slice(position, Math.min(position + length, this.#length));
   }
@@ -225,11 +248,12 @@ export class GrowingBytes {
   }
 }
 
-function survive(write: PendingWrite, survival: Survival, into: GrowingBytes): void {
+function survive(change: PendingContent, survival: Survival, into: GrowingBytes): void {
   if (survival === 'lost') return;
-  if (survival === 'kept') into.write(write.bytes, write.position);
-  else if (survival === 'zeros') into.extend(write.position + write.bytes.length);
-  else into.write(write.bytes.subarray(0, survival.bytesKept), write.position);
+  if ('size' in change) into.truncate(change.size);
+  else if (survival === 'kept') into.write(change.bytes, change.position);
+  else if (survival === 'zeros') into.extend(change.position + change.bytes.length);
+  else into.write(change.bytes.subarray(0, survival.bytesKept), change.position);
 }
 
 function applyName(

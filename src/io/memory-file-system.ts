@@ -316,6 +316,14 @@ class MemoryFileHandle implements FileHandle {
     if (fault !== undefined) this.#fail('write', fault.errno);
   }
 
+  async truncate(size: number): Promise<void> {
+    const { path, file, disk, purpose } = this.#options;
+    await this.#start('truncate');
+    // Linux's answer, where a write would be told EBADF.
+    if (purpose === 'read') this.#fail('truncate', 'EINVAL');
+    disk.truncate(file, absolute(path), size);
+  }
+
   async sync(): Promise<void> {
     const { file, disk } = this.#options;
     const fault = await this.#begin('sync');

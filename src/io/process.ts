@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 
 /** What one process may know of the others on its machine; locks ask it whether their holder still lives. */
@@ -42,4 +43,45 @@ async function startOf(pid: number): Promise<string | undefined> {
   } catch {
     return '';
   }
+}
+
+/** What a program that has ended leaves behind. */
+export interface ProgramEnd {
+  /** Exit status; `undefined` when a signal ended it. */
+  readonly status: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Text that a program may print at most. */
+const outputBytesMax = 64 * 1024 * 1024;
+
+/**
+ * Runs a Node program in a process of its own, with no input, and awaits its end.
+ * @throws Error when it could not be started, prints too much, or `signal` aborts
+ */
+export function runNodeProgram(
+  file: string,
+  args: readonly string[],
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<ProgramEnd> {
+  const options = { maxBuffer: outputBytesMax, ...(signal && { signal }) };
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [file, ...args], options, (error, stdout, stderr) => {
+      if (error === null) resolve({ status: 0, stdout, stderr });
+      else if (typeof error.code === 'number' || error.killed === false) {
+        resolve({
+          status: typeof error.code === 'number' ? error.code : undefined,
+          stdout,
+          stderr,
+        });
+      } else reject(error);
+    });
+  });
+}
+
+/** CPU time of this process so far, of all its threads, user and system. */
+export function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }

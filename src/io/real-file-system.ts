@@ -207,6 +207,10 @@ class RealFileHandle implements FileHandle {
     }
   }
 
+  async truncate(size: number): Promise<void> {
+    await this.#attempt('truncate', () => this.#handle.truncate(size));
+  }
+
   async sync(): Promise<void> {
     await this.#attempt('sync', () => this.#handle.sync());
   }

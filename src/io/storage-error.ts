@@ -17,6 +17,7 @@ const codeOfOperation: Readonly<Record<FileOperation, StorageCode>> = {
   list: 'READ_FAILED',
   stat: 'READ_FAILED',
   write: 'WRITE_FAILED',
+  truncate: 'WRITE_FAILED',
   close: 'WRITE_FAILED',
   makeDirectory: 'WRITE_FAILED',
   rename: 'WRITE_FAILED',

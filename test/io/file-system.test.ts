@@ -155,6 +155,26 @@ describe.each([
     await handle.close();
   });
 
+  test.each([
+    [2, 'he'],
+    [7, 'hello\0\0'],
+  ])('FileHandle.truncate() cuts, or extends with zeros: to %d bytes', async (size, expected) => {
+    await writeNew(at('a'), hello);
+    const handle = await fileSystem.open(at('a'), { for: 'fill' });
+    await handle.truncate(size);
+    await handle.close();
+    expect(await fileSystem.readFile(at('a'), { bytesMax: 9 })).toEqual(toUtf8(expected));
+  });
+
+  test('FileHandle.truncate() forgets what it cuts, also when the file grows again', async () => {
+    const handle = await fileSystem.open(at('a'), { for: 'create' });
+    await handle.write(hello, 0);
+    await handle.truncate(1);
+    await handle.write(toUtf8('x'), 3);
+    await handle.close();
+    expect(await fileSystem.readFile(at('a'), { bytesMax: 9 })).toEqual(toUtf8('h\0\0x'));
+  });
+
   test('FileHandle.read() gives the bytes of a range, fewer only at the end', async () => {
     await writeNew(at('a'), hello);
     const handle = await fileSystem.open(at('a'), { for: 'read' });
@@ -181,6 +201,14 @@ describe.each([
     await handle.close();
   });
 
+  test('FileHandle.truncate() fails on a handle for reading', async () => {
+    await writeNew(at('a'), hello);
+    const handle = await fileSystem.open(at('a'), { for: 'read' });
+    const refused = { code: 'WRITE_FAILED', actual: 'EINVAL' };
+    await expect(handle.truncate(0)).rejects.toMatchObject(refused);
+    await handle.close();
+  });
+
   test('FileHandle.read() fails on a handle for writing', async () => {
     const handle = await fileSystem.open(at('a'), { for: 'create' });
     await expect(handle.read(0, 1)).rejects.toMatchObject({ code: 'READ_FAILED', actual: 'EBADF' });
@@ -193,6 +221,7 @@ describe.each([
     await handle.close();
     const closed = { code: 'CLOSED', file: at('a') };
     await expect(handle.write(hello, 0)).rejects.toMatchObject(closed);
+    await expect(handle.truncate(0)).rejects.toMatchObject(closed);
     await expect(handle.read(0, 1)).rejects.toMatchObject(closed);
     await expect(handle.sync()).rejects.toMatchObject(closed);
     await expect(handle.size()).rejects.toMatchObject(closed);

@@ -75,6 +75,37 @@ test('MemoryFileSystem.crash() keeps only writes from before the last sync', asy
   expect(await textOf(fileSystem.crash(), '/d/a')).toBe('hello');
 });
 
+test.each([
+  [2, ['hello', 'he']],
+  [7, ['hello', 'hello\0\0']],
+])(
+  'MemoryFileSystem.crash() can undo a truncation to %d bytes until it is synced',
+  async (size, [lost, kept]) => {
+    await write('/d/a', 'hello', { sync: true });
+    await fileSystem.syncDirectory('/d');
+    const handle = await fileSystem.open('/d/a', { for: 'fill' });
+    await handle.truncate(size);
+    expect(fileSystem.pendingOperations).toEqual([{ operation: 'truncate', path: '/d/a', size }]);
+    expect(await textOf(fileSystem.crash(), '/d/a')).toBe(lost);
+    const whole = fileSystem.crash(() => 'kept');
+    expect(await textOf(whole, '/d/a')).toBe(kept);
+    await handle.sync();
+    await handle.close();
+    expect(await textOf(fileSystem.crash(), '/d/a')).toBe(kept);
+  },
+);
+
+test('MemoryFileSystem.crash() can lose a write and keep the truncation behind it', async () => {
+  await write('/d/a', 'hello', { sync: true });
+  await fileSystem.syncDirectory('/d');
+  const handle = await fileSystem.open('/d/a', { for: 'fill' });
+  await handle.write(toUtf8('J'), 0);
+  await handle.truncate(4);
+  await handle.close();
+  const crashed = fileSystem.crash(({ operation }) => (operation === 'write' ? 'lost' : 'kept'));
+  expect(await textOf(crashed, '/d/a')).toBe('hell');
+});
+
 test('MemoryFileSystem.crash() leaves the file system that it was taken from', async () => {
   await write('/d/a', 'hello', { sync: true });
   const crashed = fileSystem.crash();
@@ -186,6 +217,16 @@ test.each([
   expect(fileSystem.openHandles).toBe(0);
 });
 
+test('MemoryFileSystem.failNext() makes truncate fail, and the file is as before', async () => {
+  await write('/d/a', 'hello', { sync: true });
+  const handle = await fileSystem.open('/d/a', { for: 'fill' });
+  fileSystem.failNext('truncate', 'EIO');
+  const refused = { code: 'WRITE_FAILED', actual: 'EIO' };
+  await expect(handle.truncate(1)).rejects.toMatchObject(refused);
+  await handle.close();
+  expect(await textOf(fileSystem, '/d/a')).toBe('hello');
+});
+
 test('MemoryFileSystem.failNext() can let a write write a part', async () => {
   const handle = await fileSystem.open('/d/a', { for: 'create' });
   fileSystem.failNext('write', 'ENOSPC', { bytesWritten: 2 });
@@ -229,6 +270,18 @@ test('MemoryFileSystem.readFile() notices a write meanwhile', async () => {
   await expect(reading).rejects.toMatchObject({ code: 'CHANGED_WHILE_READING' });
 });
 
+test('MemoryFileSystem.readFile() notices a truncation meanwhile', async () => {
+  await write('/d/a', 'hello', { sync: true });
+  const hold = fileSystem.holdNext('read');
+  const reading = fileSystem.readFile('/d/a', { bytesMax: 9 });
+  await hold.reached;
+  const handle = await fileSystem.open('/d/a', { for: 'fill' });
+  await handle.truncate(2);
+  await handle.close();
+  hold.release();
+  await expect(reading).rejects.toMatchObject({ code: 'CHANGED_WHILE_READING' });
+});
+
 test('MemoryFileSystem.readFile() notices a replacement meanwhile', async () => {
   await write('/d/a', 'hello', { sync: true });
   await write('/d/b', 'hello', { sync: true });
@@ -255,6 +308,7 @@ test('MemoryFileSystem.journal lists the calls in order with absolute paths', as
   await files.makeDirectory('d');
   const handle = await files.open('d/a', { for: 'create' });
   await handle.write(toUtf8('x'), 0);
+  await handle.truncate(0);
   await handle.sync();
   await handle.close();
   await files.rename('d/a', 'd/b');
@@ -263,6 +317,7 @@ test('MemoryFileSystem.journal lists the calls in order with absolute paths', as
     { operation: 'makeDirectory', path: '/d' },
     { operation: 'open', path: '/d/a' },
     { operation: 'write', path: '/d/a' },
+    { operation: 'truncate', path: '/d/a' },
     { operation: 'sync', path: '/d/a' },
     { operation: 'close', path: '/d/a' },
     { operation: 'rename', path: '/d/a', to: '/d/b' },

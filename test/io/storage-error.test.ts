@@ -13,6 +13,7 @@ test.each([
   ['read', 'ENXIO', 'READ_FAILED'],
   ['read', 'EIO', 'READ_FAILED'],
   ['write', 'ENOSPC', 'WRITE_FAILED'],
+  ['truncate', 'EFBIG', 'WRITE_FAILED'],
   ['close', 'EIO', 'WRITE_FAILED'],
   ['sync', 'EIO', 'SYNC_FAILED'],
   ['rename', 'EXDEV', 'WRITE_FAILED'],

@@ -1,0 +1,250 @@
+import { join } from 'node:path';
+import { FormatError, StorageError, VerificationError } from '../core/errors.ts';
+import { chunkBytesMax } from '../core/limits.ts';
+import { type Seqno, seqno as toSeqno } from '../core/words.ts';
+import {
+  type Chunk,
+  chunkHeaderBytes,
+  decodeOpenChunk,
+  isOpenChunk,
+  type OpenChunkContent,
+} from '../formats/ledger-chunk.ts';
+import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
+import { findSignature, flawOfEntry } from '../formats/ledger-tail.ts';
+import type { FileSystem } from '../io/file-system.ts';
+import {
+  type EntriesOptions,
+  type LedgerChunk,
+  LedgerDirectory,
+  type LedgerEntry,
+  type LedgerListing,
+  listLedger,
+} from './ledger-directory.ts';
+import type { CompletedChunk, LedgerEnd, OpenChunk } from './ledger-writer.ts';
+
+/** What a crash left behind the last entry, and was passed over. */
+export interface TornTail {
+  readonly file: string;
+  readonly offset: number;
+  /** To the end of the file. */
+  readonly bytes: number;
+  readonly reason: string;
+}
+
+/** The first thing in the last open chunk that is not an entry as it was written. */
+export interface TailFlaw {
+  /** Of the entry that should be there. */
+  readonly seqno: Seqno;
+  readonly offset: number;
+  readonly error: FormatError | VerificationError;
+}
+
+/** What a flaw is judged by. */
+export interface TailJudging {
+  /** A flaw at or below this seqno is damage: the entry was there when that was signed. */
+  readonly verifiedUntil: Seqno;
+  readonly secrets: LedgerSecrets;
+}
+
+/** The last chunk, while it is open. */
+interface Tail extends OpenChunkContent {
+  readonly chunk: LedgerChunk;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * A ledger directory as a crash may have left it: missing or without a chunk, and in its last open chunk
+ * only the well-formed beginning counts. What lies behind that is forgiven by {@link CrashedLedger.judge}
+ * alone; everywhere else it is as strict as {@link LedgerDirectory}.
+ */
+export class CrashedLedger {
+  readonly directory: string;
+  readonly #fileSystem: FileSystem;
+  readonly #ledger: LedgerDirectory | undefined;
+  #tail: Promise<Tail | undefined> | undefined;
+
+  private constructor(
+    fileSystem: FileSystem,
+    directory: string,
+    ledger: LedgerDirectory | undefined,
+  ) {
+    this.#fileSystem = fileSystem;
+    this.directory = directory;
+    this.#ledger = ledger;
+  }
+
+  /**
+   * Where chunks are missing, those behind the last gap are the ledger: a node that joined anew from a
+   * snapshot leaves such a directory.
+   * @throws StorageError as `openLedger`, but for a directory that is missing
+   * @throws FormatError `CHUNK_OVERLAP`
+   */
+  static async open(fileSystem: FileSystem, directory: string): Promise<CrashedLedger> {
+    const listing = await listOrNothing(fileSystem, directory);
+    const chunks = behindLastGap(listing?.chunks ?? []);
+    const ledger =
+      listing && chunks.length > 0
+        ? new LedgerDirectory(fileSystem, { ...listing, chunks })
+        : undefined;
+    return new CrashedLedger(fileSystem, directory, ledger);
+  }
+
+  /** First seqno of the first chunk; `undefined` without a chunk. */
+  get first(): Seqno | undefined {
+    return this.#ledger?.first;
+  }
+
+  /**
+   * The entries in order, none without a chunk.
+   * @throws as {@link LedgerDirectory.entries}, but for what is wrong in the last open chunk
+   */
+  async *entries({ from }: Pick<EntriesOptions, 'from'> = {}): AsyncGenerator<LedgerEntry> {
+    const ledger = this.#ledger;
+    if (ledger === undefined) return;
+    yield* ledger.entries({ from, read: (chunk) => this.#readChunk(ledger, chunk) });
+  }
+
+  /** Where the well-formed entries of the last open chunk break off. */
+  async tailFlaw(): Promise<TailFlaw | undefined> {
+    const tail = await this.#readTail();
+    if (tail?.flaw === undefined) return undefined;
+    const seqno = toSeqno(tail.chunk.first + tail.entries.length);
+    return { seqno, offset: tail.end, error: tail.flaw };
+  }
+
+  /**
+   * What is wrong with a well-formed entry of the last open chunk by itself, so that it may be torn;
+   * `undefined` for one that is as it was written, and for those of other chunks.
+   */
+  async flawOf(entry: LedgerEntry, secrets: LedgerSecrets): Promise<TailFlaw | undefined> {
+    const tail = await this.#readTail();
+    if (tail?.chunk.file !== entry.file) return undefined;
+    const error = flawOfEntry(entry.bytes, secrets);
+    return error && { seqno: entry.seqno, offset: entry.offset, error };
+  }
+
+  /**
+   * Tells a torn tail from damage. Our writer makes everything before a signature durable with it, so a
+   * crash tears only what has no signature behind it.
+   * @throws FormatError, VerificationError the flaw itself, with file and offset, when it is damage
+   */
+  async judge(flaw: TailFlaw, { verifiedUntil, secrets }: TailJudging): Promise<TornTail> {
+    const tail = await this.#readTail();
+    if (tail === undefined) throw flaw.error;
+    const { bytes, chunk } = tail;
+    const after = toSeqno(flaw.seqno - 1);
+    const signature = findSignature(bytes, { from: flaw.offset, after, secrets });
+    if (signature !== undefined) {
+      const { seqno, offset } = signature;
+      const why = `the signature of seqno ${seqno} lies beyond it, at offset ${offset}`;
+      throw damage(chunk.file, flaw, why);
+    }
+    if (flaw.seqno <= verifiedUntil && !isCut(flaw)) {
+      throw damage(chunk.file, flaw, `the ledger was signed up to seqno ${verifiedUntil}`);
+    }
+    const { offset, error } = flaw;
+    return { file: chunk.file, offset, bytes: bytes.length - offset, reason: error.message };
+  }
+
+  /**
+   * Where the ledger ends.
+   * @param flaw what was judged to be torn; nothing from there on counts
+   */
+  async end(flaw: TailFlaw | undefined): Promise<LedgerEnd> {
+    const chunks = this.#ledger?.chunks ?? [];
+    const tail = await this.#readTail();
+    const completed: CompletedChunk[] = [];
+    for (const [i, chunk] of chunks.entries()) {
+      if (chunk.last !== undefined || chunk === tail?.chunk) continue;
+      const next = chunks[i + 1];
+      if (next !== undefined && !(await this.#isComplete(chunk))) continue;
+      const end = next === undefined ? await this.#endOf(chunk) : next.first;
+      completed.push({ file: chunk.file, first: chunk.first, last: toSeqno(end - 1) });
+    }
+    const open = tail && openChunkOf(tail, flaw);
+    const lastChunk = chunks.at(-1);
+    if (open) return { last: toSeqno(open.first + open.positions.length - 1), open, completed };
+    const last = lastChunk && (lastChunk.last ?? completed.at(-1)?.last);
+    return { last: last ?? toSeqno(0), open: undefined, completed };
+  }
+
+  async #readChunk(ledger: LedgerDirectory, chunk: LedgerChunk): Promise<Pick<Chunk, 'entries'>> {
+    const tail = chunk === ledger.chunks.at(-1) ? await this.#readTail() : undefined;
+    return tail ?? ledger.readChunk(chunk);
+  }
+
+  /** Read once: the file does not change under a recovery, and two looks must see the same. */
+  #readTail(): Promise<Tail | undefined> {
+    this.#tail ??= this.#readLastChunk();
+    return this.#tail;
+  }
+
+  async #readLastChunk(): Promise<Tail | undefined> {
+    const chunk = this.#ledger?.chunks.at(-1);
+    if (chunk === undefined || chunk.last !== undefined) return undefined;
+    const path = join(this.directory, chunk.file);
+    const bytes = await this.#fileSystem.readFile(path, { bytesMax: chunkBytesMax });
+    if (!isOpenChunk(bytes, chunk)) return undefined;
+    return { chunk, bytes, ...decodeOpenChunk(bytes, chunk) };
+  }
+
+  /** The seqno after the last of the last chunk, which is complete. */
+  async #endOf(chunk: LedgerChunk): Promise<number> {
+    const read = await this.#ledger?.readChunk(chunk);
+    return chunk.first + (read?.entries.length ?? 0);
+  }
+
+  async #isComplete(chunk: LedgerChunk): Promise<boolean> {
+    const handle = await this.#fileSystem.open(join(this.directory, chunk.file), { for: 'read' });
+    try {
+      return !isOpenChunk(await handle.read(0, chunkHeaderBytes), chunk);
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+async function listOrNothing(
+  fileSystem: FileSystem,
+  directory: string,
+): Promise<LedgerListing | undefined> {
+  try {
+    return await listLedger(fileSystem, directory);
+  } catch (error) {
+    if (error instanceof StorageError && error.code === 'NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+function behindLastGap(chunks: readonly LedgerChunk[]): readonly LedgerChunk[] {
+  const start = chunks.findLastIndex(({ first }, i) => {
+    const before = chunks[i - 1]?.last;
+    return before !== undefined && first > before + 1;
+  });
+  return chunks.slice(Math.max(0, start));
+}
+
+/** Cut short, as every crash may leave it: also below a snapshot that came from another node. */
+function isCut({ error }: TailFlaw): boolean {
+  return error.code === 'TRUNCATED_HEADER' || error.code === 'TRUNCATED_BODY';
+}
+
+function openChunkOf({ chunk, entries }: Tail, flaw: TailFlaw | undefined): OpenChunk {
+  const whole = entries.filter(({ seqno }) => flaw === undefined || seqno < flaw.seqno);
+  const last = whole.at(-1);
+  return {
+    file: chunk.file,
+    first: chunk.first,
+    positions: whole.map(({ offset }) => offset),
+    size: last === undefined ? chunkHeaderBytes : last.offset + last.bytes.length,
+  };
+}
+
+/** The flaw as an error of its own class, saying where it is and why no crash can have left it. */
+function damage(file: string, { seqno, offset, error }: TailFlaw, why: string): Error {
+  const message = `${file} at offset ${offset}, seqno ${seqno}, is damaged, not torn: ${error.message}; ${why}`;
+  const place = { file, offset, seqno, cause: error };
+  return error instanceof FormatError
+    ? new FormatError(error.code, message, place)
+    : new VerificationError(error.code, message, place);
+}
