@@ -21,15 +21,30 @@ const emptyTable = (name: string): StoreTable => ({
 
 const noValue = new Uint8Array(0);
 
+/** How a {@link ReferenceStore} treats removed keys. */
+export interface ReferenceStoreOptions {
+  /**
+   * Whether removed keys leave tombstones. Replay needs them; a node's own store must not grow with
+   * every key that it ever had.
+   * @default true
+   */
+  readonly keepsTombstones?: boolean;
+}
+
 /**
  * The simple store: every table a persistent map, so that freezing is one pointer.
  *
- * It keeps what CCF 1.x and 2.x keep of removed keys as well; who serialises the state decides
- * whether tombstones are written. It is the oracle for any faster store.
+ * Unless told otherwise it keeps what CCF 1.x and 2.x keep of removed keys as well; who serialises the
+ * state decides whether tombstones are written. It is the oracle for any faster store.
  */
 export class ReferenceStore {
   #tables = new Map<string, StoreTable>();
   #isShared = false;
+  readonly #keepsTombstones: boolean;
+
+  constructor({ keepsTombstones = true }: ReferenceStoreOptions = {}) {
+    this.#keepsTombstones = keepsTombstones;
+  }
 
   /** A store in the state that a snapshot's maps describe; negative versions are tombstones. */
   static fromSnapshot(maps: readonly SnapshotMap[]): ReferenceStore {
@@ -45,13 +60,27 @@ export class ReferenceStore {
     return store;
   }
 
+  /** A store in a frozen state, which goes on without changing it. */
+  static fromTables(
+    tables: ReadonlyMap<string, StoreTable>,
+    options: ReferenceStoreOptions = {},
+  ): ReferenceStore {
+    const store = new ReferenceStore(options);
+    for (const [name, table] of tables) {
+      const isKept = store.#keepsTombstones || table.tombstones.size === 0;
+      store.#tables.set(name, isKept ? table : { ...table, tombstones: ChampMap.empty() });
+    }
+    return store;
+  }
+
   /** Applies one transaction's writes and removals. */
   apply(seqno: Seqno, maps: readonly MapWrites[]): void {
     if (this.#isShared) this.#tables = new Map(this.#tables);
     this.#isShared = false;
     for (const writes of maps) {
       const table = this.#tables.get(writes.name) ?? emptyTable(writes.name);
-      this.#tables.set(writes.name, changed(table, seqno, writes));
+      const options = { seqno, keepsTombstones: this.#keepsTombstones };
+      this.#tables.set(writes.name, changed(table, writes, options));
     }
   }
 
@@ -67,20 +96,25 @@ export class ReferenceStore {
  *
  * **Order contract:** writes and removals in one order of keys, as CCF applies them: with another
  * order the trie would get another shape. Keys and values are copied, since a view would keep the
- * whole ledger chunk alive.
+ * whole ledger chunk alive; not by `slice()`, which for a `Buffer` is a view.
  */
-function changed(table: StoreTable, seqno: Seqno, { writes, removes }: MapWrites): StoreTable {
+function changed(
+  table: StoreTable,
+  { writes, removes }: MapWrites,
+  { seqno, keepsTombstones }: { readonly seqno: Seqno; readonly keepsTombstones: boolean },
+): StoreTable {
   const changes = [...writes, ...removes.map((key) => ({ key, value: undefined }))];
   if (writes.length > 0 && removes.length > 0) changes.sort((a, b) => compareBytes(a.key, b.key));
   let { live, tombstones, version } = table;
-  for (const { key, value } of changes) {
+  for (const { key: given, value } of changes) {
+    const key = new Uint8Array(given);
     if (value !== undefined) {
-      live = live.put({ key: key.slice(), version: seqno, value: value.slice() });
-      tombstones = tombstones.remove(key);
+      live = live.put({ key, version: seqno, value: new Uint8Array(value) });
+      if (tombstones.size > 0) tombstones = tombstones.remove(key);
     } else {
       if (live.get(key) === undefined) continue;
       live = live.remove(key);
-      tombstones = tombstones.put({ key: key.slice(), version: -seqno, value: noValue });
+      if (keepsTombstones) tombstones = tombstones.put({ key, version: -seqno, value: noValue });
     }
     version = seqno;
   }
