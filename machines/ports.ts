@@ -1,4 +1,5 @@
 import { type AnyActorRef, fromPromise } from 'xstate';
+import type { ErrorCode } from '../src/core/errors.ts';
 import type { InclusionProof, SignatureProof } from '../src/core/proofs.ts';
 import type { Digest, ReceiptForm, Seqno } from '../src/core/words.ts';
 
@@ -90,6 +91,48 @@ export const writerPorts = {
   publish: port<Published, PublishInput>('publish'),
   syncDirectory: port<void, GenerationRef>('syncDirectory'),
   discardSpool: port<void, GenerationRef>('discardSpool'),
+};
+
+/** A committed snapshot by its name; nothing of it is proved. */
+export interface SnapshotCandidate {
+  readonly file: string;
+  readonly seqno: Seqno;
+}
+
+/** What there is to recover from. */
+export interface RecoverySources {
+  /** Newest first. */
+  readonly candidates: readonly SnapshotCandidate[];
+  /** Seqno that the ledger begins with; `undefined` without a ledger. */
+  readonly first: Seqno | undefined;
+}
+
+/** What became of a candidate; the engine keeps what it has read of a usable one. */
+export type CandidateVerdict =
+  | { readonly verdict: 'usable' }
+  | { readonly verdict: 'refused'; readonly code: ErrorCode; readonly reason: string };
+
+export interface ReplayLedgerInput {
+  /** The snapshot to begin after; `undefined`: the whole ledger. */
+  readonly start: SnapshotCandidate | undefined;
+}
+
+/** How far a ledger was replayed. */
+export interface ReplayedLedger {
+  /** Last entry that counts. */
+  readonly seqno: Seqno;
+  /** Last signature that holds, or the snapshot. */
+  readonly verifiedUntil: Seqno;
+}
+
+/**
+ * Effects of {@link "recovery"}. A candidate that cannot be used is an answer; a rejection is what no
+ * other candidate could mend.
+ */
+export const recoveryPorts = {
+  listSources: port<RecoverySources, void>('listSources'),
+  checkCandidate: port<CandidateVerdict, SnapshotCandidate>('checkCandidate'),
+  replayLedger: port<ReplayedLedger, ReplayLedgerInput>('replayLedger'),
 };
 
 /** The actor that a machine reports to; undefined in graph traversal, which has no parent. */

@@ -1,8 +1,6 @@
-import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Seqno, seqno as toSeqno } from '../core/words.ts';
-import { readMemberKeys } from '../engine/member-keys.ts';
 import { type ReplayOptions, replayLedger } from '../engine/replay.ts';
 import type { ReplayedSnapshot, ReplayReport } from '../engine/replay-report.ts';
 import { removeIfThere } from '../files/remove-if-there.ts';
@@ -10,6 +8,7 @@ import { parseDecimal } from '../formats/file-name.ts';
 import { makeTemporaryDirectory } from '../io/temporary-directory.ts';
 import { type CommandContext, type CommonFlags, startProgress, tellError } from './context.ts';
 import { type ExitStatus, worstOf } from './exit-status.ts';
+import { readKeys } from './key-files.ts';
 import { formatReplay, jsonOfSnapshot, jsonOfSummary, troubleOf } from './replay-output.ts';
 import { count } from './table.ts';
 
@@ -69,7 +68,7 @@ async function replay(
   flags: ReplayFlags,
   context: CommandContext,
 ): Promise<ExitStatus> {
-  const memberKeys = await readKeys(flags, context);
+  const memberKeys = await readKeys(flags.memberKeys, context);
   if (flags.out !== undefined) {
     return run({ ledger, out: flags.out, memberKeys }, flags, context);
   }
@@ -79,16 +78,6 @@ async function replay(
   } finally {
     await temporary.remove();
   }
-}
-
-async function readKeys(
-  { memberKeys: directory }: ReplayFlags,
-  { environment, terminal }: CommandContext,
-): Promise<readonly KeyObject[]> {
-  if (directory === undefined) return [];
-  const keys = await readMemberKeys(directory, environment.fileSystem);
-  if (keys.length === 0) terminal.note(`warning: no RSA private key (.pem) in ${directory}`);
-  return keys;
 }
 
 type Places = Required<Pick<ReplayOptions, 'ledger' | 'out' | 'memberKeys'>>;

@@ -110,7 +110,8 @@ function factsOf(report: ReplayReport): readonly (readonly [string, string])[] {
   ];
 }
 
-const presence = (found: number): string =>
+/** How many signatures of a kind there are, for people. */
+export const presence = (found: number): string =>
   found === 0 ? 'not present' : `${groupDigits(found)} verified`;
 
 /** Without the secrets nobody counts them. */

@@ -1,19 +1,16 @@
-import { X509Certificate } from 'node:crypto';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { fromUtf8 } from '../core/bytes.ts';
 import { LedgerSnapshotterError, StorageError } from '../core/errors.ts';
 import {
   openSnapshotVerifier,
   type SnapshotVerification,
   type SnapshotVerifier,
 } from '../engine/verify.ts';
-import { type Certificate, pemOf, readCertificate } from '../formats/certificate.ts';
 import { parseSnapshotName } from '../formats/file-name.ts';
-import type { FileSystem } from '../io/file-system.ts';
 import { type CommandContext, type CommonFlags, startProgress, tellError } from './context.ts';
-import { nextOf, UsageError, whatOf } from './errors.ts';
+import { nextOf, whatOf } from './errors.ts';
 import { type ExitStatus, exitStatusOf, worstOf } from './exit-status.ts';
+import { readPins, serviceCertOption } from './key-files.ts';
 import { count } from './table.ts';
 
 interface VerifyFlags extends CommonFlags {
@@ -28,12 +25,7 @@ export function addVerifyCommand(program: Command, context: CommandContext): voi
     .command('verify')
     .description('check snapshot files in full, and who vouches for them')
     .argument('<file...>', 'snapshot files')
-    .option(
-      '--service-cert <pem>',
-      'certificate of a service to trust; repeat it for several identities',
-      (file: string, files: readonly string[]) => [...files, file],
-      [],
-    )
+    .addOption(serviceCertOption())
     .option(
       '--ledger <dir>',
       'ledger whose endorsements lead from a trusted identity to older ones',
@@ -65,8 +57,7 @@ async function verify(
 ): Promise<ExitStatus> {
   const { environment, signal } = context;
   const { ledger, crossCheck } = flags;
-  const services: Certificate[] = [];
-  for (const path of flags.serviceCert) services.push(await readPin(environment.fileSystem, path));
+  const services = await readPins(flags.serviceCert, context);
   const options = { services, ledger, crossCheck, signal, environment };
   const verifier = await openSnapshotVerifier(options);
   try {
@@ -174,46 +165,4 @@ function tellRefused(
 function closingLine(statuses: readonly ExitStatus[]): string {
   const of = (status: ExitStatus) => statuses.filter((one) => one === status).length;
   return `${count(statuses.length, 'file')}: ${of(0)} verified, ${of(1)} refused, ${of(3)} not checked`;
-}
-
-/** A certificate is a few kilobytes. */
-const certificateBytesMax = 64 * 1024;
-
-const pemBlock = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;
-
-/**
- * Reads a pinned certificate as tools and people write them, with other line ends or text around it; it
- * must be the only one in its file, so that nothing is pinned by accident.
- * @throws UsageError when it is something else
- */
-async function readPin(fileSystem: FileSystem, path: string): Promise<Certificate> {
-  const bytes = await fileSystem.readFile(path, { bytesMax: certificateBytesMax });
-  const blocks = [...textOf(bytes).matchAll(pemBlock)];
-  const [first, second] = blocks;
-  if (first === undefined) throw badPin(path, 'holds no PEM certificate');
-  if (blocks.some(([, kind]) => kind?.endsWith('PRIVATE KEY'))) {
-    throw badPin(path, 'holds a private key, not a certificate');
-  }
-  if (first[1] !== 'CERTIFICATE') throw badPin(path, `holds no certificate but a PEM ${first[1]}`);
-  if (second !== undefined) throw badPin(path, `holds ${blocks.length} PEM blocks, not one`);
-  try {
-    return readCertificate(pemOf(new Uint8Array(new X509Certificate(first[0]).raw)));
-  } catch (error) {
-    throw badPin(path, `is no certificate of a service (${String((error as Error).message)})`);
-  }
-}
-
-function textOf(bytes: Uint8Array): string {
-  try {
-    return fromUtf8(bytes);
-  } catch {
-    return '';
-  }
-}
-
-function badPin(path: string, what: string): UsageError {
-  return new UsageError(
-    `${path} ${what}`,
-    "--service-cert takes the service's certificate: one PEM certificate of a P-384 or P-256 key",
-  );
 }

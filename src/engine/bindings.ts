@@ -3,18 +3,25 @@ import { generationMachine } from '../../machines/generation.ts';
 import { orderedTasksMachine } from '../../machines/ordered-tasks.ts';
 import type {
   ActionResult,
+  CandidateVerdict,
   GenerationRef,
   ProveEvidenceInput,
   Published,
   PublishInput,
+  RecoverySources,
+  ReplayedLedger,
+  ReplayLedgerInput,
   RunActionInput,
+  SnapshotCandidate,
   VerifySignatureInput,
 } from '../../machines/ports.ts';
+import { recoveryMachine } from '../../machines/recovery.ts';
 import { snapshotterMachine } from '../../machines/snapshotter.ts';
 import { writerMachine } from '../../machines/writer.ts';
 import { LedgerSnapshotterError } from '../core/errors.ts';
 import type { InclusionProof, SignatureProof } from '../core/proofs.ts';
 import type { Effects } from './effects.ts';
+import type { RecoveryEffects } from './recovery-effects.ts';
 
 /**
  * Gives the machines' ports their effects: the one place where statecharts meet the world.
@@ -54,6 +61,21 @@ function bindWriter(effects: Effects): typeof writerMachine {
       publish: later<PublishInput, Published>((input) => effects.publish(input, input.file)),
       syncDirectory: step((ref) => effects.syncDirectory(ref)),
       discardSpool: step((ref) => effects.discardSpool(ref)),
+    },
+  });
+}
+
+/** Gives the recovery's ports their effects, in the same order. */
+export function bindRecovery(effects: RecoveryEffects): typeof recoveryMachine {
+  return recoveryMachine.provide({
+    actors: {
+      listSources: later<void, RecoverySources>(() => effects.listSources()),
+      checkCandidate: later<SnapshotCandidate, CandidateVerdict>((candidate) =>
+        effects.checkCandidate(candidate),
+      ),
+      replayLedger: later<ReplayLedgerInput, ReplayedLedger>((input) =>
+        effects.replayLedger(input),
+      ),
     },
   });
 }

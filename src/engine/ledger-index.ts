@@ -81,13 +81,13 @@ export interface IndexOptions {
  * @throws AbortedError when `signal` aborts
  */
 export async function indexLedger(
-  ledger: LedgerDirectory,
+  ledger: Pick<LedgerDirectory, 'entries'>,
   { memberKeys, start, signal }: IndexOptions,
 ): Promise<LedgerIndex> {
   const indexer = new Indexer(start?.seqno ?? toSeqno(0));
   if (start) indexer.addSnapshot(start.maps);
   try {
-    const from = start === undefined ? ledger.first : toSeqno(start.seqno + 1);
+    const from = start === undefined ? undefined : toSeqno(start.seqno + 1);
     for await (const entry of ledger.entries({ from })) {
       if (signal?.aborted) throw new AbortedError('the replay');
       indexer.addEntry(entry);

@@ -57,6 +57,8 @@ export interface VerifierStart {
   readonly tree: MerkleTree;
   readonly viewHistory: readonly number[];
   readonly register: IdentityRegister;
+  /** Private domains that are missing from the state, for want of the secret. */
+  readonly unopened: number;
 }
 
 /**
@@ -88,7 +90,7 @@ export class LedgerVerifier {
       nodeSignatures: 0,
       coseSignatures: 0,
       privateDomains: 0,
-      unopened: 0,
+      unopened: start.unopened,
       verifiedUntil: start.seqno,
     };
   }
@@ -190,6 +192,7 @@ export function genesis(register: IdentityRegister): VerifierStart {
     tree: MerkleTree.genesis(),
     viewHistory: [],
     register,
+    unopened: 0,
   };
 }
 

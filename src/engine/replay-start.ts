@@ -7,6 +7,7 @@ import type { LedgerDirectory } from '../files/ledger-directory.ts';
 import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
 import { MerkleTree } from '../formats/merkle-tree.ts';
 import {
+  type DecodedSnapshot,
   decodeSnapshot,
   type SnapshotContent,
   type SnapshotMap,
@@ -31,7 +32,7 @@ export interface ReplayStart {
 }
 
 /** A ledger from its first transaction. @throws FormatError `CHUNK_GAP` when that is gone */
-export function startOfLedger(ledger: LedgerDirectory): ReplayStart {
+export function startOfLedger(ledger: Pick<LedgerDirectory, 'directory' | 'first'>): ReplayStart {
   if (ledger.first !== 1) {
     throw new FormatError(
       'CHUNK_GAP',
@@ -57,15 +58,33 @@ export async function startFromSnapshot(
   path: string,
 ): Promise<ReplayStart> {
   const bytes = await fileSystem.readFile(path, { bytesMax: snapshotBytesMax });
-  await verifySnapshotFile(bytes, { fileName: basename(path), trustedKeys: [] });
+  const { content } = await verifySnapshotFile(bytes, {
+    fileName: basename(path),
+    trustedKeys: [],
+  });
+  return startAfter(bytes, content, path);
+}
+
+/**
+ * What is behind a snapshot file that was verified.
+ * @param content its clear part, as the verification gave it
+ * @throws VerificationError `TREE_MISMATCH`; FormatError `BAD_TREE`
+ */
+export function startAfter(
+  bytes: Uint8Array,
+  content: SnapshotContent,
+  path: string,
+): ReplayStart & { readonly tree: MerkleTree } {
   const { entry } = splitSnapshotFile(bytes);
-  const { content } = decodeSnapshot(entry);
   const tree = treeOf(content);
   return {
+    tree,
     seqno: content.seqno,
     snapshot: { seqno: content.seqno, maps: content.publicMaps },
     open: (secrets) => {
-      const { privateMaps } = openSnapshot(entry, secrets.secretAt(content.seqno), path);
+      const opened = openSnapshot(entry, secrets.secretAt(content.seqno), path);
+      const { privateMaps } = opened.content;
+      const isClosed = !opened.privateOpened && opened.envelope.privateDomain.length > 0;
       return {
         seqno: content.seqno,
         view: toView(content.viewHistory.length),
@@ -73,6 +92,7 @@ export async function startFromSnapshot(
         tree,
         viewHistory: content.viewHistory,
         register: IdentityRegister.fromSnapshot(content.publicMaps),
+        unopened: isClosed ? 1 : 0,
       };
     },
   };
@@ -83,9 +103,9 @@ function openSnapshot(
   entry: Uint8Array,
   secret: Uint8Array | undefined,
   file: string,
-): SnapshotContent {
+): DecodedSnapshot {
   try {
-    return decodeSnapshot(entry, secret).content;
+    return decodeSnapshot(entry, secret);
   } catch (cause) {
     if (!(cause instanceof VerificationError)) throw cause;
     const message = `${file}: the ledger's secret does not open it, it may be of another service`;

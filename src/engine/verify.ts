@@ -83,13 +83,27 @@ export async function verifySnapshot(
 export async function openSnapshotVerifier(
   options: VerifySnapshotOptions = {},
 ): Promise<SnapshotVerifier> {
-  const { services = [], ledger, crossCheck = false, signal } = options;
+  const { ledger, environment } = options;
+  const { fileSystem } = environmentOf(environment);
+  const opened = ledger === undefined ? undefined : await openLedger(fileSystem, ledger);
+  return openVerifierOver(opened, options);
+}
+
+/** A ledger, as far as its identities are concerned. */
+export type IdentitySource = Pick<LedgerDirectory, 'directory' | 'entries'>;
+
+/**
+ * As {@link openSnapshotVerifier}, over a ledger that is open already.
+ * @throws as {@link verifySnapshot}, what concerns the ledger
+ */
+export async function openVerifierOver(
+  ledger: IdentitySource | undefined,
+  options: Omit<VerifySnapshotOptions, 'ledger'>,
+): Promise<SnapshotVerifier> {
+  const { services = [], crossCheck = false, signal } = options;
   const environment = environmentOf(options.environment);
   const { fileSystem } = environment;
-  const identities =
-    ledger === undefined
-      ? undefined
-      : await readIdentities(await openLedger(fileSystem, ledger), signal);
+  const identities = ledger && (await readIdentities(ledger, signal));
   const pinned = services.map((service) => ('x509' in service ? service.publicKey : service));
   const executor = crossCheck ? environment.startExecutor() : undefined;
   return new SnapshotVerifier({ fileSystem, pinned, identities, executor, signal });
@@ -117,10 +131,16 @@ export class SnapshotVerifier {
 
   /** @throws as {@link verifySnapshot}, what concerns the file */
   async verify(path: string): Promise<SnapshotVerification> {
-    const { fileSystem, pinned, executor, signal } = this.#parts;
+    const { fileSystem, signal } = this.#parts;
     if (signal?.aborted) throw new AbortedError('the verification');
     const bytes = await fileSystem.readFile(path, { bytesMax: snapshotBytesMax });
-    const { verified, links } = await this.#verify(bytes, basename(path));
+    return this.verifyBytes(bytes, basename(path));
+  }
+
+  /** Verifies a file that was read already. @throws as {@link verifySnapshot}, what concerns the file */
+  async verifyBytes(bytes: Uint8Array, fileName: string): Promise<SnapshotVerification> {
+    const { pinned, executor, signal } = this.#parts;
+    const { verified, links } = await this.#verify(bytes, fileName);
     const crossChecked = executor !== undefined && verified.receiptForm === 'cose';
     if (crossChecked) {
       const { digest } = verified;
@@ -229,7 +249,7 @@ interface LedgerIdentities {
  * @throws AbortedError; StorageError, FormatError when a chunk cannot be read
  */
 async function readIdentities(
-  ledger: LedgerDirectory,
+  ledger: IdentitySource,
   signal: AbortSignal | undefined,
 ): Promise<LedgerIdentities> {
   const starts = new Map<string, TxId>();

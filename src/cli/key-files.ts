@@ -1,0 +1,81 @@
+import { type KeyObject, X509Certificate } from 'node:crypto';
+import { Option } from 'commander';
+import { fromUtf8 } from '../core/bytes.ts';
+import { readMemberKeys } from '../engine/member-keys.ts';
+import { type Certificate, pemOf, readCertificate } from '../formats/certificate.ts';
+import type { FileSystem } from '../io/file-system.ts';
+import type { CommandContext } from './context.ts';
+import { UsageError } from './errors.ts';
+
+/** The option that pins services; it comes as a list of files. */
+export function serviceCertOption(): Option {
+  return new Option(
+    '--service-cert <pem>',
+    'certificate of a service to trust; repeat it for several identities',
+  )
+    .argParser((file: string, files: readonly string[]) => [...files, file])
+    .default([], 'none');
+}
+
+/** Reads the certificates that {@link serviceCertOption} names. @throws UsageError, StorageError */
+export async function readPins(
+  files: readonly string[],
+  { environment }: CommandContext,
+): Promise<readonly Certificate[]> {
+  const pins: Certificate[] = [];
+  for (const file of files) pins.push(await readPin(file, environment.fileSystem));
+  return pins;
+}
+
+/** Reads members' keys, and says so where a directory has none. @throws StorageError */
+export async function readKeys(
+  directory: string | undefined,
+  { environment, terminal }: CommandContext,
+): Promise<readonly KeyObject[]> {
+  if (directory === undefined) return [];
+  const keys = await readMemberKeys(directory, environment.fileSystem);
+  if (keys.length === 0) terminal.note(`warning: no RSA private key (.pem) in ${directory}`);
+  return keys;
+}
+
+/** A certificate is a few kilobytes. */
+const certificateBytesMax = 64 * 1024;
+
+const pemBlock = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;
+
+/**
+ * Reads a pinned certificate as tools and people write them, with other line ends or text around it; it
+ * must be the only one in its file, so that nothing is pinned by accident.
+ * @throws UsageError when it is something else
+ */
+async function readPin(path: string, fileSystem: FileSystem): Promise<Certificate> {
+  const bytes = await fileSystem.readFile(path, { bytesMax: certificateBytesMax });
+  const blocks = [...textOf(bytes).matchAll(pemBlock)];
+  const [first, second] = blocks;
+  if (first === undefined) throw badPin(path, 'holds no PEM certificate');
+  if (blocks.some(([, kind]) => kind?.endsWith('PRIVATE KEY'))) {
+    throw badPin(path, 'holds a private key, not a certificate');
+  }
+  if (first[1] !== 'CERTIFICATE') throw badPin(path, `holds no certificate but a PEM ${first[1]}`);
+  if (second !== undefined) throw badPin(path, `holds ${blocks.length} PEM blocks, not one`);
+  try {
+    return readCertificate(pemOf(new Uint8Array(new X509Certificate(first[0]).raw)));
+  } catch (error) {
+    throw badPin(path, `is no certificate of a service (${String((error as Error).message)})`);
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return fromUtf8(bytes);
+  } catch {
+    return '';
+  }
+}
+
+function badPin(path: string, what: string): UsageError {
+  return new UsageError(
+    `${path} ${what}`,
+    "--service-cert takes the service's certificate: one PEM certificate of a P-384 or P-256 key",
+  );
+}

@@ -1,0 +1,354 @@
+import { join } from 'node:path';
+import type {
+  CandidateVerdict,
+  RecoverySources,
+  ReplayedLedger,
+  ReplayLedgerInput,
+  SnapshotCandidate,
+} from '../../machines/ports.ts';
+import { equalBytes, toHex } from '../core/bytes.ts';
+import {
+  AbortedError,
+  assert,
+  FormatError,
+  LedgerSnapshotterError,
+  VerificationError,
+} from '../core/errors.ts';
+import { snapshotBytesMax } from '../core/limits.ts';
+import { type Digest, digest, type Seqno, seqno as toSeqno, type View } from '../core/words.ts';
+import { CrashedLedger, type TailFlaw, type TornTail } from '../files/crashed-ledger.ts';
+import type { LedgerEntry } from '../files/ledger-directory.ts';
+import { findSnapshots } from '../files/snapshot-directory.ts';
+import { decodeEnvelope, writeSetDigest } from '../formats/entry.ts';
+import { decodePublicDomain, entryLeafOf } from '../formats/write-set.ts';
+import type { Environment } from './environment.ts';
+import type { LedgerSignatures } from './jobs.ts';
+import { indexLedger, type LedgerIndex } from './ledger-index.ts';
+import { type AppliedEntry, LedgerVerifier, type VerifierStart } from './ledger-verifier.ts';
+import type { RecoveredLedger, RecoveredSnapshot, RecoverOptions } from './recovery-report.ts';
+import { type ReplayStart, startAfter, startOfLedger } from './replay-start.ts';
+import { openVerifierOver, type SnapshotVerification, type SnapshotVerifier } from './verify.ts';
+import { isVouchedFor, pinnedKeys } from './vouching.ts';
+
+/** What a recovery found out by itself; its machine knows which snapshots were refused. */
+export type RecoveredState = Omit<RecoveredLedger, 'refused'>;
+
+/** A start with its secrets, and the snapshot that it is. */
+interface Beginning {
+  readonly start: VerifierStart;
+  readonly index: LedgerIndex;
+  readonly snapshot: RecoveredSnapshot | undefined;
+}
+
+/** How far a replay came. */
+interface Replay {
+  readonly beginning: Beginning;
+  readonly verifier: LedgerVerifier;
+  readonly last: { readonly seqno: Seqno; readonly view: View };
+  /** Of the last signature transaction. */
+  readonly signatures: LedgerSignatures | undefined;
+  readonly flaw: TailFlaw | undefined;
+  readonly torn: TornTail | undefined;
+}
+
+/** A snapshot file that verified. */
+interface ReadSnapshot {
+  readonly bytes: Uint8Array;
+  readonly verification: SnapshotVerification;
+}
+
+/** What a recovery's machine asks for, done on files: everything that it knows by name lies here. */
+export class RecoveryEffects {
+  readonly #options: RecoverOptions;
+  readonly #environment: Environment;
+  #ledger: CrashedLedger | undefined;
+  #ledgerVerifier: Promise<SnapshotVerifier> | undefined;
+  #beginning: Beginning | undefined;
+  #recovered: RecoveredState | undefined;
+  #failure: unknown;
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(options: RecoverOptions, environment: Environment) {
+    this.#options = options;
+    this.#environment = environment;
+  }
+
+  /** What was thrown, when a port rejected. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  /** There once the ledger is replayed. */
+  get recovered(): RecoveredState | undefined {
+    return this.#recovered;
+  }
+
+  /** Resolves when nothing is under way any more; a machine that ends does not wait for its ports. */
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
+  listSources(): Promise<RecoverySources> {
+    return this.#run(async () => {
+      const { fileSystem } = this.#environment;
+      const { ledger, snapshots } = this.#options;
+      this.#ledger = await CrashedLedger.open(fileSystem, ledger);
+      const found = snapshots === undefined ? [] : await findSnapshots(snapshots, fileSystem);
+      // What bears the name of a committed snapshot and is odd is not passed over in silence.
+      const candidates = found.flatMap(({ file, seqno, committed }) =>
+        committed && seqno !== undefined ? [{ file, seqno }] : [],
+      );
+      return { candidates, first: this.#ledger.first };
+    });
+  }
+
+  checkCandidate(candidate: SnapshotCandidate): Promise<CandidateVerdict> {
+    return this.#run(async () => {
+      const refusal = await this.#check(candidate);
+      if (refusal === undefined) return { verdict: 'usable' };
+      const { code, message } = refusal;
+      this.#options.logger?.warn({ ...candidate, code, reason: message }, 'snapshot refused');
+      this.#options.onRefused?.({ ...candidate, code, message });
+      return { verdict: 'refused', code, reason: message };
+    });
+  }
+
+  replayLedger({ start }: ReplayLedgerInput): Promise<ReplayedLedger> {
+    return this.#run(async () => {
+      const beginning = start === undefined ? await this.#beginAtGenesis() : this.#beginning;
+      assert(beginning !== undefined, 'a snapshot was found usable before the ledger is replayed');
+      const replay = await this.#replay(beginning);
+      const trusted = this.#checkTrust(replay);
+      this.#recovered = await this.#recoveredBy(replay, trusted);
+      const { seqno, verifiedUntil } = this.#recovered;
+      return { seqno, verifiedUntil };
+    });
+  }
+
+  #run<T>(work: () => Promise<T>): Promise<T> {
+    const running = work();
+    this.#running = running.catch((error: unknown) => {
+      this.#failure = error;
+    });
+    return running;
+  }
+
+  #checkAborted(): void {
+    if (this.#options.signal?.aborted) throw new AbortedError('the recovery');
+  }
+
+  get #open(): CrashedLedger {
+    assert(this.#ledger !== undefined, 'the ledger is listed first');
+    return this.#ledger;
+  }
+
+  /** Why a candidate cannot be used; rejects when the ledger itself cannot be read. */
+  async #check(candidate: SnapshotCandidate): Promise<LedgerSnapshotterError | undefined> {
+    this.#checkAborted();
+    const path = join(this.#options.snapshots ?? '', candidate.file);
+    const read = await orRefusal(() => this.#readSnapshot(path, candidate.file));
+    if (read instanceof LedgerSnapshotterError) return read;
+    const { bytes, verification } = read;
+    const start = await orRefusal(async () => startAfter(bytes, verification.content, path));
+    if (start instanceof LedgerSnapshotterError) return start;
+    const misfit = await this.#misfitOf(candidate, read);
+    if (misfit !== undefined) return misfit;
+    const index = await this.#index(start);
+    const opened = await orRefusal(async () => start.open(index.secrets));
+    if (opened instanceof LedgerSnapshotterError) return opened;
+    const { seqno, evidenceSeqno, digest: hash, trusted } = verification;
+    const snapshot = { file: candidate.file, seqno, evidenceSeqno, digest: hash, trusted };
+    this.#beginning = { start: opened, index, snapshot };
+    return undefined;
+  }
+
+  /** Under a pinned identity or the one that it names itself; else through the ledger's endorsements. */
+  async #readSnapshot(path: string, file: string): Promise<ReadSnapshot> {
+    const { fileSystem } = this.#environment;
+    const bytes = await fileSystem.readFile(path, { bytesMax: snapshotBytesMax });
+    const { services = [] } = this.#options;
+    try {
+      const verifier = await openVerifierOver(undefined, {
+        services,
+        environment: this.#environment,
+      });
+      return { bytes, verification: await verifier.verifyBytes(bytes, file) };
+    } catch (error) {
+      if (!isUntrusted(error) || this.#open.first === undefined) throw error;
+      const verifier = await this.#verifierOverLedger();
+      return { bytes, verification: await verifier.verifyBytes(bytes, file) };
+    }
+  }
+
+  #verifierOverLedger(): Promise<SnapshotVerifier> {
+    const { services = [], signal } = this.#options;
+    const options = { services, signal, environment: this.#environment };
+    this.#ledgerVerifier ??= openVerifierOver(this.#open, options);
+    return this.#ledgerVerifier;
+  }
+
+  /** Whether a snapshot that verifies is of this ledger, and the ledger goes on behind it. */
+  async #misfitOf(
+    { file, seqno }: SnapshotCandidate,
+    read: ReadSnapshot,
+  ): Promise<LedgerSnapshotterError | undefined> {
+    const { first, directory } = this.#open;
+    if (first === undefined) return undefined;
+    if (seqno + 1 < first) {
+      const message = `the ledger in ${directory} begins at seqno ${first}: those behind the snapshot, from ${seqno + 1} on, are missing`;
+      return new FormatError('CHUNK_GAP', message, { file, seqno: seqno + 1, limit: first });
+    }
+    if (seqno + 1 === first) return undefined;
+    const entry = await this.#entryAt(seqno);
+    if (entry === undefined) return this.#foreignerBeyondTheEnd(file, read);
+    const leaf = leafOf(entry);
+    if (leaf !== undefined && equalBytes(leaf, read.verification.content.leaf)) return undefined;
+    const message = `${file} is not of this ledger: another transaction is at seqno ${seqno}`;
+    return new VerificationError('LEAF_MISMATCH', message, { file, seqno });
+  }
+
+  /**
+   * With nothing pinned, and no entry of its seqno to compare with, a snapshot must at least be of an
+   * identity that the ledger knows, where it knows one.
+   */
+  async #foreignerBeyondTheEnd(
+    file: string,
+    { bytes, verification }: ReadSnapshot,
+  ): Promise<LedgerSnapshotterError | undefined> {
+    if (verification.trusted || (this.#options.services ?? []).length > 0) return undefined;
+    const verifying = await orRefusal(async () =>
+      (await this.#verifierOverLedger()).verifyBytes(bytes, file),
+    );
+    if (!(verifying instanceof LedgerSnapshotterError)) return undefined;
+    return verifying.code === 'SERVICE_UNKNOWN' ? undefined : verifying;
+  }
+
+  async #entryAt(seqno: Seqno): Promise<LedgerEntry | undefined> {
+    for await (const entry of this.#open.entries({ from: seqno })) return entry;
+    return undefined;
+  }
+
+  #index({ snapshot: start }: ReplayStart): Promise<LedgerIndex> {
+    const { memberKeys = [], signal } = this.#options;
+    return indexLedger(this.#open, { memberKeys, start, signal });
+  }
+
+  async #beginAtGenesis(): Promise<Beginning> {
+    const { directory, first } = this.#open;
+    assert(first !== undefined, 'a whole ledger has a first chunk');
+    const start = startOfLedger({ directory, first });
+    const index = await this.#index(start);
+    return { start: start.open(index.secrets), index, snapshot: undefined };
+  }
+
+  async #replay(beginning: Beginning): Promise<Replay> {
+    const { start, index } = beginning;
+    const { secrets } = index;
+    const ledger = this.#open;
+    const verifier = new LedgerVerifier(start, secrets);
+    let last: Replay['last'] = start;
+    let signatures: LedgerSignatures | undefined;
+    let flaw: TailFlaw | undefined;
+    for await (const entry of ledger.entries({ from: toSeqno(start.seqno + 1) })) {
+      this.#checkAborted();
+      const applied = await applyOrFlaw(verifier, entry, () => ledger.flawOf(entry, secrets));
+      if ('error' in applied) {
+        flaw = applied;
+        break;
+      }
+      last = applied;
+      signatures = applied.signatures ?? signatures;
+      this.#options.onProgress?.({ seqno: entry.seqno, last: index.last });
+    }
+    flaw ??= await ledger.tailFlaw();
+    const { verifiedUntil } = verifier.counts;
+    const torn = flaw && (await ledger.judge(flaw, { verifiedUntil, secrets }));
+    if (torn) this.#options.logger?.warn({ torn }, 'a torn tail was passed over');
+    return { beginning, verifier, last, signatures, flaw, torn };
+  }
+
+  /** @throws VerificationError `UNTRUSTED_SERVICE` when identities are pinned, and none signed last */
+  #checkTrust({ beginning, verifier, signatures }: Replay): boolean {
+    const pinned = pinnedKeys(this.#options.services ?? []);
+    if (pinned.length === 0) return false;
+    if (signatures === undefined) return beginning.snapshot?.trusted ?? false;
+    const { register } = beginning.start;
+    if (isVouchedFor(signatures, register, pinned)) return true;
+    const { verifiedUntil: seqno } = verifier.counts;
+    throw new VerificationError(
+      'UNTRUSTED_SERVICE',
+      `no pinned identity vouches for the signature at seqno ${seqno}: the ledger's is ${register.service?.keyId}`,
+      { file: this.#open.directory, seqno },
+    );
+  }
+
+  async #recoveredBy(replay: Replay, trusted: boolean): Promise<RecoveredState> {
+    const { beginning, verifier, last, flaw, torn } = replay;
+    const { start, index, snapshot } = beginning;
+    const { transactions, nodeSignatures, coseSignatures, verifiedUntil } = verifier.counts;
+    return {
+      seqno: last.seqno,
+      view: last.view,
+      verifiedUntil,
+      trusted,
+      root: rootOf(start),
+      snapshot,
+      transactions,
+      nodeSignatures,
+      coseSignatures,
+      isComplete: verifier.isComplete,
+      torn,
+      tables: start.store.freeze(),
+      store: start.store,
+      tree: start.tree,
+      viewHistory: verifier.freeze().viewHistory,
+      secrets: index.secrets,
+      service: start.register.service,
+      end: await this.#open.end(flaw),
+    };
+  }
+}
+
+/** Applies an entry; one that fails may be torn, and then says so instead. */
+async function applyOrFlaw(
+  verifier: LedgerVerifier,
+  entry: LedgerEntry,
+  flawOf: () => Promise<TailFlaw | undefined>,
+): Promise<AppliedEntry | TailFlaw> {
+  try {
+    return await verifier.apply(entry);
+  } catch (error) {
+    const flaw = await flawOf();
+    if (flaw === undefined) throw error;
+    return flaw;
+  }
+}
+
+/** What the world has to say against a candidate is an answer; an abort and our own faults are not. */
+async function orRefusal<T>(work: () => Promise<T>): Promise<T | LedgerSnapshotterError> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof LedgerSnapshotterError && !(error instanceof AbortedError)) return error;
+    throw error;
+  }
+}
+
+function isUntrusted(error: unknown): boolean {
+  return error instanceof VerificationError && error.code === 'UNTRUSTED_SERVICE';
+}
+
+/** `undefined` for an entry that is malformed: the replay comes upon it at its place. */
+function leafOf({ bytes }: LedgerEntry): Uint8Array | undefined {
+  try {
+    const domain = decodePublicDomain(decodeEnvelope(bytes).publicDomain);
+    return entryLeafOf({ ...domain, writeSetDigest: writeSetDigest(bytes) });
+  } catch (error) {
+    if (error instanceof FormatError) return undefined;
+    throw error;
+  }
+}
+
+function rootOf({ tree }: VerifierStart): Digest {
+  return digest(toHex(tree.root()));
+}

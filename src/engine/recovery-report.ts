@@ -1,0 +1,96 @@
+import type { KeyObject } from 'node:crypto';
+import type { ErrorCode } from '../core/errors.ts';
+import type { FrozenTable, Logger } from '../core/host-ports.ts';
+import type { Digest, Seqno, View } from '../core/words.ts';
+import type { TornTail } from '../files/crashed-ledger.ts';
+import type { LedgerEnd } from '../files/ledger-writer.ts';
+import type { Certificate } from '../formats/certificate.ts';
+import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
+import type { MerkleTree } from '../formats/merkle-tree.ts';
+import type { ReferenceStore, StoreTable } from '../store/reference-store.ts';
+import type { Environment } from './environment.ts';
+import type { InspectObserver } from './pipeline.ts';
+
+export interface RecoverOptions {
+  /** Directory of the ledger's chunks; one that is missing or has none leaves the snapshots alone. */
+  readonly ledger: string;
+  /** Directory of snapshots. @default none: the whole ledger is replayed */
+  readonly snapshots?: string | undefined;
+  /**
+   * The pinned service identities. Given any, one of them must vouch for the snapshot, itself or through
+   * endorsements in the ledger, and for the last signature.
+   * @default none: what verifies is not trusted
+   */
+  readonly services?: readonly (KeyObject | Certificate)[];
+  /** Members' RSA private keys, whose shares open the ledger secrets. @default none: public state only */
+  readonly memberKeys?: readonly KeyObject[];
+  /** Called after each entry. */
+  readonly onProgress?: (progress: { readonly seqno: Seqno; readonly last: Seqno }) => void;
+  /** Called for each snapshot that cannot be used, newest first. */
+  readonly onRefused?: (snapshot: RefusedSnapshot) => void;
+  /** Sees the recovery's actor. */
+  readonly inspect?: InspectObserver | undefined;
+  readonly logger?: Logger | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly environment?: Partial<Environment>;
+}
+
+/** A snapshot that was passed over, and why. */
+export interface RefusedSnapshot {
+  readonly file: string;
+  /** As the name has it. */
+  readonly seqno: Seqno;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** The snapshot that a recovery began with. */
+export interface RecoveredSnapshot {
+  readonly file: string;
+  readonly seqno: Seqno;
+  readonly evidenceSeqno: Seqno;
+  readonly digest: Digest;
+  /** Whether a pinned identity vouches for it. */
+  readonly trusted: boolean;
+}
+
+/** A state that was recovered, and what vouches for it. */
+export interface Recovered {
+  /** Last entry that counts, and its view. */
+  readonly seqno: Seqno;
+  readonly view: View;
+  /** Last signature whose root and signatures hold; the snapshot's seqno where none follows it, else 0. */
+  readonly verifiedUntil: Seqno;
+  /** Whether a pinned identity vouches for the state up to `verifiedUntil`. */
+  readonly trusted: boolean;
+  /** Merkle root over all leaves up to `seqno`. */
+  readonly root: Digest;
+  /** `undefined`: the whole ledger was replayed. */
+  readonly snapshot: RecoveredSnapshot | undefined;
+  /** Newest first. */
+  readonly refused: readonly RefusedSnapshot[];
+  /** Entries that were replayed. */
+  readonly transactions: number;
+  readonly nodeSignatures: number;
+  readonly coseSignatures: number;
+  /** False when private data stayed closed, for want of a secret. */
+  readonly isComplete: boolean;
+  /** What a crash left behind the last entry of the last open chunk, and was passed over. */
+  readonly torn: TornTail | undefined;
+  /** The state by the names of its tables, frozen. */
+  readonly tables: ReadonlyMap<string, FrozenTable>;
+}
+
+/** A recovered state with all that is needed to go on from it. */
+export interface RecoveredLedger extends Recovered {
+  readonly tables: ReadonlyMap<string, StoreTable>;
+  readonly store: ReferenceStore;
+  /** The leaves up to `seqno`; after a snapshot, as many as its tree had. */
+  readonly tree: MerkleTree;
+  /** Item i = first seqno of view i + 1. */
+  readonly viewHistory: readonly number[];
+  readonly secrets: LedgerSecrets;
+  /** The service's identity in force. */
+  readonly service: Certificate | undefined;
+  readonly end: LedgerEnd;
+}
