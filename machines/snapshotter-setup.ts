@@ -28,6 +28,10 @@ export interface SnapshotterInput {
   readonly receipt: ReceiptForm;
   readonly attemptsMax: number;
   readonly evidenceTimeoutMs: number;
+  /** What is committed when the snapshotter starts. @default 0, an empty ledger */
+  readonly committed?: Seqno;
+  /** Seqno of the newest snapshot when the snapshotter starts. @default 0, none */
+  readonly baseline?: Seqno;
 }
 
 /** A signature transaction at which a snapshot is due. */
@@ -302,13 +306,13 @@ export const settleBroken = {
   }),
 } as const;
 
-/** A ledger without transactions, no point and no generation. */
+/** No point and no generation, in a ledger that may have begun long before. */
 export function initialContext(input: SnapshotterInput): SnapshotterContext {
   return {
     ...input,
     nextGeneration: 1,
-    committed: none,
-    baseline: none,
+    committed: input.committed ?? none,
+    baseline: input.baseline ?? none,
     forced: undefined,
     points: [],
     slots: [],

@@ -40,7 +40,21 @@ export {
 } from './core/words.ts';
 export type { Environment } from './engine/environment.ts';
 export { readMemberKeys } from './engine/member-keys.ts';
+export {
+  createNode,
+  type LedgerNode,
+  type NodeOptions,
+  type NodeSnapshots,
+  type NodeStatus,
+} from './engine/node.ts';
 export type { InspectObserver, LiveGeneration, PipelineListener } from './engine/pipeline.ts';
+export { recover } from './engine/recover.ts';
+export type {
+  Recovered,
+  RecoveredSnapshot,
+  RecoverOptions,
+  RefusedSnapshot,
+} from './engine/recovery-report.ts';
 export { type ReplayOptions, replayLedger } from './engine/replay.ts';
 export type {
   ReplayedSnapshot,
@@ -48,9 +62,11 @@ export type {
   ReplayResult,
   ReplaySummary,
 } from './engine/replay-report.ts';
+export type { Applied, TransactionBody, Until } from './engine/sequencer.ts';
 export { type ReadSnapshot, readSnapshot } from './engine/show.ts';
 export {
   createSnapshotter,
+  type LedgerPosition,
   type RecordedEvidence,
   type Snapshotter,
   type SnapshotterOptions,
@@ -60,6 +76,8 @@ export {
   type VerifySnapshotOptions,
   verifySnapshot,
 } from './engine/verify.ts';
+export type { TornTail } from './files/crashed-ledger.ts';
 export { type FoundSnapshot, findSnapshots } from './files/snapshot-directory.ts';
 export type { FileHandle, FileSystem } from './io/file-system.ts';
 export { realFileSystem } from './io/real-file-system.ts';
+export type { Transaction } from './store/transaction.ts';

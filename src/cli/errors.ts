@@ -99,7 +99,8 @@ const pinIt =
 const replaceFile = 'take another copy of the file, or an older snapshot';
 const askForLedger =
   'check the path; a ledger is the directory that holds the files ledger_<first>-<last>.committed';
-const completeLedger = 'copy the missing chunk, or start from a later snapshot with --from';
+const completeLedger =
+  'copy the missing chunk, or start from a later snapshot (replay --from, recover --snapshots)';
 
 const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   NOT_FOUND: 'check the path',
@@ -115,6 +116,8 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   EMPTY_LEDGER: askForLedger,
   CHUNK_GAP: completeLedger,
   CHUNK_OVERLAP: 'remove the copy that does not belong to this ledger',
+  LEAF_MISMATCH:
+    'check which ledger the snapshot is of: it is not this one, or one of them is damaged',
   UNTRUSTED_SERVICE: pinIt,
   RECEIPT_MISSING:
     'CCF 1.x wrote no receipts, and none is there before the evidence is committed: replay the ledger, with --snapshots, to compare',
@@ -128,6 +131,11 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   LENGTH_EXCEEDS_FILE: replaceFile,
   RECEIPT_TRUNCATED: replaceFile,
   CLAIMS_DIGEST_MISMATCH: replaceFile,
+  BAD_KEY: 'restore the key from a copy; without it the service cannot go on',
+  KID_MISMATCH: 'bring the keys and the ledger of the same service together',
+  SECRETS_MISSING: 'restore the members’ keys, as many as the service needs for its recovery',
+  LEDGER_BEHIND_SNAPSHOT:
+    'restore the ledger from a copy; recover reads a snapshot without it. To begin another service give an empty directory',
   CROSS_CHECK_UNAVAILABLE: 'install what is named, or leave out --cross-check',
 };
 

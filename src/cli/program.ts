@@ -5,8 +5,10 @@ import type { CommandContext, CommonFlags } from './context.ts';
 import { explain } from './errors.ts';
 import { type ExitStatus, exitStatusOf } from './exit-status.ts';
 import { addListCommand } from './list-command.ts';
+import { addRecoverCommand } from './recover-command.ts';
 import { addReplayCommand } from './replay-command.ts';
 import { addShowCommand } from './show-command.ts';
+import { addStartCommand } from './start-command.ts';
 import { type OutputStream, Terminal } from './terminal.ts';
 import { addVerifyCommand } from './verify-command.ts';
 
@@ -73,10 +75,12 @@ function build(program: Command, context: CommandContext): void {
     .showHelpAfterError('(--help explains)')
     .exitOverride()
     .addHelpText('after', programHelp);
+  addStartCommand(program, context);
   addReplayCommand(program, context);
   addVerifyCommand(program, context);
   addShowCommand(program, context);
   addListCommand(program, context);
+  addRecoverCommand(program, context);
 }
 
 const programHelp = `
@@ -87,7 +91,8 @@ Examples:
   ledger-snapshotter replay ledger --member-keys keys --out snapshots
   ledger-snapshotter verify snapshots/*.committed --service-cert service_cert.pem
   ledger-snapshotter show snapshots/snapshot_493_494.committed
-  ledger-snapshotter list snapshots`;
+  ledger-snapshotter list snapshots
+  ledger-snapshotter recover --snapshots snapshots --ledger ledger --service-cert service_cert.pem`;
 
 function packageVersion(): string {
   // Our own manifest, through the package's own exports: the same from the sources and from dist.

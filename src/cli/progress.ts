@@ -32,8 +32,11 @@ export class Progress {
     this.#intervalMs = options.terminal.isInteractive ? redrawMs : lineMs;
   }
 
-  /** Says that `done` of `total` are done; shown at most every so often, however often it is called. */
-  update(done: number, total: number): void {
+  /**
+   * Says that `done` of `total` are done; shown at most every so often, however often it is called.
+   * @param below more lines for a terminal, asked for only when they are shown
+   */
+  update(done: number, total: number, below: () => readonly string[] = () => []): void {
     const { clock, isShown, terminal } = this.#options;
     if (!isShown) return;
     const now = clock.now();
@@ -46,8 +49,12 @@ export class Progress {
     this.#shownAt = now;
     const rate = ((done - this.#start.done) * 1000) / (now - this.#start.at);
     const text = this.#text(done, total, rate);
-    if (terminal.isInteractive) terminal.status(text.slice(0, Math.max(0, terminal.columns - 1)));
-    else terminal.note(text);
+    if (!terminal.isInteractive) {
+      terminal.note(text);
+      return;
+    }
+    const fitted = (line: string) => line.slice(0, Math.max(0, terminal.columns - 1));
+    terminal.status(fitted(text), below().map(fitted));
   }
 
   /** Takes the bar away. */

@@ -6,13 +6,14 @@ export interface OutputStream {
 }
 
 /**
- * Where a command writes: results to stdout, everything else to stderr, and at most one transient status
- * line, which gives way to both. No colour is ever used, so there is none to switch off.
+ * Where a command writes: results to stdout, everything else to stderr, and at most one transient
+ * status, which gives way to both. No colour is ever used, so there is none to switch off.
  */
 export class Terminal {
   readonly #stdout: OutputStream;
   readonly #stderr: OutputStream;
-  #hasStatus = false;
+  /** Lines that the status takes on the screen. */
+  #statusLines = 0;
 
   constructor(stdout: OutputStream, stderr: OutputStream) {
     this.#stdout = stdout;
@@ -45,15 +46,22 @@ export class Terminal {
     this.#stderr.write(`${harmless(line)}\n`);
   }
 
-  /** Draws the status line anew. */
-  status(text: string): void {
-    this.#stderr.write(`\r${harmless(text)}\u001b[K`);
-    this.#hasStatus = true;
+  /** Draws the status anew: one line, and perhaps more below it; none may be longer than the screen. */
+  status(text: string, below: readonly string[] = []): void {
+    const lines = [text, ...below].map((line) => `${harmless(line)}\u001b[K`);
+    this.#stderr.write(`${this.#toStatusStart()}${lines.join('\n')}`);
+    this.#statusLines = lines.length;
   }
 
   clearStatus(): void {
-    if (this.#hasStatus) this.#stderr.write('\r\u001b[K');
-    this.#hasStatus = false;
+    if (this.#statusLines > 0) this.#stderr.write(`${this.#toStatusStart()}\u001b[K`);
+    this.#statusLines = 0;
+  }
+
+  /** To the status's first column, with its further lines wiped out. */
+  #toStatusStart(): string {
+    if (this.#statusLines <= 1) return '\r';
+    return `\r\u001b[${this.#statusLines - 1}A\u001b[J`;
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Actor, createActor, type InspectionEvent } from 'xstate';
+import { type Actor, createActor, type InspectionEvent, type StateValue } from 'xstate';
 import type {
   GenerationOutput,
   SnapshotterEmitted,
@@ -9,7 +9,7 @@ import type { snapshotterMachine } from '../../machines/snapshotter.ts';
 import type { SnapshotterInput } from '../../machines/snapshotter-setup.ts';
 import { assert, ConsensusError } from '../core/errors.ts';
 import type { EvidenceLog, Logger, SnapshotSource } from '../core/host-ports.ts';
-import type { ReceiptForm, Seqno } from '../core/words.ts';
+import type { Phase, ReceiptForm, Seqno } from '../core/words.ts';
 import { type DirectoryLock, lockDirectory } from '../files/directory-lock.ts';
 import { sweepSpools } from '../files/snapshot-directory.ts';
 import type { JobExecutor } from '../tasks/job.ts';
@@ -36,14 +36,20 @@ export interface PipelineOptions {
   readonly logger?: Logger | undefined;
 }
 
-/** A generation that lives, and how it will end. */
+/** A generation that lives, how far it has come, and how it will end. */
 export interface LiveGeneration extends GenerationRef {
+  /** `releasing`: it ends without a file, and gives back what it holds. */
+  readonly phase: Phase | 'releasing';
+  /** Size of the serialised state, once it is. */
+  readonly bytes: number | undefined;
+  readonly startedAtMs: number;
   readonly ended: Promise<GenerationOutput>;
 }
 
 export type PipelineListener = (event: SnapshotterEmitted) => void;
 
 interface Deferred extends GenerationRef {
+  readonly startedAtMs: number;
   readonly resolve: (output: GenerationOutput) => void;
   readonly ended: Promise<GenerationOutput>;
 }
@@ -107,7 +113,13 @@ export class Pipeline {
 
   /** Generations that have not ended. */
   get live(): readonly LiveGeneration[] {
-    return [...this.#live.values()];
+    const { children, context } = this.#actor.getSnapshot();
+    return [...this.#live.values()].map(({ generation, seqno, startedAtMs, ended }) => {
+      const slot = context.slots.find((candidate) => candidate.generation === generation);
+      const phase = phaseOf(slot && children[slot.id]?.getSnapshot().value);
+      const bytes = this.#effects.serialised({ generation, seqno })?.bytes;
+      return { generation, seqno, phase, bytes, startedAtMs, ended };
+    });
   }
 
   /** What a live generation has serialised, once it has. */
@@ -278,7 +290,8 @@ export class Pipeline {
     });
     assert(resolve !== undefined, 'a promise calls its executor at once');
     this.#effects.begin(ref);
-    this.#live.set(ref.generation, { ...ref, ended, resolve });
+    const startedAtMs = this.#options.environment.clock.now();
+    this.#live.set(ref.generation, { ...ref, startedAtMs, ended, resolve });
   }
 
   #ended(output: GenerationOutput): void {
@@ -297,8 +310,17 @@ export class Pipeline {
   }
 }
 
+/** The public name of a live generation's state; one whose actor is gone is about to say how it ended. */
+function phaseOf(value: StateValue | undefined): LiveGeneration['phase'] {
+  const name = typeof value === 'object' ? Object.keys(value)[0] : value;
+  const known = phases.find((phase) => phase === name);
+  return known ?? 'releasing';
+}
+
+const phases = ['scheduled', 'serialised', 'awaiting-evidence', 'persisting', 'committed'] as const;
+
 /** An observer that throws inside a step would wedge the actor for good. */
-function guarded(
+export function guarded(
   observer: InspectObserver,
   logger: Logger | undefined,
 ): (event: InspectionEvent) => void {

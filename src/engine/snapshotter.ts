@@ -32,6 +32,8 @@ export interface SnapshotterOptions {
   readonly whenFull?: 'drop' | 'keep';
   /** How often serialising, submitting and receipt-building are tried. @default 3 */
   readonly attemptsMax?: number;
+  /** Where the ledger stands at the start. @default an empty ledger without snapshots */
+  readonly resumeAt?: LedgerPosition;
   /** How long evidence, signature, tree and commit are awaited, in milliseconds. @default 2^31 - 1 */
   readonly evidenceTimeoutMs?: number;
   /** An XState inspection observer; it sees every actor. */
@@ -41,6 +43,14 @@ export interface SnapshotterOptions {
   readonly logger?: Logger;
   /** Parts of the outside world to replace, for simulation. */
   readonly environment?: Partial<Environment>;
+}
+
+/** Where a ledger that began earlier stands. */
+export interface LedgerPosition {
+  /** Everything up to here is committed. */
+  readonly committed: Seqno;
+  /** Seqno of the newest snapshot; 0 when there is none. */
+  readonly lastSnapshot: Seqno;
 }
 
 /** What the host knows of an evidence transaction once it is in the log. */
@@ -145,6 +155,10 @@ function resolveOptions(options: SnapshotterOptions) {
     receipt: 'cose' as const,
     attemptsMax: count('attemptsMax', options.attemptsMax ?? 3),
     evidenceTimeoutMs: count('evidenceTimeoutMs', options.evidenceTimeoutMs ?? timerDelayMsMax),
+    ...(options.resumeAt && {
+      committed: options.resumeAt.committed,
+      baseline: options.resumeAt.lastSnapshot,
+    }),
   };
 }
 

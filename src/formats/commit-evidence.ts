@@ -12,8 +12,17 @@ import { sha256 } from './sha256.ts';
  * @see CCF src/node/ledger_secret.h, src/kv/encryptor.h, src/kv/committable_tx.h
  */
 export function commitEvidence(secret: Uint8Array, txId: TxId): string {
+  return commitEvidenceUnder(commitSecretOf(secret), txId);
+}
+
+/** The key of all commit evidence under one ledger secret, for whoever makes much of it. */
+export function commitSecretOf(secret: Uint8Array): Uint8Array {
+  return createHmac('sha256', secret).update('Commit S').digest();
+}
+
+/** As {@link commitEvidence}, given {@link commitSecretOf} the ledger secret. */
+export function commitEvidenceUnder(commitSecret: Uint8Array, txId: TxId): string {
   const name = `${txId.view}.${txId.seqno}`;
-  const commitSecret = createHmac('sha256', secret).update('Commit S').digest();
   return `ce:${name}:${createHmac('sha256', commitSecret).update(name).digest('hex')}`;
 }
 

@@ -12,6 +12,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   machines: ['src/core'],
   'src/store': ['src/core', 'src/formats'],
   'src/files': ['src/core', 'src/io', 'src/formats'],
+  'src/consensus': ['src/core'],
   'src/engine': [
     'machines',
     'src/core',
@@ -20,6 +21,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     'src/store',
     'src/files',
     'src/tasks',
+    'src/consensus',
   ],
   'src/cli': ['*'],
   'src/index.ts': ['*'],

@@ -16,48 +16,35 @@ async function temporary(folder: string): Promise<string> {
 
 const readme = textOf('README.md');
 
-test("npm start replays the project's own ledger, and keeps nothing", async () => {
-  const { stdout } = await run(process.execPath, ['dist/test/tools/start.js'], {
-    cwd: projectRoot,
-  });
-  expect(stdout).toMatch(/2 of 2 snapshots identical/);
-});
-
-test("npm start with options alone applies them to the project's own ledger", async () => {
-  const args = ['dist/test/tools/start.js', '--receipt', 'json', '--json'];
-  const { stdout } = await run(process.execPath, args, { cwd: projectRoot });
-  expect(stdout.match(/"receipt":"json"/g)).toHaveLength(2);
-});
-
-test('npm start takes a ledger and options', async () => {
-  const fixture = 'test/fixtures/0.1.0/small-ledger';
-  const args = [`${fixture}/ledger`, '--member-keys', `${fixture}/keys`, '--json'];
-  const { stdout } = await run(process.execPath, ['dist/test/tools/start.js', ...args], {
-    cwd: projectRoot,
-  });
-  const lines = stdout.trim().split('\n');
-  expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({
-    summary: true,
-    evidences: 2,
-    identical: 2,
-  });
+test('npm start runs a service, verifies its snapshots and restarts it, in ./data', async () => {
+  const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> };
+  const [program, ...args] = (scripts['start'] ?? '').split(' ');
+  const cwd = await temporary(join(tmpdir(), 'npm-start-'));
+  const command = args.map((arg) => (arg.endsWith('.js') ? join(projectRoot, arg) : arg));
+  const { stdout } = await run(program ?? '', command, { cwd });
+  expect(stdout).toMatch(/^transactions +20,000 in /m);
+  expect(stdout).toMatch(/^snapshots +10 of 10 verified by another process/m);
+  expect(stdout).toMatch(/^restart +from snapshot_20000_\d+.committed .*: the same root$/m);
+  expect(await readdir(cwd)).toEqual(['data']);
 });
 
 test("the README's program runs as it stands", async () => {
   const [, program = ''] = /```ts\n([\s\S]*?)```/.exec(readme) ?? [];
-  const out = await temporary(join(tmpdir(), 'readme-'));
+  const data = await temporary(join(tmpdir(), 'readme-'));
   // Inside the project the package finds itself by its own name.
   const folder = await temporary(join(projectRoot, 'dist/readme-'));
   const file = join(folder, 'program.mjs');
-  await writeFile(file, program.replace('data/snapshots', out));
+  await writeFile(file, program.replace("'data'", JSON.stringify(data)));
   const { stdout } = await run(process.execPath, [file], { cwd: projectRoot });
-  expect(stdout.match(/identical cose snapshot_\d+_\d+\.committed/g)).toHaveLength(2);
-  expect((await readdir(out)).filter((name) => name.endsWith('.committed'))).toHaveLength(2);
+  expect(stdout).toMatch(/^100 committed snapshot_100_\d+.committed$/m);
+  expect(stdout).toMatch(/^200 committed snapshot_200_\d+.committed$/m);
+  expect(stdout).toMatch(/^visit 250 is on disk as transaction 2\.\d+$/m);
+  expect(program.trimEnd().split('\n').length).toBeLessThanOrEqual(25);
 });
 
 test("every npm script that the README names is there, and the docs' links lead somewhere", () => {
   const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> };
-  const named = [...readme.matchAll(/npm (?:run )?(start|test|check|bench|run \w+)\b/g)];
+  const named = [...readme.matchAll(/npm (?:run )?(start|test|check|bench|nightly|run \w+)\b/g)];
   expect(named.map(([, name]) => name).filter((name) => !scripts[name ?? ''])).toEqual([]);
   const links = [...readme.matchAll(/\]\((?!https)([^)]+)\)/g)].map(([, link]) => link ?? '');
   expect(links.length).toBeGreaterThan(2);
@@ -75,7 +62,7 @@ test('every command of the README has help', async () => {
   const commands = [...readme.matchAll(/^ledger-snapshotter (\w+)/gm)].map(
     ([, name]) => name ?? '',
   );
-  expect(commands).toEqual(['replay', 'verify', 'show', 'list']);
+  expect(commands).toEqual(['start', 'replay', 'verify', 'recover', 'show', 'list']);
   for (const command of commands) {
     const { stdout } = await run(process.execPath, ['dist/src/cli/main.js', command, '--help'], {
       cwd: projectRoot,

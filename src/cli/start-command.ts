@@ -1,0 +1,254 @@
+import { basename, join } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { Clock } from '../core/clock.ts';
+import { AbortedError } from '../core/errors.ts';
+import type { Digest, Seqno, View } from '../core/words.ts';
+import { createNode, type LedgerNode, type NodeOptions } from '../engine/node.ts';
+import { nodePaths } from '../engine/node-keys.ts';
+import type { Recovered } from '../engine/recover.ts';
+import { findSnapshots } from '../files/snapshot-directory.ts';
+import { parseDecimal } from '../formats/file-name.ts';
+import { formatTxId } from '../formats/tx-id.ts';
+import { cpuSeconds, runNodeProgram } from '../io/process.ts';
+import { type CommandContext, type CommonFlags, startProgress } from './context.ts';
+import { type ExitStatus, worstOf } from './exit-status.ts';
+import { mainFile } from './main-file.ts';
+import { followGenerations, liveTable } from './start-live.ts';
+import { formatStart } from './start-output.ts';
+import { runWorkload } from './workload.ts';
+
+interface StartFlags extends CommonFlags {
+  readonly dir: string;
+  readonly transactions: number;
+  readonly snapshotEvery: number;
+  readonly json?: boolean;
+}
+
+export function addStartCommand(program: Command, context: CommandContext): void {
+  program
+    .command('start')
+    .description('run a service of one node: transactions, snapshots, and a restart from them')
+    .option('--dir <dir>', 'where the node keeps its ledger, snapshots and keys', 'data')
+    .option('--transactions <n>', 'transactions to run', parseCount(0), 20_000)
+    .option('--snapshot-every <n>', 'transactions between two snapshots', parseCount(3), 2_000)
+    .option('--json', 'one JSON object a line: acknowledgements, snapshots, and last the summary')
+    .addHelpText('after', help)
+    .action((_flags: unknown, command: Command) =>
+      context.run(() => start(command.optsWithGlobals<StartFlags>(), context)),
+    );
+}
+
+const help = `
+A directory without a ledger becomes a new service; one with a ledger goes on from it. At the end every snapshot
+is verified by another process, and the node is started once more, from the newest snapshot and the ledger after
+it, to see that it comes to the same Merkle root. What is written can be replayed and verified like CCF's own.
+With --json a line {"acknowledged":"<view>.<seqno>"} now and then says what is on disk so far.
+
+Exit status: 0 all true, 1 a snapshot or the restart is not, 3 something could not be written, 130 interrupted.
+
+Examples:
+  ledger-snapshotter start
+  ledger-snapshotter start --dir /var/lib/demo --transactions 100000 --snapshot-every 5000
+  ledger-snapshotter replay data/ledger --member-keys data/keys
+  ledger-snapshotter verify data/snapshots/*.committed --service-cert data/service_cert.pem`;
+
+function parseCount(min: number): (text: string) => number {
+  return (text) => {
+    const value = text === '0' ? 0 : parseDecimal(text);
+    if (value !== undefined && value >= min && value < 2 ** 31) return value;
+    throw new InvalidArgumentError(`It must be a whole number of ${min} or above.`);
+  };
+}
+
+/** What one `start` has done. */
+export interface StartReport {
+  readonly directory: string;
+  readonly found: Recovered;
+  readonly transactions: number;
+  /** Until the last transaction was on disk. */
+  readonly seconds: number;
+  /** Of the whole command, all threads. */
+  readonly cpuSeconds: number;
+  readonly seqno: Seqno;
+  readonly view: View;
+  readonly root: Digest;
+  readonly snapshots: readonly VerifiedLine[];
+  /** Generations of this run that ended without a file. */
+  readonly unfinished: number;
+  readonly restart: Recovered;
+}
+
+/** A line of `verify --json`. */
+export interface VerifiedLine {
+  readonly file: string;
+  readonly seqno?: number;
+  readonly evidenceSeqno?: number;
+  readonly digest?: string;
+  readonly verified: boolean;
+  readonly trusted: boolean;
+  readonly message?: string;
+  readonly bytes: number;
+}
+
+async function start(flags: StartFlags, context: CommandContext): Promise<ExitStatus> {
+  const { terminal, signal } = context;
+  const ran = await runNode(flags, context);
+  if (signal.aborted) throw new AbortedError('start');
+  const snapshots = await verifyAll(flags, context);
+  const restarted = await openNode(flags, context);
+  const report: StartReport = {
+    ...ran,
+    directory: flags.dir,
+    transactions: flags.transactions,
+    cpuSeconds: cpuSeconds(),
+    snapshots,
+    restart: restarted.recovered,
+  };
+  await restarted.close();
+  if (flags.json) {
+    for (const line of snapshots) terminal.json(line);
+    terminal.json(summaryOf(report));
+  } else for (const line of formatStart(report)) terminal.result(line);
+  return statusOf(report);
+}
+
+function openNode(flags: StartFlags, context: CommandContext, more: Partial<NodeOptions> = {}) {
+  const progress = startProgress(context, flags, { verb: 'reading the ledger', unit: 'entries' });
+  return createNode({
+    directory: flags.dir,
+    snapshotTxInterval: flags.snapshotEvery,
+    signatureDelayMs: 250,
+    environment: context.environment,
+    signal: context.signal,
+    onProgress: ({ seqno, last }) => progress.update(seqno, last),
+    ...more,
+  }).finally(() => progress.end());
+}
+
+/** The main run: from what is on disk to a closed node. */
+async function runNode(
+  flags: StartFlags,
+  context: CommandContext,
+): Promise<Pick<StartReport, 'found' | 'seconds' | 'seqno' | 'view' | 'root' | 'unfinished'>> {
+  const { terminal } = context;
+  const node = await openNode(flags, context);
+  try {
+    terminal.note(introduction(node, flags));
+    const generations = followGenerations(node, terminal);
+    const seconds = await work(node, flags, context);
+    await node.close();
+    const { seqno, view } = node.status;
+    const { recovered: found } = node;
+    const { unfinished } = generations;
+    return { found, seconds, seqno, view, root: node.root(), unfinished };
+  } catch (error) {
+    throw context.signal.aborted ? new AbortedError('start') : error;
+  } finally {
+    await node.close();
+  }
+}
+
+function introduction({ service, recovered, status }: LedgerNode, { dir }: StartFlags): string {
+  const { snapshot, seqno } = recovered;
+  const from = snapshot === undefined ? 'its first entry' : snapshot.file;
+  // A new service has written its first three entries: members, opening, signature.
+  const how =
+    status.view === 2 && seqno === 3 ? 'a new service' : `goes on from ${from} and seqno ${seqno}`;
+  return `${dir}: ${how}, identity ${service.keyId.slice(0, 16)}…, view ${status.view}`;
+}
+
+/** Between two acknowledgements that --json prints. */
+const acknowledgementMs = 20;
+
+/** Runs the transactions and the snapshots that they make due; answers with the seconds of the former. */
+async function work(node: LedgerNode, flags: StartFlags, context: CommandContext): Promise<number> {
+  const { environment, terminal, signal } = context;
+  const progress = startProgress(context, flags, { verb: 'running', unit: 'transactions' });
+  const startedMs = environment.clock.now();
+  let toldMs = 0;
+  const show = (done: number) =>
+    progress.update(done, flags.transactions, () => liveTable(node, environment.clock.now()));
+  try {
+    await runWorkload(node, {
+      transactions: flags.transactions,
+      signal,
+      onAcknowledged: (txId, done) => {
+        show(done);
+        if (!flags.json || environment.clock.now() - toldMs < acknowledgementMs) return;
+        toldMs = environment.clock.now();
+        terminal.json({ acknowledged: formatTxId(txId) });
+      },
+    });
+    const seconds = (environment.clock.now() - startedMs) / 1000;
+    await node.sign();
+    const idle = node.snapshots.untilIdle();
+    await everySoOften(environment.clock, { until: idle, run: () => show(flags.transactions) });
+    return seconds;
+  } finally {
+    progress.end();
+  }
+}
+
+const redrawMs = 100;
+
+/** Runs something again and again until a promise settles. */
+async function everySoOften(
+  clock: Clock,
+  { until, run }: { readonly until: Promise<void>; readonly run: () => void },
+): Promise<void> {
+  let timer: unknown;
+  const again = () => {
+    run();
+    timer = clock.setTimeout(again, redrawMs);
+  };
+  again();
+  await until.finally(() => clock.clearTimeout(timer));
+}
+
+/** Has another process verify every committed file, from disk. */
+async function verifyAll(
+  { dir }: StartFlags,
+  { environment, signal }: CommandContext,
+): Promise<readonly VerifiedLine[]> {
+  const { snapshots, serviceCertificate } = nodePaths(dir);
+  const found = await findSnapshots(snapshots, environment.fileSystem);
+  const committed = found.filter(({ ignored }) => ignored === undefined).reverse();
+  if (committed.length === 0) return [];
+  const files = committed.map(({ file }) => join(snapshots, file));
+  const args = [
+    'verify',
+    ...files,
+    '--service-cert',
+    serviceCertificate,
+    '--json',
+    '--no-progress',
+  ];
+  const { stdout, stderr } = await runNodeProgram(mainFile(), args, { signal });
+  const lines = stdout.split('\n').filter((line) => line !== '');
+  if (lines.length !== files.length) throw new Error(`verify ended with: ${stderr}`);
+  return lines.map((line, i) => {
+    const verified = JSON.parse(line) as Omit<VerifiedLine, 'bytes'>;
+    return { ...verified, file: basename(verified.file), bytes: committed[i]?.bytes ?? 0 };
+  });
+}
+
+function summaryOf(report: StartReport) {
+  const { found, restart, snapshots, ...rest } = report;
+  return {
+    summary: true,
+    ...rest,
+    foundSeqno: found.seqno,
+    snapshots: snapshots.length,
+    verified: snapshots.filter(({ verified, trusted }) => verified && trusted).length,
+    restartSnapshot: restart.snapshot?.file,
+    restartRoot: restart.root,
+  };
+}
+
+function statusOf({ snapshots, root, restart, unfinished }: StartReport): ExitStatus {
+  return worstOf([
+    snapshots.every(({ verified, trusted }) => verified && trusted) ? 0 : 1,
+    restart.root === root ? 0 : 1,
+    unfinished === 0 ? 0 : 3,
+  ]);
+}

@@ -1,0 +1,43 @@
+import type { StartReport, VerifiedLine } from './start-command.ts';
+import { count, formatFacts, formatTable, groupDigits, shortHex } from './table.ts';
+
+/** The result of `start` for people. */
+export function formatStart(report: StartReport): readonly string[] {
+  const { snapshots } = report;
+  const table = snapshots.length === 0 ? [] : [...formatTable(columns, snapshots.map(rowOf)), ''];
+  return [...table, ...formatFacts(factsOf(report))];
+}
+
+const columns = [
+  { title: 'FILE' },
+  { title: 'BYTES', align: 'right' },
+  { title: 'DIGEST' },
+  { title: 'VERIFIED' },
+] as const;
+
+function rowOf(line: VerifiedLine): readonly string[] {
+  const { file, bytes, digest = '-', verified, trusted, message = 'it does not verify' } = line;
+  const how = verified ? (trusted ? 'yes, trusted' : 'yes, not trusted') : `NO: ${message}`;
+  return [file, groupDigits(bytes), shortHex(digest), how];
+}
+
+function factsOf(report: StartReport): readonly (readonly [string, string])[] {
+  const { transactions, seconds, cpuSeconds, seqno, view, root, snapshots, restart } = report;
+  const rate = seconds > 0 ? ` (${groupDigits(Math.round(transactions / seconds))}/s)` : '';
+  const good = snapshots.filter(({ verified, trusted }) => verified && trusted).length;
+  const from = restart.snapshot?.file ?? 'the first entry';
+  const after = count(restart.transactions, 'entry', 'entries');
+  const outcome = restart.root === root ? 'the same root' : `ANOTHER ROOT, ${restart.root}`;
+  return [
+    [
+      'transactions',
+      `${groupDigits(transactions)} in ${seconds.toFixed(1)} s${rate}, CPU ${cpuSeconds.toFixed(1)} s`,
+    ],
+    ['ledger', `seqno ${groupDigits(seqno)}, view ${view}, root ${shortHex(root)}`],
+    [
+      'snapshots',
+      `${good} of ${snapshots.length} verified by another process, under the service's certificate`,
+    ],
+    ['restart', `from ${from} and ${after} after it: ${outcome}`],
+  ];
+}

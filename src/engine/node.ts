@@ -1,0 +1,169 @@
+import { AbortedError } from '../core/errors.ts';
+import type { Logger } from '../core/host-ports.ts';
+import { timerDelayMsMax } from '../core/limits.ts';
+import type { Digest, Seqno, View } from '../core/words.ts';
+import { lockDirectory } from '../files/directory-lock.ts';
+import type { FoundSnapshot } from '../files/snapshot-directory.ts';
+import type { Certificate } from '../formats/certificate.ts';
+import { type Environment, environmentOf } from './environment.ts';
+import { nodePaths } from './node-keys.ts';
+import { beginService, openService } from './node-start.ts';
+import type { InspectObserver, LiveGeneration, PipelineListener } from './pipeline.ts';
+import type { Recovered } from './recover.ts';
+import { startNode } from './running-node.ts';
+import type { Applied, TransactionBody, Until } from './sequencer.ts';
+
+export interface NodeOptions {
+  /** Where the node keeps its ledger, snapshots and keys; created when it is not there. */
+  readonly directory: string;
+  /** Transactions between two snapshots, at least 3. @default 10_000 */
+  readonly snapshotTxInterval?: number;
+  /** Transactions after which a signature follows. @default a quarter of `snapshotTxInterval`, 500 at most */
+  readonly signatureTxInterval?: number;
+  /** Longest time that a transaction waits for a signature, in milliseconds. @default 1_000 */
+  readonly signatureDelayMs?: number;
+  /** Size, in bytes, at which a chunk of the ledger ends with the next signature. @default 5_000_000 */
+  readonly chunkBytesMax?: number;
+  /** Members of a new service, each with a share of its ledger secret. @default 1 */
+  readonly members?: number;
+  /** Shares that recover the ledger secret of a new service. @default all members */
+  readonly recoveryThreshold?: number;
+  /** Snapshots that may be under way at once. @default 5 */
+  readonly capacity?: number;
+  /** Called while the ledger of an earlier run is read. */
+  readonly onProgress?: (progress: { readonly seqno: Seqno; readonly last: Seqno }) => void;
+  /** An XState inspection observer; it sees every actor. */
+  readonly inspect?: InspectObserver;
+  /** Closes the node when it aborts. */
+  readonly signal?: AbortSignal;
+  readonly logger?: Logger;
+  /** Parts of the outside world to replace, for simulation. */
+  readonly environment?: Partial<Environment>;
+}
+
+/** How far a node has come. */
+export interface NodeStatus {
+  /** Term of the last and the next entry's primary: this node. */
+  readonly view: View;
+  /** Last entry. */
+  readonly seqno: Seqno;
+  /** Everything up to here is on disk. */
+  readonly durable: Seqno;
+  /** Everything up to here is signed, too: the last signature. */
+  readonly committed: Seqno;
+  /** Why the node has stopped, if it has. */
+  readonly failure: Error | undefined;
+}
+
+/** The snapshots of a node. */
+export interface NodeSnapshots {
+  readonly directory: string;
+  /** Generations that have not ended. */
+  readonly live: readonly LiveGeneration[];
+  /** Calls `listener` for every point and generation that begins or ends; returns how to stop that. */
+  subscribe(listener: PipelineListener): () => void;
+  /** Makes the next signature a snapshot point. */
+  force(): void;
+  /** What the directory holds, newest first. */
+  list(): Promise<readonly FoundSnapshot[]>;
+  /** Resolves when no generation is under way. */
+  untilIdle(): Promise<void>;
+}
+
+/** A service of one node, which keeps its own ledger and takes snapshots of it. */
+export interface LedgerNode extends AsyncDisposable {
+  /** The service's identity: pin it to verify snapshots. */
+  readonly service: Certificate;
+  readonly status: NodeStatus;
+  readonly snapshots: NodeSnapshots;
+  /** What was found on disk at the start. */
+  readonly recovered: Recovered;
+  /**
+   * Runs `body`, which reads and writes tables, and puts what it wrote into the ledger as one transaction.
+   * Tables are private, that is encrypted, unless their names begin with `public:`. When `body` throws,
+   * nothing has happened; one that waits is run again when others have changed what it read.
+   * @returns once it is on disk, or as `until` says
+   * @throws ConsensusError `CONFLICT`, `ROLLED_BACK`, `CLOSED`
+   * @throws RangeError, TypeError for keys, values and names out of bounds
+   * @throws StorageError when the ledger cannot be written; the node has stopped then
+   */
+  transaction<T>(
+    body: TransactionBody<T>,
+    options?: { readonly until?: Until },
+  ): Promise<Applied<T>>;
+  /** The value of a key now; `undefined` when it has none. */
+  get(table: string, key: string | Uint8Array): Uint8Array | undefined;
+  /** The Merkle root over every entry so far. */
+  root(): Digest;
+  /** Resolves once everything up to `seqno` is signed and on disk. @throws ConsensusError `ROLLED_BACK`, `CLOSED` */
+  untilCommitted(seqno: Seqno): Promise<void>;
+  /** Signs what is not signed yet, and answers once it is committed with the last signature's seqno. */
+  sign(): Promise<Seqno>;
+  /**
+   * Takes back every transaction above `seqno`, as the loss of an election does, and begins a new view.
+   * @throws ConsensusError `ROLLBACK_BELOW_COMMIT`
+   */
+  rollback(seqno: Seqno): Promise<void>;
+  /** Signs and commits what is there, cancels the snapshots under way, and releases everything. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a node on a directory: a new service where there is none, else the one whose ledger lies there, from
+ * its newest valid snapshot and the ledger after it.
+ * @throws StorageError `LOCKED` when another process has the directory; those of the file system
+ * @throws FormatError, VerificationError when ledger, keys and snapshots do not fit together; with
+ * `SECRETS_MISSING`, `KID_MISMATCH`, `LEDGER_BEHIND_SNAPSHOT`, `BAD_KEY`, and those of `recover`
+ * @throws RangeError for options out of range
+ * @throws AbortedError when `signal` has aborted already
+ */
+export async function createNode(options: NodeOptions): Promise<LedgerNode> {
+  if (typeof options.directory !== 'string') throw new TypeError('directory must name a directory');
+  const settings = resolveOptions(options);
+  if (options.signal?.aborted) throw new AbortedError('the node');
+  const environment = environmentOf(options.environment);
+  const paths = nodePaths(options.directory);
+  await environment.fileSystem.makeDirectory(paths.root);
+  const lock = await lockDirectory(paths.root, environment);
+  try {
+    const place = { paths, environment };
+    const isNew = await beginService(place, settings);
+    const service = await openService(place, options);
+    return await startNode({ ...place, options, settings, service, isNew, lock });
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** {@link NodeOptions} with every number there and in range. */
+export type NodeSettings = ReturnType<typeof resolveOptions>;
+
+function resolveOptions(options: NodeOptions) {
+  const members = count('members', options.members ?? 1, { max: 64 });
+  const snapshotTxInterval = options.snapshotTxInterval ?? 10_000;
+  return {
+    members,
+    recoveryThreshold: count('recoveryThreshold', options.recoveryThreshold ?? members, {
+      max: members,
+    }),
+    // A snapshot's evidence and signature are two transactions: they must not make the next one due.
+    snapshotTxInterval: count('snapshotTxInterval', snapshotTxInterval, { min: 3 }),
+    signatureTxInterval: count(
+      'signatureTxInterval',
+      options.signatureTxInterval ?? Math.min(500, Math.ceil(snapshotTxInterval / 4)),
+    ),
+    signatureDelayMs: count('signatureDelayMs', options.signatureDelayMs ?? 1000),
+    chunkBytesMax: count('chunkBytesMax', options.chunkBytesMax ?? 5_000_000),
+    capacity: count('capacity', options.capacity ?? 5),
+  };
+}
+
+function count(
+  name: string,
+  value: number,
+  { min = 1, max = timerDelayMsMax }: { readonly min?: number; readonly max?: number } = {},
+): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new RangeError(`${name} must be an integer of ${min} … ${max}, is ${value}`);
+}

@@ -1,0 +1,237 @@
+import type { Consensus } from '../consensus/consensus.ts';
+import { SingleNode } from '../consensus/single-node.ts';
+import { toHex } from '../core/bytes.ts';
+import { type Digest, digest, type Seqno, seqno as toSeqno } from '../core/words.ts';
+import type { DirectoryLock } from '../files/directory-lock.ts';
+import { LedgerWriter } from '../files/ledger-writer.ts';
+import { findSnapshots } from '../files/snapshot-directory.ts';
+import type { Certificate } from '../formats/certificate.ts';
+import { Transaction } from '../store/transaction.ts';
+import { Log } from './log.ts';
+import type { LedgerNode, NodeOptions, NodeSettings, NodeSnapshots, NodeStatus } from './node.ts';
+import { type NodePlace, type OpenedService, viewRecord } from './node-start.ts';
+import type { Recovered } from './recover.ts';
+import { type Applied, Sequencer, type TransactionBody, type Until } from './sequencer.ts';
+import { createSnapshotter, type Snapshotter } from './snapshotter.ts';
+
+/** What a node is started from. */
+export interface NodeStart extends NodePlace {
+  readonly options: NodeOptions;
+  readonly settings: NodeSettings;
+  readonly service: OpenedService;
+  readonly isNew: boolean;
+  /** On the node's directory; the node releases it when it is closed. */
+  readonly lock: DirectoryLock;
+}
+
+/** Starts what a node is made of, and signs what an earlier run has left unsigned. */
+export async function startNode(start: NodeStart): Promise<LedgerNode> {
+  const { options, settings, environment, service } = start;
+  const { recovered, secrets } = service;
+  const log = new Log(
+    {
+      seqno: recovered.seqno,
+      tables: recovered.tables,
+      tree: recovered.tree,
+      viewHistory: recovered.viewHistory,
+    },
+    secrets,
+  );
+  const sequencer = new Sequencer({
+    log,
+    settings,
+    keys: service.keys,
+    node: service.node,
+    clock: environment.clock,
+    logger: options.logger,
+    committed: recovered.verifiedUntil,
+    lastSnapshot: recovered.snapshot?.seqno ?? toSeqno(0),
+  });
+  const consensus = await startConsensus(start, sequencer);
+  const writer = await openWriter(start, sequencer);
+  let snapshotter: Snapshotter | undefined;
+  try {
+    snapshotter = await startSnapshotter(start, log, sequencer);
+    sequencer.start({ writer, consensus, snapshotter });
+    const node = new RunningNode(start, { log, sequencer, consensus, writer, snapshotter });
+    await node.begin();
+    return node;
+  } catch (error) {
+    // The first failure is the one to tell.
+    await snapshotter?.close().catch(() => undefined);
+    await writer.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+function startConsensus(
+  { environment, paths, service, isNew }: NodeStart,
+  sequencer: Sequencer,
+): Promise<Consensus> {
+  return SingleNode.start({
+    isNew,
+    committed: service.recovered.verifiedUntil,
+    lastView: service.recovered.view,
+    views: viewRecord(environment.fileSystem, paths),
+    onCommitted: (seqno) => sequencer.commit(seqno),
+  });
+}
+
+function openWriter(
+  { environment, paths, service }: NodeStart,
+  sequencer: Sequencer,
+): Promise<LedgerWriter> {
+  return LedgerWriter.open({
+    fileSystem: environment.fileSystem,
+    directory: paths.ledger,
+    end: service.recovered.end,
+    onDurable: (seqno) => sequencer.persisted(seqno),
+    onFailed: (error) => sequencer.fail(error),
+  });
+}
+
+function startSnapshotter(
+  { environment, paths, service, settings, options }: NodeStart,
+  log: Log,
+  sequencer: Sequencer,
+): Promise<Snapshotter> {
+  const { recovered, secrets, certificate } = service;
+  return createSnapshotter({
+    environment,
+    secrets,
+    directory: paths.snapshots,
+    source: { freeze: () => log.freeze() },
+    evidence: { submit: (evidence, { signal }) => sequencer.submitEvidence(evidence, signal) },
+    identity: certificate.publicKey,
+    txInterval: settings.snapshotTxInterval,
+    capacity: settings.capacity,
+    resumeAt: {
+      committed: recovered.verifiedUntil,
+      lastSnapshot: recovered.snapshot?.seqno ?? toSeqno(0),
+    },
+    ...(options.inspect && { inspect: options.inspect }),
+    ...(options.logger && { logger: options.logger }),
+  });
+}
+
+interface NodeParts {
+  readonly log: Log;
+  readonly sequencer: Sequencer;
+  readonly consensus: Consensus;
+  readonly writer: LedgerWriter;
+  readonly snapshotter: Snapshotter;
+}
+
+class RunningNode implements LedgerNode {
+  readonly snapshots: NodeSnapshots;
+  readonly #start: NodeStart;
+  readonly #parts: NodeParts;
+  readonly #onAbort = () => {
+    this.close().catch((error: unknown) =>
+      this.#start.options.logger?.error({ error }, 'could not close'),
+    );
+  };
+  #closing: Promise<void> | undefined;
+
+  constructor(start: NodeStart, parts: NodeParts) {
+    this.#start = start;
+    this.#parts = parts;
+    this.snapshots = nodeSnapshots(start, parts);
+  }
+
+  /** Signs what an earlier run has left unsigned, so that all that was kept is committed. */
+  async begin(): Promise<void> {
+    await this.sign();
+    const { signal } = this.#start.options;
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (signal?.aborted) this.#onAbort();
+  }
+
+  get service(): Certificate {
+    return this.#start.service.certificate;
+  }
+
+  get recovered(): Recovered {
+    return this.#start.service.recovered;
+  }
+
+  get status(): NodeStatus {
+    const { log, consensus, sequencer } = this.#parts;
+    const { durable, committed, failure } = sequencer;
+    return { view: consensus.view, seqno: log.last, durable, committed, failure };
+  }
+
+  async transaction<T>(
+    body: TransactionBody<T>,
+    { until = 'durable' }: { readonly until?: Until } = {},
+  ): Promise<Applied<T>> {
+    return this.#parts.sequencer.transaction(body, until);
+  }
+
+  get(table: string, key: string | Uint8Array): Uint8Array | undefined {
+    return new Transaction(this.#parts.log.tables).get(table, key);
+  }
+
+  root(): Digest {
+    return digest(toHex(this.#parts.log.tree.root()));
+  }
+
+  async untilCommitted(seqno: Seqno): Promise<void> {
+    await this.#parts.sequencer.untilCommitted(toSeqno(seqno));
+  }
+
+  sign(): Promise<Seqno> {
+    return this.#parts.sequencer.sign();
+  }
+
+  async rollback(seqno: Seqno): Promise<void> {
+    await this.#parts.sequencer.rollback(toSeqno(seqno));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** A ledger that could not be written has told everyone already, so that is no failure of the close. */
+  async #close(): Promise<void> {
+    const { sequencer, snapshotter, writer } = this.#parts;
+    const { options, lock } = this.#start;
+    options.signal?.removeEventListener('abort', this.#onAbort);
+    await sequencer.close();
+    try {
+      await snapshotter.close();
+    } finally {
+      await writer
+        .close()
+        .catch((error: unknown) => {
+          if (error !== sequencer.failure) throw error;
+        })
+        .finally(() => lock.release());
+    }
+  }
+}
+
+function nodeSnapshots(
+  { paths, environment }: NodeStart,
+  { snapshotter }: NodeParts,
+): NodeSnapshots {
+  return {
+    directory: paths.snapshots,
+    get live() {
+      return snapshotter.live;
+    },
+    subscribe: (listener) => snapshotter.subscribe(listener),
+    force: () => snapshotter.force(),
+    list: () => findSnapshots(paths.snapshots, environment.fileSystem),
+    untilIdle: async () => {
+      while (snapshotter.live.length > 0) {
+        await Promise.all(snapshotter.live.map(({ ended }) => ended));
+      }
+    },
+  };
+}
