@@ -62,7 +62,7 @@ export type {
   ReplayResult,
   ReplaySummary,
 } from './engine/replay-report.ts';
-export type { Applied, TransactionBody, Until } from './engine/sequencer.ts';
+export type { Applied, Until } from './engine/sequencer.ts';
 export { type ReadSnapshot, readSnapshot } from './engine/show.ts';
 export {
   createSnapshotter,
@@ -71,6 +71,7 @@ export {
   type Snapshotter,
   type SnapshotterOptions,
 } from './engine/snapshotter.ts';
+export type { TransactionBody } from './engine/transaction-run.ts';
 export {
   type SnapshotVerification,
   type VerifySnapshotOptions,

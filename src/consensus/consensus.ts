@@ -12,8 +12,8 @@ export interface LogEntry {
 /**
  * Agrees with other nodes on the log.
  * **Order contract:** the node calls {@link Consensus.replicate} for each entry in the order of seqnos, and
- * {@link Consensus.persisted} once its own ledger holds the entry durably. What the consensus answers it
- * answers through {@link ConsensusOptions}, never from inside one of these calls.
+ * {@link Consensus.persisted} once its own ledger holds the entry durably. What becomes committed is told
+ * through {@link ConsensusOptions.onCommitted}, never from inside `replicate`.
  */
 export interface Consensus {
   /** The term that entries belong to now. */

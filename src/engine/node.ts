@@ -11,7 +11,8 @@ import { beginService, openService } from './node-start.ts';
 import type { InspectObserver, LiveGeneration, PipelineListener } from './pipeline.ts';
 import type { Recovered } from './recover.ts';
 import { startNode } from './running-node.ts';
-import type { Applied, TransactionBody, Until } from './sequencer.ts';
+import type { Applied, Until } from './sequencer.ts';
+import type { TransactionBody } from './transaction-run.ts';
 
 export interface NodeOptions {
   /** Where the node keeps its ledger, snapshots and keys; created when it is not there. */
@@ -97,11 +98,15 @@ export interface LedgerNode extends AsyncDisposable {
   root(): Digest;
   /** Resolves once everything up to `seqno` is signed and on disk. @throws ConsensusError `ROLLED_BACK`, `CLOSED` */
   untilCommitted(seqno: Seqno): Promise<void>;
-  /** Signs what is not signed yet, and answers once it is committed with the last signature's seqno. */
+  /**
+   * Signs what is not signed yet, and answers once it is committed with the last signature's seqno.
+   * @throws ConsensusError `ROLLED_BACK`, `CLOSED`
+   */
   sign(): Promise<Seqno>;
   /**
    * Takes back every transaction above `seqno`, as the loss of an election does, and begins a new view.
-   * @throws ConsensusError `ROLLBACK_BELOW_COMMIT`
+   * @throws ConsensusError `ROLLBACK_BELOW_COMMIT`, `CLOSED`
+   * @throws RangeError for a seqno above the last one, or that is none
    */
   rollback(seqno: Seqno): Promise<void>;
   /** Signs and commits what is there, cancels the snapshots under way, and releases everything. */

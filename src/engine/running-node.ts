@@ -11,8 +11,9 @@ import { Log } from './log.ts';
 import type { LedgerNode, NodeOptions, NodeSettings, NodeSnapshots, NodeStatus } from './node.ts';
 import { type NodePlace, type OpenedService, viewRecord } from './node-start.ts';
 import type { Recovered } from './recover.ts';
-import { type Applied, Sequencer, type TransactionBody, type Until } from './sequencer.ts';
+import { type Applied, Sequencer, type Until } from './sequencer.ts';
 import { createSnapshotter, type Snapshotter } from './snapshotter.ts';
+import type { TransactionBody } from './transaction-run.ts';
 
 /** What a node is started from. */
 export interface NodeStart extends NodePlace {
@@ -208,9 +209,7 @@ class RunningNode implements LedgerNode {
     } finally {
       await writer
         .close()
-        .catch((error: unknown) => {
-          if (error !== sequencer.failure) throw error;
-        })
+        .catch(() => undefined)
         .finally(() => lock.release());
     }
   }

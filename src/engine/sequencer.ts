@@ -7,13 +7,13 @@ import type { Digest, Seqno, TxId } from '../core/words.ts';
 import type { LedgerWriter } from '../files/ledger-writer.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import type { MapWrites } from '../formats/write-set.ts';
-import { Transaction } from '../store/transaction.ts';
 import type { Appended, Log } from './log.ts';
 import { Milestone } from './milestone.ts';
 import type { NodeKeys } from './node-keys.ts';
 import { makeSignature } from './node-signatures.ts';
 import type { Snapshotter } from './snapshotter.ts';
 import { evidenceChanges } from './system-tables.ts';
+import { type TransactionBody, TransactionRun } from './transaction-run.ts';
 import { Turnstile } from './turnstile.ts';
 
 export interface SequencerSettings {
@@ -50,9 +50,6 @@ export interface SequencerParts {
 
 /** How far a transaction must have come before its caller goes on. */
 export type Until = 'applied' | 'durable' | 'committed';
-
-/** What a transaction does: it reads and writes through `tx`, and may run more than once when it waits. */
-export type TransactionBody<T> = (tx: Transaction) => T | PromiseLike<T>;
 
 /** A transaction that is in the log. */
 export interface Applied<T> {
@@ -126,7 +123,7 @@ export class Sequencer {
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
       const tx = new TransactionRun<T>();
       const atOnce = await this.#turnstile.pass(() =>
-        tx.begin(body, this.#options.log) ? this.#applyRun(tx, until) : undefined,
+        tx.begin(body, this.#options.log.tables) ? this.#applyRun(tx, until) : undefined,
       );
       if (atOnce !== undefined) return atOnce;
       await tx.finish();
@@ -139,7 +136,6 @@ export class Sequencer {
     );
   }
 
-  // The wait begins in the same step: later, a rollback may have given the seqno to another transaction.
   /** `undefined` when what it read is not so any more. */
   #applyRun<T>(
     { transaction, result }: TransactionRun<T>,
@@ -149,6 +145,7 @@ export class Sequencer {
     if (!transaction.isCurrent(log.tables)) return undefined;
     const changes = transaction.changes();
     const txId = changes.length > 0 ? this.#append(changes).txId : log.lastTxId;
+    // The wait begins in this step: later, a rollback may have given the seqno to another one.
     return this.#reached(txId.seqno, until).then(() => ({ txId, result: result as T }));
   }
 
@@ -363,38 +360,3 @@ interface AppendHow {
 
 /** CCF's FORCE_LEDGER_CHUNK_AFTER. */
 const endsChunkFlag = 0x01;
-
-/** One run of a transaction's body. */
-class TransactionRun<T> {
-  #transaction: Transaction | undefined;
-  #returned: T | PromiseLike<T> | undefined;
-  result: T | undefined;
-
-  get transaction(): Transaction {
-    assert(this.#transaction !== undefined, 'the run has begun');
-    return this.#transaction;
-  }
-
-  /** Whether the body is done already. */
-  begin(body: TransactionBody<T>, { tables }: Log): boolean {
-    this.#transaction = new Transaction(tables);
-    this.#returned = body(this.#transaction);
-    if (isPromise(this.#returned)) return false;
-    this.#end(this.#returned);
-    return true;
-  }
-
-  async finish(): Promise<void> {
-    this.#end(await this.#returned);
-  }
-
-  /** Whoever kept the transaction must not write into it behind our back. */
-  #end(result: T | undefined): void {
-    this.transaction.end();
-    this.result = result;
-  }
-}
-
-function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof value === 'object' && value !== null && 'then' in value;
-}
