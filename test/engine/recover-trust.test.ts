@@ -66,7 +66,7 @@ describe('pinned identities', () => {
     expect(recovered).toMatchObject({ trusted: true, snapshot: { trusted: true } });
   });
 
-  test('endorsements in the ledger lead to an older identity', async () => {
+  test('CON-22 endorsements in the ledger lead to an older identity', async () => {
     const recovered = await recoverMade(ledger, { snapshots: onlyBefore, ...pins(newIdentity) });
     expect(recovered).toMatchObject({ trusted: true, snapshot: { file: before, trusted: true } });
     expect(stateOf(recovered.tables.values())).toStrictEqual(madeState(ledger, last));
@@ -112,7 +112,7 @@ describe('pinned identities', () => {
 });
 
 describe('nothing pinned', () => {
-  test('what verifies is used, and is not trusted', async () => {
+  test('CON-20 (differs) what verifies is used, and is not trusted', async () => {
     const recovered = await recoverMade(ledger, { snapshots });
     expect(recovered).toMatchObject({
       trusted: false,
@@ -144,7 +144,7 @@ describe('ledger secrets', () => {
     expect((await recoverMade(ledger, options)).isComplete).toBe(false);
   });
 
-  test('shares in the snapshot open its private part without a ledger', async () => {
+  test('CON-25 CON-27 (differs) shares in the snapshot open its private part without a ledger', async () => {
     const recovered = await recoverMade(ledger, { files: 'missing', snapshots });
     expect(recovered.isComplete).toBe(true);
     expect(stateOf(recovered.tables.values())).toStrictEqual(madeState(ledger, recovered.seqno));

@@ -169,7 +169,7 @@ describe('a snapshot that cannot be used', () => {
     expect(stateOf(recovered.tables.values())).toStrictEqual(stateOf(whole.tables.values()));
   });
 
-  test('all of them: the whole ledger is replayed', async () => {
+  test('CON-24 all of them: the whole ledger is replayed', async () => {
     const broken = new Map([...snapshots.keys()].map((name) => [name, new Uint8Array(9)]));
     const recovered = await recoverMade(ledger, { snapshots: broken });
     expect(recovered.snapshot).toBeUndefined();
@@ -177,7 +177,7 @@ describe('a snapshot that cannot be used', () => {
     expect(recovered.root).toBe(whole.root);
   });
 
-  test('a name that is not committed, a spool and a lock are no snapshots', async () => {
+  test('FIL-10 a name that is not committed, a spool and a lock are no snapshots', async () => {
     const files = new Map([
       ['snapshot_13_14', new Uint8Array(9)],
       ['spool_13_0.tmp', new Uint8Array(9)],

@@ -126,7 +126,7 @@ describe('verifyEndorsementChain()', () => {
     expect(links.at(-1)?.endorsedKeyId).toBe(keyIdOf(keyAt(identity).publicKey));
   });
 
-  test('passes over ill-formed records, self-endorsements and bad signatures', async () => {
+  test('CON-23 passes over ill-formed records, self-endorsements and bad signatures', async () => {
     const forged = await endorse(2, { by: keyAt(3).privateKey });
     const value = toUtf8(
       fromUtf8(forged.value).replace(/"endorsement":"0oR/, '"endorsement":"0oQ'),
@@ -182,7 +182,7 @@ describe('verifyEndorsementChain()', () => {
     expect(await chain(1, broken, pinned)).toHaveLength(1);
   });
 
-  test('accepts 64 links and refuses 65', async () => {
+  test('CON-23 accepts 64 links and refuses 65', async () => {
     const long = await Promise.all(Array.from({ length: 66 }, (_, i) => endorse(i)));
     expect(await chain(21, long, trusted(66))).toHaveLength(64);
     expect(await codeOf(chain(20, long, trusted(66)))).toBe('CHAIN_TOO_LONG');

@@ -77,7 +77,7 @@ function sealed(publicDomain: Uint8Array, iv: { view?: number; isSnapshot?: bool
 }
 
 describe('encodeSnapshotPublicDomain()', () => {
-  test('encodeSnapshotPublicDomain() writes the header, leaf and views as CCF does', () => {
+  test('GEN-10 encodeSnapshotPublicDomain() writes the header, leaf and views as CCF does', () => {
     const bytes = encodeSnapshotPublicDomain({ ...publicContent, publicMaps: [] });
     const leaf = '05'.repeat(32);
     const number = (hex: string) => hex.padEnd(16, '0');
@@ -148,7 +148,7 @@ describe('decodeSnapshot()', () => {
     expect(outcomeOf(() => decodeSnapshot(bytes))).toBe('KEY_ORDER');
   });
 
-  test('decodeSnapshot() takes equal hashes in any order, but no key twice among them', () => {
+  test('CON-8 decodeSnapshot() takes equal hashes in any order, but no key twice among them', () => {
     const [first, second] = hashTwins();
     const encode = (...keys: Uint8Array[]) => {
       const records = keys.map((key) => ({ key, version: 1, value: new Uint8Array(0) }));
@@ -195,7 +195,7 @@ describe('decodeSnapshot()', () => {
     expect(codes).not.toContain('accepted');
   });
 
-  test('decodeSnapshot() refuses every truncation', () => {
+  test('CON-7 decodeSnapshot() refuses every truncation', () => {
     const codes = outcomes(truncations(entry), (bytes) => decodeSnapshot(bytes));
     expect(codes).not.toContain('accepted');
   });
@@ -257,12 +257,12 @@ describe('splitSnapshotFile()', () => {
   const receipt = toUtf8('{"receipt":true}');
   const file = concatBytes([entry, receipt]);
 
-  test('splitSnapshotFile() gives entry and receipt, which may be empty', () => {
+  test('WRT-14 splitSnapshotFile() gives entry and receipt, which may be empty', () => {
     expect(splitSnapshotFile(file)).toEqual({ entry, receipt });
     expect(splitSnapshotFile(entry)).toEqual({ entry, receipt: new Uint8Array(0) });
   });
 
-  test('splitSnapshotFile() refuses every cut of the body with its own code', () => {
+  test('CON-1 splitSnapshotFile() refuses every cut of the body with its own code', () => {
     const codes = outcomes(truncations(entry), (bytes) => splitSnapshotFile(bytes));
     expect(codes[0]).toBe('EMPTY_FILE');
     expect(new Set(codes.slice(1, 8))).toEqual(new Set(['TRUNCATED_HEADER']));

@@ -49,7 +49,7 @@ describe.each(['cose', 'json'] as const)('verifySnapshotFile() with a %s receipt
     });
   });
 
-  test('says that a file which only agrees with itself is not trusted', async () => {
+  test('CON-4 (differs) says that a file which only agrees with itself is not trusted', async () => {
     const verified = await verifySnapshotFile(files[form].bytes);
     expect(verified).toMatchObject({ trusted: false, serviceKeyId: made.serviceCertificate.keyId });
   });
@@ -66,11 +66,11 @@ describe.each(['cose', 'json'] as const)('verifySnapshotFile() with a %s receipt
     ['snapshot_10_13.committed', 'NAME_EVIDENCE_MISMATCH'],
     ['snapshot_10_12.committed.bak', 'BAD_NAME'],
     ['snapshot_12_10.committed', 'BAD_NAME'],
-  ])('refuses the name %s', async (name, code) => {
+  ])('CON-6 refuses the name %s', async (name, code) => {
     expect(await codeOf(verifySnapshotFile(files[form].bytes, { fileName: name }))).toBe(code);
   });
 
-  test('refuses a receipt that another service made for the same bytes, pinned or not', async () => {
+  test('CON-4 refuses a receipt that another service made for the same bytes, pinned or not', async () => {
     const claims = sha256(files[form].entry);
     const foreign = await (form === 'cose'
       ? makeCoseReceipt(other, claims)
@@ -84,7 +84,7 @@ describe.each(['cose', 'json'] as const)('verifySnapshotFile() with a %s receipt
     );
   });
 
-  test('refuses the valid receipt of another snapshot', async () => {
+  test('CON-3 CON-5 refuses the valid receipt of another snapshot', async () => {
     const receipt = await (form === 'cose' ? makeCoseReceipt : makeJsonReceipt)(
       made,
       new Uint8Array(32),
@@ -140,12 +140,12 @@ test.each([
   ['zeros', new Uint8Array(64)],
   ['a byte-order mark', toUtf8('\ufeff{}')],
   ['an array', toUtf8('[]')],
-])('verifySnapshotFile() refuses a receipt of %s', async (_what, receipt) => {
+])('CON-2 verifySnapshotFile() refuses a receipt of %s', async (_what, receipt) => {
   const bytes = concatBytes([files.cose.entry, receipt]);
   expect(await codeOf(verifySnapshotFile(bytes))).toBe('RECEIPT_FORMAT');
 });
 
-test('verifySnapshotFile() trusts an endorsed identity for COSE, and like CCF not for JSON', async () => {
+test('CON-21 verifySnapshotFile() trusts an endorsed identity for COSE, and like CCF not for JSON', async () => {
   const options = {
     trustedKeys: [other.service.publicKey],
     endorsedKeys: [made.service.publicKey],
