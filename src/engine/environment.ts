@@ -6,7 +6,7 @@ import { type Processes, realProcesses } from '../io/process.ts';
 import { realRandomness } from '../io/randomness.ts';
 import { realFileSystem } from '../io/real-file-system.ts';
 import { InlineExecutor } from '../tasks/inline-executor.ts';
-import type { JobExecutor } from '../tasks/job.ts';
+import type { JobClass, JobExecutor } from '../tasks/job.ts';
 import { WorkerPool } from '../tasks/worker-pool.ts';
 import { type SnapshotJobs, snapshotJobs } from './jobs.ts';
 import { workerEntry } from './worker-entry.ts';
@@ -21,7 +21,7 @@ export interface Environment {
   startExecutor(): JobExecutor<SnapshotJobs>;
 }
 
-/** Jobs that wait at most, a thread. */
+/** Jobs of a class that wait at most, a thread. */
 const queueMax = 4096;
 
 /**
@@ -34,7 +34,8 @@ function startWorkers(): JobExecutor<SnapshotJobs> {
   const making = start();
   const checking = start();
   return {
-    run: (job, input, options) => (isCheck(job) ? checking : making).run(job, input, options),
+    run: (job, input, options) =>
+      (isCheck(job) ? checking : making).run(job, input, { ...options, class: classOf(job) }),
     close: async () => {
       await Promise.all([making.close(), checking.close()]);
     },
@@ -43,6 +44,10 @@ function startWorkers(): JobExecutor<SnapshotJobs> {
 
 const isCheck = (job: keyof SnapshotJobs): boolean =>
   job === 'checkReceipt' || job === 'prepareCrossCheck';
+
+/** What a generation's gate waits for is short, and goes before states that wait to be serialised. */
+const classOf = (job: keyof SnapshotJobs): JobClass =>
+  job === 'verifySignature' || job === 'proveEvidence' ? 'critical' : 'normal';
 
 /**
  * The real world, with any part replaced. Jobs run on worker threads over the real file system; over

@@ -1,10 +1,11 @@
-import { AbortedError, StorageError } from '../core/errors.ts';
-import type { JobExecutor, JobFunctions, JobTable, RunOptions } from './job.ts';
+import { AbortedError } from '../core/errors.ts';
+import { closedError } from './closed-error.ts';
+import type { JobExecutor, JobFunctions, JobSummary, JobTable, RunOptions } from './job.ts';
 
 /**
  * Runs jobs on the calling thread, over whatever collaborators their module was made with: for simulation,
  * coverage and mutants. Inputs and outputs are copied and transferred as a thread boundary would, so that
- * a job cannot come to rely on shared objects; jobs run at once, none waits in a queue.
+ * a job cannot come to rely on shared objects; jobs run at once: none waits, so none goes before another.
  */
 export class InlineExecutor<Table extends JobTable<Table>> implements JobExecutor<Table> {
   readonly #jobs: JobFunctions<Table>;
@@ -20,7 +21,7 @@ export class InlineExecutor<Table extends JobTable<Table>> implements JobExecuto
     input: Table[Job]['input'],
     options: RunOptions = {},
   ): Promise<Table[Job]['output']> {
-    if (this.#isClosed) throw closedError(job);
+    if (this.#isClosed) throw closedError('executor', `job ${job}`);
     if (options.signal?.aborted) throw new AbortedError(`job ${job}`);
     const copy = structuredClone(input, { transfer: [...(options.transfer ?? [])] });
     const controller = new AbortController();
@@ -36,9 +37,14 @@ export class InlineExecutor<Table extends JobTable<Table>> implements JobExecuto
     }
   }
 
+  summary(): JobSummary {
+    return { waiting: { critical: 0, normal: 0 }, running: this.#running.size, workers: 0 };
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const controller of this.#running.keys()) controller.abort(closedError('it'));
+    for (const controller of this.#running.keys())
+      controller.abort(closedError('executor', 'the job', 'ended'));
     await Promise.allSettled(this.#running.values());
   }
 
@@ -50,8 +56,4 @@ export class InlineExecutor<Table extends JobTable<Table>> implements JobExecuto
     const { output, transfer = [] } = await this.#jobs[job](input, { signal });
     return structuredClone(output, { transfer: [...transfer] });
   }
-}
-
-function closedError(job: string): StorageError {
-  return new StorageError('CLOSED', `the executor is closed, job ${job} was refused`);
 }

@@ -33,11 +33,26 @@ export type JobFunctions<Table extends JobTable<Table>> = {
   readonly [Job in keyof Table]: JobFunction<Table[Job]>;
 };
 
+/** `critical` is what others wait for: such jobs go before all `normal` ones that wait. */
+export type JobClass = 'critical' | 'normal';
+
 export interface RunOptions {
+  /** Nothing where no job waits. @default 'normal' */
+  readonly class?: JobClass | undefined;
   /** Drops the job while it waits; once it runs, asks it to stop, and its answer is still awaited. */
   readonly signal?: AbortSignal | undefined;
   /** Buffers within `input` that move to the job instead of being copied. @default none */
   readonly transfer?: readonly ArrayBuffer[];
+}
+
+/** What an executor has to do at the moment. */
+export interface JobSummary {
+  /** Jobs that wait for a thread. */
+  readonly waiting: Readonly<Record<JobClass, number>>;
+  /** Jobs that have begun and not answered. */
+  readonly running: number;
+  /** Threads that live; those without a job are idle. */
+  readonly workers: number;
 }
 
 /** Runs named jobs somewhere. */

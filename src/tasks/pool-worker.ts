@@ -1,15 +1,15 @@
 import { Worker } from 'node:worker_threads';
-import { StorageError } from '../core/errors.ts';
+import { assert, StorageError } from '../core/errors.ts';
+import { closedError } from './closed-error.ts';
 import { decodeError } from './error-transfer.ts';
+import type { WaitingJob } from './job-board.ts';
 import type { FromWorker, ToWorker } from './worker-messages.ts';
 
 /** One run of a job, and who waits for it. */
-export interface PooledJob {
-  readonly job: string;
+export interface PooledJob extends WaitingJob {
   readonly input: unknown;
   readonly transfer: readonly ArrayBuffer[];
   readonly resolve: (output: unknown) => void;
-  readonly reject: (error: unknown) => void;
 }
 
 /** What a worker tells its pool. */
@@ -46,8 +46,13 @@ export class PoolWorker {
     return this.#current === undefined && !this.#isEnding;
   }
 
+  get isRunning(): boolean {
+    return this.#current !== undefined;
+  }
+
   /** Gives an idle worker a job; until its answer the thread keeps the process alive. */
   start(pooled: PooledJob): void {
+    assert(this.isIdle, `an idle worker is given job ${pooled.job}`);
     this.#id += 1;
     const { job, input, transfer } = pooled;
     try {
@@ -94,7 +99,11 @@ export class PoolWorker {
 
   #exited(exitCode: number): void {
     const pooled = this.#take();
-    pooled?.reject(this.#isClosed ? closedError(pooled.job) : this.#diedError(exitCode));
+    pooled?.reject(
+      this.#isClosed
+        ? closedError('pool', `job ${pooled.job}`, 'ended')
+        : this.#diedError(exitCode),
+    );
     this.#events.exited();
   }
 
@@ -110,8 +119,4 @@ export class PoolWorker {
     if (!this.#isEnding) this.#worker.unref();
     return pooled;
   }
-}
-
-function closedError(job: string): StorageError {
-  return new StorageError('CLOSED', `the pool was closed while job ${job} ran`);
 }

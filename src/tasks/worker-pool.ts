@@ -1,41 +1,60 @@
-import { AbortedError, StorageError } from '../core/errors.ts';
-import type { JobExecutor, JobTable, RunOptions } from './job.ts';
+import { AbortedError } from '../core/errors.ts';
+import type { JobClass, JobExecutor, JobSummary, JobTable, RunOptions } from './job.ts';
+import { JobBoard } from './job-board.ts';
 import { type PooledJob, PoolWorker } from './pool-worker.ts';
 
 export interface WorkerPoolOptions {
-  /** Threads at most; each is started when it is first needed. @default 2 */
+  /** Threads at most that take any job; each is started when it is first needed. @default 2 */
   readonly workers?: number;
-  /** Jobs that wait at most; one more is refused. @default 64 */
+  /** Further threads at most that take critical jobs only. @default 0 */
+  readonly criticalWorkers?: number;
+  /** Jobs of a class that wait at most; one more is refused. @default 64 */
   readonly queueMax?: number;
   /** What the entry module reads as `workerData`. @default undefined */
   readonly workerData?: unknown;
 }
 
+/** As many threads as CCF's pool may have. */
+const workersMax = 63;
+
+/** Threads that take the same jobs. */
+interface Crew {
+  readonly takes: readonly JobClass[];
+  readonly workersMax: number;
+  readonly workers: Set<PoolWorker>;
+}
+
 /**
- * Runs jobs on worker threads, one at a time each, in the order in which they were given. A worker that dies
- * fails its job and is replaced when the next job needs it. Threads without a job don't keep the process
- * alive.
+ * Runs jobs on worker threads, one at a time each: critical ones first, those of a class in the order in
+ * which they were given. A worker that dies fails its job and is replaced when the next job needs it.
+ * Threads without a job don't keep the process alive.
  */
 export class WorkerPool<Table extends JobTable<Table>> implements JobExecutor<Table> {
   readonly #entry: URL;
-  readonly #options: Readonly<Required<WorkerPoolOptions>>;
-  readonly #workers = new Set<PoolWorker>();
-  readonly #waiting = new Set<PooledJob>();
-  #closing: Promise<void> | undefined;
+  readonly #workerData: unknown;
+  readonly #board: JobBoard<PooledJob>;
+  /** Reserved threads first: a critical job leaves the others to normal ones when it can. */
+  readonly #crews: readonly Crew[];
 
   /**
    * @param entry a compiled module that calls {@link serveJobs} with the functions of `Table`
-   * @throws RangeError for options that are not counts
+   * @throws RangeError for options that are not counts, and for more than 63 threads
    */
   constructor(entry: URL, options: WorkerPoolOptions = {}) {
+    const { workers, criticalWorkers, queueMax, workerData } = resolveOptions(options);
     this.#entry = entry;
-    this.#options = resolveOptions(options);
+    this.#workerData = workerData;
+    this.#board = new JobBoard(queueMax);
+    this.#crews = [
+      { takes: ['critical'], workersMax: criticalWorkers, workers: new Set() },
+      { takes: ['critical', 'normal'], workersMax: workers, workers: new Set() },
+    ];
   }
 
   run<Job extends keyof Table & string>(
     job: Job,
     input: Table[Job]['input'],
-    { signal, transfer = [] }: RunOptions = {},
+    { class: jobClass = 'normal', signal, transfer = [] }: RunOptions = {},
   ): Promise<Table[Job]['output']> {
     return new Promise((resolve, reject) => {
       const onAbort = () => this.#abort(pooled);
@@ -45,75 +64,83 @@ export class WorkerPool<Table extends JobTable<Table>> implements JobExecutor<Ta
           settle(value);
         };
       };
-      const pooled = { job, input, transfer, resolve: settled(resolve), reject: settled(reject) };
+      const settlers = { resolve: settled(resolve), reject: settled(reject) };
+      const pooled = { job, jobClass, input, transfer, ...settlers };
       if (signal?.aborted) return reject(new AbortedError(`job ${job}`));
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#enqueue(pooled);
     });
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+  summary(): JobSummary {
+    const workers = this.#workers();
+    const running = workers.filter(({ isRunning }) => isRunning).length;
+    return { waiting: this.#board.waiting, running, workers: workers.length };
   }
 
-  async #close(): Promise<void> {
-    for (const pooled of this.#waiting) pooled.reject(closedError(pooled.job));
-    this.#waiting.clear();
-    await Promise.all([...this.#workers].map((worker) => worker.terminate()));
+  async close(): Promise<void> {
+    this.#board.close();
+    await Promise.all(this.#workers().map((worker) => worker.terminate()));
   }
 
+  /** Hands a job straight to a thread that is free; only when none is, it waits. */
   #enqueue(pooled: PooledJob): void {
-    const { queueMax } = this.#options;
-    if (this.#closing !== undefined) {
-      pooled.reject(closedError(pooled.job));
-    } else if (this.#waiting.size >= queueMax && this.#freeWorker() === undefined) {
-      const message = `job ${pooled.job} was refused: ${queueMax} jobs wait already`;
-      pooled.reject(new StorageError('QUEUE_FULL', message, { limit: queueMax }));
-    } else {
-      this.#waiting.add(pooled);
-      this.#startWaiting();
-    }
+    const worker = this.#board.isClosed ? undefined : this.#freeWorker(pooled.jobClass);
+    if (worker === undefined) this.#board.add(pooled);
+    else worker.start(pooled);
   }
 
   /** A job that waits is dropped; one that runs is asked to stop. */
   #abort(pooled: PooledJob): void {
-    if (this.#waiting.delete(pooled)) pooled.reject(new AbortedError(`job ${pooled.job}`));
-    else for (const worker of this.#workers) worker.cancel(pooled);
+    if (this.#board.delete(pooled)) pooled.reject(new AbortedError(`job ${pooled.job}`));
+    else for (const worker of this.#workers()) worker.cancel(pooled);
   }
 
-  #freeWorker(): PoolWorker | undefined {
-    for (const worker of this.#workers) if (worker.isIdle) return worker;
-    if (this.#workers.size >= this.#options.workers) return undefined;
-    const worker = new PoolWorker(this.#entry, this.#options.workerData, {
+  #workers(): PoolWorker[] {
+    return this.#crews.flatMap(({ workers }) => [...workers]);
+  }
+
+  #freeWorker(jobClass: JobClass): PoolWorker | undefined {
+    for (const crew of this.#crews) {
+      if (!crew.takes.includes(jobClass)) continue;
+      const idle = [...crew.workers].find(({ isIdle }) => isIdle);
+      if (idle !== undefined) return idle;
+      if (crew.workers.size < crew.workersMax) return this.#startWorker(crew);
+    }
+    return undefined;
+  }
+
+  #startWorker({ workers }: Crew): PoolWorker {
+    const worker = new PoolWorker(this.#entry, this.#workerData, {
       idle: () => this.#startWaiting(),
       exited: () => {
-        this.#workers.delete(worker);
+        workers.delete(worker);
         this.#startWaiting();
       },
     });
-    this.#workers.add(worker);
+    workers.add(worker);
     return worker;
   }
 
+  /** Critical jobs may use any thread and come first: when one finds none free, there is none. */
   #startWaiting(): void {
-    for (const pooled of this.#waiting) {
-      const worker = this.#freeWorker();
+    for (const pooled of this.#board) {
+      const worker = this.#freeWorker(pooled.jobClass);
       if (worker === undefined) return;
-      this.#waiting.delete(pooled);
+      this.#board.delete(pooled);
       worker.start(pooled);
     }
   }
 }
 
 function resolveOptions(options: WorkerPoolOptions): Readonly<Required<WorkerPoolOptions>> {
-  const { workers = 2, queueMax = 64, workerData } = options;
-  if (!Number.isSafeInteger(workers) || workers < 1) throw new RangeError(`workers: ${workers}`);
-  if (!Number.isSafeInteger(queueMax) || queueMax < 0)
-    throw new RangeError(`queueMax: ${queueMax}`);
-  return { workers, queueMax, workerData };
-}
-
-function closedError(job: string): StorageError {
-  return new StorageError('CLOSED', `the pool is closed, job ${job} was refused`);
+  const { workers = 2, criticalWorkers = 0, queueMax = 64, workerData } = options;
+  const isCount = (value: number, min: number) => Number.isSafeInteger(value) && value >= min;
+  if (!isCount(workers, 1)) throw new RangeError(`workers: ${workers}`);
+  if (!isCount(criticalWorkers, 0)) throw new RangeError(`criticalWorkers: ${criticalWorkers}`);
+  if (workers + criticalWorkers > workersMax) {
+    throw new RangeError(`${workers + criticalWorkers} workers are more than ${workersMax}`);
+  }
+  if (!isCount(queueMax, 0)) throw new RangeError(`queueMax: ${queueMax}`);
+  return { workers, criticalWorkers, queueMax, workerData };
 }

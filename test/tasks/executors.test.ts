@@ -8,18 +8,28 @@ import {
   VerificationError,
 } from '../../src/core/errors.ts';
 import { InlineExecutor } from '../../src/tasks/inline-executor.ts';
-import type { JobExecutor } from '../../src/tasks/job.ts';
+import type { JobExecutor, JobSummary } from '../../src/tasks/job.ts';
 import { WorkerPool } from '../../src/tasks/worker-pool.ts';
+import { isCollected } from './fixtures/collect-garbage.ts';
 import { type EchoTable, echoJobs } from './fixtures/echo-jobs.ts';
 import { echoWorker } from './fixtures/echo-worker-url.ts';
 
-const kinds: [string, () => JobExecutor<EchoTable>][] = [
+type Executor = JobExecutor<EchoTable> & { summary(): JobSummary };
+
+const kinds: [string, () => Executor][] = [
   ['InlineExecutor', () => new InlineExecutor(echoJobs)],
   ['WorkerPool', () => new WorkerPool<EchoTable>(echoWorker)],
 ];
 
+/** Runs a job that ends when it is told, for a caller who keeps nothing. */
+function giveJob(executor: Executor, signal: AbortSignal): WeakRef<object> {
+  const owner = { answers: 0 };
+  executor.run('stopWhenAborted', undefined, { signal }).catch(() => owner.answers++);
+  return new WeakRef(owner);
+}
+
 describe.each(kinds)('%s', (_name, makeExecutor) => {
-  let executor: JobExecutor<EchoTable>;
+  let executor: Executor;
   beforeEach(() => {
     executor = makeExecutor();
   });
@@ -56,11 +66,12 @@ describe.each(kinds)('%s', (_name, makeExecutor) => {
     ['ConsensusError', ConsensusError, { code: 'CLOSED' }],
     ['TypeError', TypeError, { message: 'bad' }],
   ] as const)(
-    'JobExecutor.run() fails with the %s of the job',
+    'TSK-30 JobExecutor.run() fails with the %s of the job, and goes on',
     async (kind, errorClass, fields) => {
       const failure = await executor.run('fail', kind).catch((error: unknown) => error);
       expect(failure).toBeInstanceOf(errorClass);
       expect(failure).toMatchObject({ name: kind, ...fields });
+      expect(await executor.run('echo', 1)).toBe(1);
     },
   );
 
@@ -76,12 +87,35 @@ describe.each(kinds)('%s', (_name, makeExecutor) => {
     await expect(running).rejects.toMatchObject({ name: 'DataCloneError' });
   });
 
-  test('JobExecutor.run() does not begin a job whose signal is aborted', async () => {
+  test('TSK-3 JobExecutor.run() runs a job as often as it is given', async () => {
+    const input = { text: 'a' };
+    const outputs = await Promise.all([1, 2, 3].map(() => executor.run('echo', input)));
+    expect(outputs).toEqual([input, input, input]);
+  });
+
+  test('TSK-4 JobExecutor.run() takes jobs of both classes', async () => {
+    const critical = executor.run('echo', 1, { class: 'critical' });
+    const normal = executor.run('echo', 2, { class: 'normal' });
+    expect(await Promise.all([critical, normal])).toEqual([1, 2]);
+  });
+
+  test('TSK-14 JobExecutor.summary() counts the jobs that run, until they have answered', async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const running = [1, 2].map(() => executor.run('finishWhenAborted', undefined, { signal }));
+    const waiting = { critical: 0, normal: 0 };
+    expect(executor.summary()).toMatchObject({ waiting, running: 2 });
+    controller.abort();
+    await Promise.all(running);
+    expect(executor.summary()).toMatchObject({ waiting, running: 0 });
+  });
+
+  test('TSK-1 JobExecutor.run() does not begin a job whose signal is aborted', async () => {
     const running = executor.run('never', undefined, { signal: AbortSignal.abort() });
     await expect(running).rejects.toBeInstanceOf(AbortedError);
   });
 
-  test('JobExecutor.run() aborts a running job through its signal', async () => {
+  test('TSK-2 JobExecutor.run() asks a running job to stop through its signal', async () => {
     const controller = new AbortController();
     const running = executor.run('stopWhenAborted', undefined, { signal: controller.signal });
     controller.abort();
@@ -89,7 +123,7 @@ describe.each(kinds)('%s', (_name, makeExecutor) => {
     await expect(running).rejects.toMatchObject({ code: 'ABORTED' });
   });
 
-  test('JobExecutor.run() awaits the answer of an aborted job, which may be that it finished', async () => {
+  test('TSK-2 JobExecutor.run() awaits the answer of an aborted job, which may be that it finished', async () => {
     const controller = new AbortController();
     const running = executor.run('finishWhenAborted', undefined, { signal: controller.signal });
     controller.abort();
@@ -104,14 +138,32 @@ describe.each(kinds)('%s', (_name, makeExecutor) => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  test('JobExecutor.close() ends a running job', async () => {
+  test('TSK-4 JobExecutor.close() ends a running job with another error than a cancellation', async () => {
     const running = executor.run('stopWhenAborted', undefined);
     const failing = expect(running).rejects.toMatchObject({ code: 'CLOSED' });
     await executor.close();
     await failing;
   });
 
-  test('JobExecutor.close() refuses jobs from then on, twice is once', async () => {
+  test('TSK-40 JobExecutor.close() leaves no listener, no running job and no worker', async () => {
+    const { signal } = new AbortController();
+    const running = executor.run('stopWhenAborted', undefined, { signal }).catch(() => undefined);
+    await executor.close();
+    await running;
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    const waiting = { critical: 0, normal: 0 };
+    expect(executor.summary()).toEqual({ waiting, running: 0, workers: 0 });
+  });
+
+  test('TSK-43 JobExecutor.close() leaves no reference to what was given, though executor and signal live', async () => {
+    const { signal } = new AbortController();
+    const input = giveJob(executor, signal);
+    await executor.close();
+    expect(await isCollected(input)).toBe(true);
+    expect(signal.aborted).toBe(false);
+  });
+
+  test('TSK-41 JobExecutor.close() refuses jobs from then on, twice is once', async () => {
     await executor.close();
     await executor.close();
     const running = executor.run('echo', 1);

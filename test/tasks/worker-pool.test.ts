@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process';
+import { getEventListeners } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { AbortedError } from '../../src/core/errors.ts';
+import type { JobClass } from '../../src/tasks/job.ts';
 import { WorkerPool, type WorkerPoolOptions } from '../../src/tasks/worker-pool.ts';
+import { isCollected } from './fixtures/collect-garbage.ts';
 import type { EchoTable } from './fixtures/echo-jobs.ts';
 import { echoWorker } from './fixtures/echo-worker-url.ts';
 
@@ -15,9 +18,13 @@ function makePool(options: WorkerPoolOptions = {}, entry = echoWorker): WorkerPo
 }
 
 /** Keeps one worker busy until it is stopped. */
-function block(pool: WorkerPool<EchoTable>): { stop(): void; ended: Promise<string> } {
+function block(
+  pool: WorkerPool<EchoTable>,
+  jobClass?: JobClass,
+): { stop(): void; ended: Promise<string> } {
   const controller = new AbortController();
-  const ended = pool.run('finishWhenAborted', undefined, { signal: controller.signal });
+  const { signal } = controller;
+  const ended = pool.run('finishWhenAborted', undefined, { class: jobClass, signal });
   return { stop: () => controller.abort(), ended };
 }
 
@@ -32,13 +39,13 @@ test('WorkerPool runs jobs on other threads, at most as many as it has workers',
   expect(ids).not.toContain(0);
 });
 
-test('WorkerPool starts no second worker while the first one is free', async () => {
+test('TSK-11 WorkerPool starts no second worker while the first one is free', async () => {
   const pool = makePool({ workers: 2 });
   const first = await pool.run('threadId', undefined);
   expect(await pool.run('threadId', undefined)).toBe(first);
 });
 
-test('WorkerPool runs waiting jobs in the order in which they came', async () => {
+test('TSK-10 WorkerPool runs waiting jobs of a class in the order in which they came', async () => {
   const pool = makePool({ workers: 1 });
   const blocker = block(pool);
   const order: number[] = [];
@@ -49,6 +56,101 @@ test('WorkerPool runs waiting jobs in the order in which they came', async () =>
   blocker.stop();
   await Promise.all(jobs);
   expect(order).toEqual([1, 2, 3]);
+});
+
+test('TSK-10 WorkerPool runs critical jobs before the normal ones that wait', async () => {
+  const pool = makePool({ workers: 1 });
+  const blocker = block(pool);
+  const order: string[] = [];
+  const classes: JobClass[] = ['normal', 'critical', 'normal', 'critical'];
+  const jobs = classes.map(async (jobClass, index) => {
+    await pool.run('echo', index, { class: jobClass });
+    order.push(`${jobClass} ${index}`);
+  });
+  blocker.stop();
+  await Promise.all(jobs);
+  expect(order).toEqual(['critical 1', 'critical 3', 'normal 0', 'normal 2']);
+});
+
+test('TSK-10 WorkerPool keeps critical-only threads free of normal jobs', async () => {
+  const pool = makePool({ workers: 1, criticalWorkers: 1 });
+  const blocker = block(pool);
+  const normal = pool.run('threadId', undefined);
+  expect(pool.summary()).toEqual({
+    waiting: { critical: 0, normal: 1 },
+    running: 1,
+    workers: 1,
+  });
+  const critical = await pool.run('threadId', undefined, { class: 'critical' });
+  expect(pool.summary().waiting.normal).toBe(1);
+  blocker.stop();
+  expect(await normal).not.toBe(critical);
+  await blocker.ended;
+});
+
+test('TSK-10 WorkerPool gives a critical job to a critical-only thread rather than to another', async () => {
+  const pool = makePool({ workers: 1, criticalWorkers: 1 });
+  const general = await pool.run('threadId', undefined);
+  const [critical, normal] = await Promise.all([
+    pool.run('threadId', undefined, { class: 'critical' }),
+    pool.run('threadId', undefined),
+  ]);
+  expect(normal).toBe(general);
+  expect(critical).not.toBe(general);
+});
+
+test('TSK-10 WorkerPool gives critical jobs to other threads when the critical-only ones are busy', async () => {
+  const pool = makePool({ workers: 1, criticalWorkers: 1 });
+  const blocker = block(pool, 'critical');
+  const critical = pool.run('threadId', undefined, { class: 'critical' });
+  const normal = pool.run('threadId', undefined);
+  expect(await critical).toBe(await normal);
+  blocker.stop();
+  await blocker.ended;
+});
+
+test('TSK-11 WorkerPool never gives a busy thread another job', async () => {
+  const pool = makePool({ workers: 1 });
+  const blocker = block(pool);
+  const next = pool.run('echo', 1);
+  expect(pool.summary()).toMatchObject({ waiting: { normal: 1 }, running: 1, workers: 1 });
+  blocker.stop();
+  expect([await blocker.ended, await next]).toEqual(['finished', 1]);
+});
+
+test('TSK-14 WorkerPool.summary() counts what waits of each class, what runs, and the threads', async () => {
+  const pool = makePool({ workers: 2 });
+  expect(pool.summary()).toEqual({
+    waiting: { critical: 0, normal: 0 },
+    running: 0,
+    workers: 0,
+  });
+  const blockers = [block(pool), block(pool)];
+  const classes: JobClass[] = ['normal', 'critical', 'normal'];
+  const jobs = classes.map((jobClass) => pool.run('echo', 1, { class: jobClass }));
+  expect(pool.summary()).toEqual({
+    waiting: { critical: 1, normal: 2 },
+    running: 2,
+    workers: 2,
+  });
+  for (const { stop } of blockers) stop();
+  await Promise.all([...jobs, ...blockers.map(({ ended }) => ended)]);
+  expect(pool.summary()).toEqual({
+    waiting: { critical: 0, normal: 0 },
+    running: 0,
+    workers: 2,
+  });
+});
+
+test('WorkerPool with normal jobs up to queueMax takes a critical one', async () => {
+  const pool = makePool({ workers: 1, queueMax: 1 });
+  const blocker = block(pool);
+  const normal = pool.run('echo', 1);
+  const critical = pool.run('echo', 2, { class: 'critical' });
+  const refused = pool.run('echo', 3, { class: 'critical' });
+  await expect(refused).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+  blocker.stop();
+  expect(await Promise.all([normal, critical])).toEqual([1, 2]);
 });
 
 test('WorkerPool refuses a job more than may wait', async () => {
@@ -64,7 +166,7 @@ test('WorkerPool refuses a job more than may wait', async () => {
   expect(await waiting).toBe(1);
 });
 
-test('WorkerPool with queueMax 0 takes a job that need not wait', async () => {
+test('TSK-11 WorkerPool with queueMax 0 takes a job that need not wait', async () => {
   const pool = makePool({ workers: 1, queueMax: 0 });
   const blocker = block(pool);
   await expect(pool.run('echo', 1)).rejects.toMatchObject({ code: 'QUEUE_FULL' });
@@ -73,7 +175,7 @@ test('WorkerPool with queueMax 0 takes a job that need not wait', async () => {
   expect(await pool.run('echo', 2)).toBe(2);
 });
 
-test('WorkerPool drops an aborted job that waits at once', async () => {
+test('TSK-2 WorkerPool drops an aborted job that waits at once', async () => {
   const pool = makePool({ workers: 1, queueMax: 1 });
   const blocker = block(pool);
   const controller = new AbortController();
@@ -97,7 +199,7 @@ test('WorkerPool goes on behind a waiting job whose input cannot be copied', asy
   expect(await working).toBe(2);
 });
 
-test('WorkerPool fails the job of a worker that exits, and replaces the worker', async () => {
+test('TSK-30 WorkerPool fails the job of a worker that exits, and replaces the worker', async () => {
   const pool = makePool({ workers: 1 });
   const first = await pool.run('threadId', undefined);
   const dying = expect(pool.run('exit', 3)).rejects.toMatchObject({
@@ -110,7 +212,7 @@ test('WorkerPool fails the job of a worker that exits, and replaces the worker',
   expect(await second).not.toBe(first);
 });
 
-test('WorkerPool names what ended a worker as the cause', async () => {
+test('TSK-30 WorkerPool names what ended a worker as the cause', async () => {
   const pool = makePool({ workers: 1 });
   await expect(pool.run('throwUncaught', 'boom')).rejects.toMatchObject({
     code: 'WORKER_DIED',
@@ -131,7 +233,7 @@ test('WorkerPool passes on that its workers do not know a job', async () => {
   await pool.close();
 });
 
-test('WorkerPool.close() ends a job that never ends, and drops those that wait', async () => {
+test('TSK-32 WorkerPool.close() ends a job that never ends, and drops those that wait', async () => {
   const pool = makePool({ workers: 1 });
   const closed = { name: 'StorageError', code: 'CLOSED' };
   const running = expect(pool.run('never', undefined)).rejects.toMatchObject(closed);
@@ -140,12 +242,83 @@ test('WorkerPool.close() ends a job that never ends, and drops those that wait',
   await Promise.all([running, waiting]);
 });
 
-test.each([[{ workers: 0 }], [{ workers: 1.5 }], [{ queueMax: -1 }]])(
-  'WorkerPool refuses the options %j',
-  (options) => {
-    expect(() => new WorkerPool<EchoTable>(echoWorker, options)).toThrow(RangeError);
-  },
-);
+test('TSK-40 WorkerPool.close() refuses what waits, critical jobs first, and ends all threads; twice is once', async () => {
+  const pool = makePool({ workers: 1, criticalWorkers: 1 });
+  const blockers = [block(pool), block(pool, 'critical')];
+  const refused: string[] = [];
+  const classes: JobClass[] = ['normal', 'critical', 'normal', 'critical'];
+  const jobs = classes.map((jobClass) =>
+    pool.run('echo', 1, { class: jobClass }).catch((error: { code: string }) => {
+      refused.push(`${jobClass} ${error.code}`);
+    }),
+  );
+  const ended = Promise.allSettled(blockers.map((blocker) => blocker.ended));
+  await Promise.all([pool.close(), pool.close()]);
+  await Promise.all([ended, ...jobs]);
+  const order = ['critical', 'critical', 'normal', 'normal'].map((name) => `${name} CLOSED`);
+  expect(refused).toEqual(order);
+  expect(pool.summary()).toEqual({ waiting: { critical: 0, normal: 0 }, running: 0, workers: 0 });
+});
+
+test('TSK-40 WorkerPool.close() leaves no listener on the signals of jobs that wait', async () => {
+  const pool = makePool({ workers: 1 });
+  const { signal } = new AbortController();
+  const blocked = expect(block(pool).ended).rejects.toMatchObject({ code: 'CLOSED' });
+  const waiting = expect(pool.run('echo', 1, { signal })).rejects.toMatchObject({ code: 'CLOSED' });
+  await pool.close();
+  await Promise.all([blocked, waiting]);
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
+});
+
+/** A job that waits with a caller who keeps nothing; the input is what the pool itself holds. */
+function giveWaiting(pool: WorkerPool<EchoTable>): WeakRef<object> {
+  const input = { text: 'a' };
+  pool.run('echo', input).catch(() => {});
+  return new WeakRef(input);
+}
+
+test('TSK-43 WorkerPool.close() leaves no reference to a job that waits, though the pool lives', async () => {
+  const pool = makePool({ workers: 1 });
+  const blocked = expect(block(pool).ended).rejects.toMatchObject({ code: 'CLOSED' });
+  const input = giveWaiting(pool);
+  await pool.close();
+  await blocked;
+  expect(await isCollected(input)).toBe(true);
+  expect(pool.summary().workers).toBe(0);
+});
+
+test('TSK-40 WorkerPool.close() leaves no handle behind in its process', () => {
+  const pool = new URL('../../dist/src/tasks/worker-pool.js', import.meta.url);
+  const script = `
+    import { WorkerPool } from '${pool}';
+    // The output is a pipe of the test's, not a handle of the pool's.
+    const handles = () => process.getActiveResourcesInfo().filter((name) => name !== 'PipeWrap');
+    const pool = new WorkerPool(new URL('${echoWorker}'), { workers: 1, criticalWorkers: 1 });
+    pool.run('never').catch(() => {});
+    pool.run('never', undefined, { class: 'critical' }).catch(() => {});
+    pool.run('echo', 1).catch(() => {});
+    const meanwhile = handles();
+    await pool.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    process.stdout.write(JSON.stringify([meanwhile, handles()]));
+  `;
+  const options = { timeout: 30_000 };
+  const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], options);
+  const [meanwhile, after] = JSON.parse(child.stdout.toString());
+  expect(meanwhile.filter((name: string) => name === 'MessagePort')).toHaveLength(2);
+  expect(after).toEqual([]);
+});
+
+test.each([
+  [{ workers: 0 }],
+  [{ workers: 1.5 }],
+  [{ workers: 64 }],
+  [{ criticalWorkers: -1 }],
+  [{ workers: 63, criticalWorkers: 1 }],
+  [{ queueMax: -1 }],
+])('TSK-31 WorkerPool refuses the options %j', (options) => {
+  expect(() => new WorkerPool<EchoTable>(echoWorker, options)).toThrow(RangeError);
+});
 
 test('WorkerPool keeps the process alive while a job runs, and not longer', () => {
   const poolModule = new URL('../../dist/src/tasks/worker-pool.js', import.meta.url);
