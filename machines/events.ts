@@ -48,12 +48,13 @@ export interface ChainOutput {
 
 /** What a writer is asked, and answers. */
 export type WriterRequest =
-  /** The worker has filled the spool. */
+  /** The worker has filled the spool that was opened last. */
   | { readonly type: 'spool.filled' }
   /** The receipt can be appended; publish under this name. */
   | { readonly type: 'receipt.ready'; readonly file: string }
   | { readonly type: 'discard.requested' };
 
+/** A spool waits to be filled: the first one, or another after one that failed. */
 export type WriterReport = { readonly type: 'spool.opened' };
 
 export interface WriterOutput {
@@ -103,8 +104,10 @@ export type SlotId = `slot:${number}`;
 
 export type SnapshotterEvent =
   | LedgerEvent
-  /** A signature transaction is being written: is its seqno a snapshot point? */
-  | { readonly type: 'committable.recorded'; readonly seqno: Seqno }
+  /** A signature transaction is being written at `nowMs`: is its seqno a snapshot point? */
+  | { readonly type: 'committable.recorded'; readonly seqno: Seqno; readonly nowMs: number }
+  /** The ledger has committed that the snapshot at `seqno` was scheduled at `timestampMs`, by any node. */
+  | { readonly type: 'status.recorded'; readonly seqno: Seqno; readonly timestampMs: number }
   /** The state at a due point is frozen, or could not be. */
   | { readonly type: 'freeze.taken'; readonly seqno: Seqno }
   | { readonly type: 'freeze.failed'; readonly seqno: Seqno; readonly reason: string }

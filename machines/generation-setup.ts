@@ -5,6 +5,7 @@ import {
   type Collected,
   commitPassedSignature,
   coseSignatureVerified,
+  digestAgrees,
   evidenceMatches,
   nodeSignatureVerified,
   signatureCoversEvidence,
@@ -25,9 +26,10 @@ import { writerMachine } from './writer.ts';
 export interface GenerationInput extends GenerationRef {
   /** Which receipt the file will carry. */
   readonly receipt: ReceiptForm;
-  /** How often an action may run before its failure ends the generation. */
+  /** How often an action may run, and a file be written, before the failure ends the generation. */
   readonly attemptsMax: number;
-  /** How long evidence, signature, tree and commit are awaited together, in milliseconds. */
+  /** How long evidence, signature, tree and commit are awaited together, and before that the
+   * answer to the submission, in milliseconds. */
   readonly evidenceTimeoutMs: number;
 }
 
@@ -97,6 +99,8 @@ export const generationSetup = setup({
   guards: {
     isOfKind: (_, { kind, expected }: { kind: ActionKind; expected: ActionKind }) =>
       kind === expected,
+    serialisedAlike: ({ context }, { output }: { output: ActionOutput }) =>
+      output.kind === 'serialise' && digestAgrees(context, output.digest),
     evidenceMatches: ({ context }, evidence: EvidenceFact) => evidenceMatches(context, evidence),
     isOfThisVersion: ({ context }, { version }: EvidenceFact) => version === context.seqno,
     signatureCoversEvidence: ({ context }, { seqno }: { seqno: Seqno }) =>
@@ -149,6 +153,25 @@ export const answered = (expected: ActionKind) =>
       expected,
     }),
   }) as const;
+
+export const outputOfAction = ({ event }: { event: { readonly output: ActionOutput } }) => ({
+  output: event.output,
+});
+
+/** One state has one digest: the evidence speaks of the first, so the file cannot have the second. */
+export const serialisedOtherwise = {
+  type: 'end',
+  params: ({
+    context,
+    event,
+  }: {
+    context: GenerationContext;
+    event: { readonly output: ActionOutput };
+  }) => ({
+    outcome: 'serialise-failed' as const,
+    reason: `serialised again with digest ${outputAs(event.output, 'serialise').digest}, first with ${context.digest}`,
+  }),
+} as const;
 
 export const actionFailed = (expected: ActionKind, outcome: Outcome) =>
   ({
@@ -221,10 +244,21 @@ export const chainEnded = [
   '#generation.releasing.writer.discarding',
 ] as const;
 
-export const endedAs = (...outcomes: readonly Outcome[]) =>
+const endedAs = (...outcomes: readonly Outcome[]) =>
   ({ type: 'endedAs', params: { outcomes } }) as const;
 
-export const outputOf =
+/** Where `releasing` leads: the outcome decides. */
+export const endings = [
+  { guard: endedAs('committed'), target: 'committed' },
+  { guard: endedAs('committed-not-durable'), target: 'notDurable' },
+  { guard: endedAs('rolled-back'), target: 'rolled-back' },
+  { guard: endedAs('cancelled'), target: 'cancelled' },
+  { guard: endedAs('duplicate'), target: 'duplicate' },
+  { guard: endedAs('evidence-refused', 'proof-refused'), target: 'refused' },
+  { target: 'failed' },
+] as const;
+
+const outputOf =
   (outcome: Outcome | undefined) =>
   ({ context }: { context: GenerationContext }): GenerationOutput => ({
     generation: context.generation,
@@ -239,6 +273,37 @@ export const outputOf =
     refusedEvidence: context.refusedEvidence,
     leftover: context.leftover,
   });
+
+/** Every final state says how the generation ended. */
+export const finalStates = {
+  committed: {
+    type: 'final',
+    description: 'The file is published and durable.',
+    output: outputOf('committed'),
+  },
+  notDurable: {
+    type: 'final',
+    description: 'The file is published, but its directory could not be synced.',
+    output: outputOf('committed-not-durable'),
+  },
+  duplicate: {
+    type: 'final',
+    description: 'An identical file was there.',
+    output: outputOf('duplicate'),
+  },
+  'rolled-back': { type: 'final', output: outputOf('rolled-back') },
+  cancelled: { type: 'final', output: outputOf('cancelled') },
+  refused: {
+    type: 'final',
+    description: 'Evidence or a proof was refused.',
+    output: outputOf(undefined),
+  },
+  failed: {
+    type: 'final',
+    description: 'The outcome says what failed.',
+    output: outputOf(undefined),
+  },
+} as const;
 
 /** What the receipt is built from; the gate has seen to it that all of it is there. */
 export function receiptRequest(context: GenerationContext): ActionRequest {

@@ -5,17 +5,19 @@ import {
   brokeOff,
   chainEnded,
   digestOf,
-  endedAs,
+  endings,
   ends,
   eventOf,
+  finalStates,
   generationSetup,
   initialContext,
   outputAs,
-  outputOf,
+  outputOfAction,
   proofOf,
   proofRefused,
   receiptRequest,
   ref,
+  serialisedOtherwise,
   signatureOf,
   writerEnded,
   writerOutput,
@@ -28,6 +30,9 @@ import {
  * `scheduled` → `serialised` → `awaiting-evidence` → `persisting` → `committed`. Every other way out
  * goes through `releasing`, which stops the chain and the writer and awaits both, so that a
  * generation that has ended works on nothing, holds nothing and leaves nothing behind.
+ *
+ * The frozen state is held to the end: in whatever phase the writer opens another spool after a failed
+ * one, the state is serialised into it again, and must come out the same.
  *
  * The gate to `persisting` opens when three parallel regions are done: the signature's verifier and
  * the tree's verifier have each handed out a proof that only they can make, and the signature
@@ -63,7 +68,7 @@ export const generationMachine = generationSetup.createMachine({
     {
       id: 'writer',
       src: 'writer',
-      input: ref,
+      input: ({ context }) => ({ ...ref({ context }), attemptsMax: context.attemptsMax }),
       onDone: {
         description: 'A writer that ends unasked has failed.',
         target: writerEnded,
@@ -77,6 +82,20 @@ export const generationMachine = generationSetup.createMachine({
   ],
   on: {
     'cancel.requested': ends('cancelled', 'cancelled'),
+    'spool.opened': {
+      description: 'Filled from the frozen state: the first spool, and each after one that failed.',
+      actions: { type: 'requestAction', params: { action: { kind: 'serialise' } } },
+    },
+    'action.completed': [
+      {
+        description:
+          'Another spool holds the same bytes: it takes the place of the one that failed.',
+        guard: { type: 'serialisedAlike', params: outputOfAction },
+        actions: 'fillWriter',
+      },
+      { guard: answered('serialise'), target: '.releasing', actions: serialisedOtherwise },
+    ],
+    'action.failed': actionFailed('serialise', 'serialise-failed'),
     'evidence.recorded': {
       description:
         'Evidence of this version that is early, late or of another digest is refused and counted.',
@@ -89,9 +108,6 @@ export const generationMachine = generationSetup.createMachine({
     scheduled: {
       description: 'A worker serialises the frozen state into the spool and hashes it.',
       on: {
-        'spool.opened': {
-          actions: { type: 'requestAction', params: { action: { kind: 'serialise' } } },
-        },
         'action.completed': {
           guard: answered('serialise'),
           target: 'serialised',
@@ -103,7 +119,6 @@ export const generationMachine = generationSetup.createMachine({
             'fillWriter',
           ],
         },
-        'action.failed': actionFailed('serialise', 'serialise-failed'),
       },
     },
     serialised: {
@@ -113,6 +128,9 @@ export const generationMachine = generationSetup.createMachine({
         params: ({ context }) => ({
           action: { kind: 'submit-evidence', digest: digestOf(context) },
         }),
+      },
+      after: {
+        evidenceTimeout: ends('timed-out', 'its evidence was neither accepted nor seen in time'),
       },
       on: {
         'evidence.recorded': {
@@ -321,7 +339,12 @@ export const generationMachine = generationSetup.createMachine({
     releasing: {
       type: 'parallel',
       description: 'Stops the chain and the writer, and awaits both.',
-      on: { 'cancel.requested': {} },
+      on: {
+        'cancel.requested': {},
+        'spool.opened': {},
+        'action.completed': {},
+        'action.failed': {},
+      },
       states: {
         chain: {
           initial: 'stopping',
@@ -358,42 +381,8 @@ export const generationMachine = generationSetup.createMachine({
           },
         },
       },
-      onDone: [
-        { guard: endedAs('committed'), target: 'committed' },
-        { guard: endedAs('committed-not-durable'), target: 'notDurable' },
-        { guard: endedAs('rolled-back'), target: 'rolled-back' },
-        { guard: endedAs('cancelled'), target: 'cancelled' },
-        { guard: endedAs('duplicate'), target: 'duplicate' },
-        { guard: endedAs('evidence-refused', 'proof-refused'), target: 'refused' },
-        { target: 'failed' },
-      ],
+      onDone: endings,
     },
-    committed: {
-      type: 'final',
-      description: 'The file is published and durable.',
-      output: outputOf('committed'),
-    },
-    notDurable: {
-      type: 'final',
-      description: 'The file is published, but its directory could not be synced.',
-      output: outputOf('committed-not-durable'),
-    },
-    duplicate: {
-      type: 'final',
-      description: 'An identical file was there.',
-      output: outputOf('duplicate'),
-    },
-    'rolled-back': { type: 'final', output: outputOf('rolled-back') },
-    cancelled: { type: 'final', output: outputOf('cancelled') },
-    refused: {
-      type: 'final',
-      description: 'Evidence or a proof was refused.',
-      output: outputOf(undefined),
-    },
-    failed: {
-      type: 'final',
-      description: 'The outcome says what failed.',
-      output: outputOf(undefined),
-    },
+    ...finalStates,
   },
 });

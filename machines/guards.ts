@@ -10,6 +10,11 @@ export interface Collected {
   readonly signatureSeqno: Seqno | undefined;
 }
 
+/** The state was serialised before with this digest. */
+export function digestAgrees(collected: Collected, digest: Digest): boolean {
+  return collected.digest === digest;
+}
+
 /** The evidence speaks of this snapshot: its seqno and its digest. */
 export function evidenceMatches(
   collected: Collected,

@@ -54,6 +54,11 @@ export interface ProveEvidenceInput extends GenerationRef {
   readonly signatureSeqno: Seqno;
 }
 
+export interface OpenSpoolInput extends GenerationRef {
+  /** 0 for the generation's first spool; each has a name of its own. */
+  readonly attempt: number;
+}
+
 export interface PublishInput extends GenerationRef {
   readonly file: string;
 }
@@ -84,7 +89,7 @@ export const proofPorts = {
  * one that is under way.
  */
 export const writerPorts = {
-  openSpool: port<void, GenerationRef>('openSpool'),
+  openSpool: port<void, OpenSpoolInput>('openSpool'),
   appendReceipt: port<void, GenerationRef>('appendReceipt'),
   syncSpool: port<void, GenerationRef>('syncSpool'),
   closeSpool: port<void, GenerationRef>('closeSpool'),

@@ -23,6 +23,10 @@ export interface SnapshotterInput {
   readonly capacity: number;
   /** A signature this many transactions after the last point is a point. */
   readonly txInterval: number;
+  /** So is one this long after it, in milliseconds, unless that is 0. @default 0 */
+  readonly timeIntervalMs?: number;
+  /** A point by time is more than so many transactions after the last one. @default 2 */
+  readonly minTxInterval?: number;
   /** A point that finds no free slot: dropped as CCF does, or kept for the next commit. */
   readonly whenFull: 'drop' | 'keep';
   readonly receipt: ReceiptForm;
@@ -32,6 +36,8 @@ export interface SnapshotterInput {
   readonly committed?: Seqno;
   /** Seqno of the newest snapshot when the snapshotter starts. @default 0, none */
   readonly baseline?: Seqno;
+  /** When that snapshot was scheduled, in milliseconds since the Unix epoch. @default 0 */
+  readonly baselineMs?: number;
 }
 
 /** A signature transaction at which a snapshot is due. */
@@ -40,17 +46,24 @@ export interface Point {
   readonly forced: boolean;
   readonly receipt: ReceiptForm;
   readonly frozen: boolean;
+  /** When it was recorded. */
+  readonly recordedMs: number;
 }
 
 export interface Slot extends GenerationRef {
   readonly id: SlotId;
+  /** When its point was recorded. */
+  readonly recordedMs: number;
 }
 
-export interface SnapshotterContext extends SnapshotterInput {
-  readonly nextGeneration: number;
-  readonly committed: Seqno;
-  /** Seqno that the interval is counted from. */
+/** A snapshot, or one that is under way, and its time: what the intervals are counted from. */
+export interface Baseline {
   readonly baseline: Seqno;
+  readonly baselineMs: number;
+}
+
+export interface SnapshotterContext extends Required<SnapshotterInput>, Baseline {
+  readonly nextGeneration: number;
   /** The receipt form that the next, forced, point will carry. */
   readonly forced: ReceiptForm | undefined;
   /** Points not yet committed, ascending. */
@@ -60,6 +73,8 @@ export interface SnapshotterContext extends SnapshotterInput {
 }
 
 export type Fact = { readonly seqno: Seqno };
+export type TimedFact = Fact & { readonly nowMs: number };
+export type StatusFact = Fact & { readonly timestampMs: number };
 export type CommitFact = Fact & { readonly primary: boolean };
 export interface Ended {
   readonly slot: SlotId;
@@ -74,7 +89,10 @@ const pointsMax = 8;
 /** Where a table says "none yet". */
 const none = toSeqno(0);
 
-const later = (a: Seqno, b: Seqno): Seqno => (a > b ? a : b);
+/** The baseline never goes back: of two it is the later. */
+function later({ baseline, baselineMs }: Baseline, seqno: Seqno, ms: number): Baseline {
+  return seqno > baseline ? { baseline: seqno, baselineMs: ms } : { baseline, baselineMs };
+}
 
 /** The newest frozen point that commit has reached. */
 function reachedPoint(
@@ -89,10 +107,31 @@ function isNew({ committed, points }: SnapshotterContext, seqno: Seqno): boolean
   return seqno > committed && seqno > (points.at(-1)?.seqno ?? 0);
 }
 
-/** What is counted from: the newest point that the interval gave, else the baseline. */
-function reference({ points, baseline }: SnapshotterContext): Seqno {
-  return points.filter((point) => !point.forced).at(-1)?.seqno ?? baseline;
+/** What is counted from: the newest point that an interval gave, else the baseline. */
+function reference(context: SnapshotterContext): Baseline {
+  return afterPoints(context, context.points);
 }
+
+/** The baseline once the intervals' points among these have become snapshots, or are given up for good. */
+function afterPoints({ baseline, baselineMs }: Baseline, points: readonly Point[]): Baseline {
+  const newest = points.filter((point) => !point.forced).at(-1);
+  const known = { baseline, baselineMs };
+  return newest ? later(known, newest.seqno, newest.recordedMs) : known;
+}
+
+/** Whether an interval has passed: so many transactions, or so much time and more than a few transactions. */
+function intervalPassed(context: SnapshotterContext, { seqno, nowMs }: TimedFact): boolean {
+  const { txInterval, timeIntervalMs, minTxInterval } = context;
+  const { baseline, baselineMs } = reference(context);
+  const transactions = seqno - baseline;
+  const isDueByTime =
+    timeIntervalMs > 0 && nowMs - baselineMs >= timeIntervalMs && transactions > minTxInterval;
+  return transactions >= txInterval || isDueByTime;
+}
+
+/** A point that a snapshot of the ledger at or after it stands in for, unless someone asked for it. */
+const isOutdated = (point: Point, snapshot: Seqno): boolean =>
+  !point.forced && point.seqno <= snapshot;
 
 function freeSlot({ slots, capacity }: SnapshotterContext): SlotId | undefined {
   const ids = Array.from({ length: capacity }, (_, index): SlotId => `slot:${index}`);
@@ -102,15 +141,11 @@ function freeSlot({ slots, capacity }: SnapshotterContext): SlotId | undefined {
 /** Outcomes with which the snapshot of that seqno is on disk. */
 const published: readonly Outcome[] = ['committed', 'committed-not-durable', 'duplicate'];
 
-function partition(
-  points: readonly Point[],
-  goes: (point: Point) => boolean,
-): [gone: readonly Point[], stay: readonly Point[]] {
-  return [points.filter(goes), points.filter((point) => !goes(point))];
-}
-
-function newestUnforced(points: readonly Point[]): Seqno {
-  return points.filter((point) => !point.forced).at(-1)?.seqno ?? none;
+function partition<Item>(
+  items: readonly Item[],
+  goes: (item: Item) => boolean,
+): [gone: readonly Item[], stay: readonly Item[]] {
+  return [items.filter(goes), items.filter((item) => !goes(item))];
 }
 
 function pointEnded(seqno: Seqno, end: PointEnd, reason?: SkipReason): SnapshotterEmitted {
@@ -153,13 +188,14 @@ export const snapshotterSetup = setup({
         receipt ?? context.receipt,
     }),
     /** Each waiting point holds a frozen state: where too many wait, the newest gives way to this one. */
-    addPoint: enqueueActions(({ enqueue, context }, { seqno }: Fact) => {
+    addPoint: enqueueActions(({ enqueue, context }, fact: TimedFact) => {
       const givesWay = context.points.length < pointsMax ? undefined : context.points.at(-1);
       const point = {
-        seqno,
-        forced: seqno - reference(context) < context.txInterval,
+        seqno: fact.seqno,
+        forced: !intervalPassed(context, fact),
         receipt: context.forced ?? context.receipt,
         frozen: false,
+        recordedMs: fact.nowMs,
       };
       const stay = context.points.filter((candidate) => candidate !== givesWay);
       enqueue.assign({ forced: undefined, points: [...stay, point] });
@@ -168,6 +204,16 @@ export const snapshotterSetup = setup({
     markFrozen: assign({
       points: ({ context }, { seqno }: Fact) =>
         context.points.map((point) => (point.seqno === seqno ? { ...point, frozen: true } : point)),
+    }),
+    /** A clock that was set back must not hold up the next snapshot until it has caught up. */
+    heedClock: assign({
+      baselineMs: ({ context }, { nowMs }: TimedFact) => Math.min(context.baselineMs, nowMs),
+    }),
+    /** Points up to there have become needless; those after it stay. */
+    adoptStatus: enqueueActions(({ enqueue, context }, { seqno, timestampMs }: StatusFact) => {
+      const [gone, points] = partition(context.points, (point) => isOutdated(point, seqno));
+      enqueue.assign({ points, baseline: seqno, baselineMs: timestampMs });
+      for (const point of gone) enqueue.emit(pointEnded(point.seqno, 'coalesced'));
     }),
     advance: assign({ committed: (_, { seqno }: Fact) => seqno }),
     refuse: enqueueActions(({ enqueue }, { event, seqno }: { event: string; seqno: Seqno }) => {
@@ -194,7 +240,7 @@ export const snapshotterSetup = setup({
     }),
     skipReached: enqueueActions(({ enqueue, context }, { reason }: { reason: SkipReason }) => {
       const [gone, points] = partition(context.points, ({ seqno }) => seqno <= context.committed);
-      enqueue.assign({ points, baseline: later(context.baseline, newestUnforced(gone)) });
+      enqueue.assign({ points, ...afterPoints(context, gone) });
       for (const { seqno } of gone) enqueue.emit(pointEnded(seqno, 'skipped', reason));
     }),
     skipUnfrozen: enqueueActions(({ enqueue, context }, fact: Fact) => {
@@ -224,9 +270,9 @@ export const snapshotterSetup = setup({
       });
       enqueue.assign({
         nextGeneration: context.nextGeneration + 1,
-        slots: [...context.slots, { id, ...ref }],
+        slots: [...context.slots, { id, ...ref, recordedMs: point.recordedMs }],
         points: context.points.filter((candidate) => candidate !== point),
-        baseline: point.forced ? context.baseline : later(context.baseline, point.seqno),
+        ...afterPoints(context, [point]),
       });
       enqueue.emit(pointEnded(point.seqno, 'generated'));
       enqueue.emit({ type: 'generation.started', ...ref });
@@ -235,22 +281,26 @@ export const snapshotterSetup = setup({
     settle: enqueueActions(({ enqueue, context }, { slot, ended, error }: Ended) => {
       const output = ended ?? brokenOff(context, slot, error);
       enqueue.stopChild(slot);
+      const [freed, slots] = partition(context.slots, ({ id }) => id === slot);
+      const recordedMs = freed[0]?.recordedMs ?? 0;
       enqueue.assign({
-        slots: context.slots.filter((candidate) => candidate.id !== slot),
-        baseline: published.includes(output.outcome)
-          ? later(context.baseline, output.seqno)
-          : context.baseline,
+        slots,
+        ...(published.includes(output.outcome) && later(context, output.seqno, recordedMs)),
       });
       enqueue.emit({ type: 'generation.ended', ...output });
     }),
   },
   guards: {
-    isDue: ({ context }, { seqno }: Fact) =>
-      isNew(context, seqno) &&
-      (context.forced !== undefined || seqno - reference(context) >= context.txInterval),
+    isDue: ({ context }, fact: TimedFact) =>
+      isNew(context, fact.seqno) && (context.forced !== undefined || intervalPassed(context, fact)),
     isNotNew: ({ context }, { seqno }: Fact) => !isNew(context, seqno),
     isCommitted: ({ context }, { seqno }: Fact) => seqno <= context.committed,
-    goesBack: ({ context }, { seqno }: Fact) => seqno < context.committed,
+    /** What is committed stays so, and every snapshot known of is. */
+    goesBack: ({ context }, { seqno }: Fact) =>
+      seqno < context.committed || seqno < context.baseline,
+    isOfLiveGeneration: ({ context }, { version }: { version: Seqno }) =>
+      context.slots.some((slot) => slot.seqno === version),
+    statusIsNewer: ({ context }, { seqno }: Fact) => seqno > context.baseline,
     pointReached: ({ context }, { seqno }: Fact) => reachedPoint(context, seqno) !== undefined,
     pointFits: ({ context }, fact: CommitFact) =>
       fact.primary &&
@@ -290,6 +340,19 @@ export const proofRecorded = [
   { actions: tellGenerations },
 ] as const;
 
+/** Evidence of a snapshot that is not ours, or not any more. */
+export const evidenceRecorded = [
+  { guard: { type: 'isCommitted', params: fact }, actions: refuse },
+  {
+    guard: {
+      type: 'isOfLiveGeneration',
+      params: ({ event }: { event: { readonly version: Seqno } }) => event,
+    },
+    actions: tellGenerations,
+  },
+  { actions: refuse },
+] as const;
+
 export const settle = {
   type: 'settle',
   params: ({ event }: { event: DoneActorEvent<GenerationOutput, SlotId> }) => ({
@@ -309,10 +372,13 @@ export const settleBroken = {
 /** No point and no generation, in a ledger that may have begun long before. */
 export function initialContext(input: SnapshotterInput): SnapshotterContext {
   return {
+    timeIntervalMs: 0,
+    minTxInterval: 2,
+    committed: none,
+    baseline: none,
+    baselineMs: 0,
     ...input,
     nextGeneration: 1,
-    committed: input.committed ?? none,
-    baseline: input.baseline ?? none,
     forced: undefined,
     points: [],
     slots: [],

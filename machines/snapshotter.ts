@@ -1,5 +1,6 @@
 import {
   advance,
+  evidenceRecorded,
   fact,
   initialContext,
   proofRecorded,
@@ -33,12 +34,25 @@ export const snapshotterMachine = snapshotterSetup.createMachine({
           actions: { type: 'force', params: ({ event }) => ({ receipt: event.receipt }) },
         },
         'committable.recorded': [
-          { guard: { type: 'isDue', params: fact }, actions: { type: 'addPoint', params: fact } },
+          {
+            guard: { type: 'isDue', params: fact },
+            actions: [
+              { type: 'addPoint', params: fact },
+              { type: 'heedClock', params: fact },
+            ],
+          },
           { guard: { type: 'isNotNew', params: fact }, actions: refuse },
+          { actions: { type: 'heedClock', params: fact } },
         ],
+        'status.recorded': {
+          description:
+            'A snapshot of the ledger, whoever took it, is what the intervals count from.',
+          guard: { type: 'statusIsNewer', params: fact },
+          actions: { type: 'adoptStatus', params: fact },
+        },
         'freeze.taken': { actions: { type: 'markFrozen', params: fact } },
         'freeze.failed': { actions: { type: 'skipUnfrozen', params: fact } },
-        'evidence.recorded': proofRecorded,
+        'evidence.recorded': evidenceRecorded,
         'signature.recorded': proofRecorded,
         'tree.recorded': proofRecorded,
         'rollback.occurred': [

@@ -4,7 +4,15 @@ import type { WriterOutput, WriterReport, WriterRequest } from './events.ts';
 import { wordsOf } from './guards.ts';
 import { type GenerationRef, ownerOf, type Published, writerPorts } from './ports.ts';
 
-export interface WriterContext extends GenerationRef {
+export interface WriterInput extends GenerationRef {
+  /** How many spools may be tried before a failed step ends the writer. */
+  readonly attemptsMax: number;
+}
+
+export interface WriterContext extends WriterInput {
+  /** Number of the spool, from 0, as in its name. */
+  readonly attempt: number;
+  /** The name to publish under, once the receipt is ready; it stays known when a new spool is opened. */
   readonly file: string | undefined;
   /** What the writer will say once the spool is discarded. */
   readonly status: WriterOutput['status'];
@@ -13,10 +21,13 @@ export interface WriterContext extends GenerationRef {
   readonly leftover: boolean;
 }
 
+/** What a writer has to say that was asked to end, or is about to try again. */
+const nothingEnded = { status: 'discarded', step: undefined, reason: undefined } as const;
+
 const writerSetup = setup({
   types: {
     context: {} as WriterContext,
-    input: {} as GenerationRef,
+    input: {} as WriterInput,
     events: {} as WriterRequest,
     output: {} as WriterOutput,
   },
@@ -39,8 +50,13 @@ const writerSetup = setup({
         : { status: 'conflict' as const, reason: `another ${context.file} is there: kept` },
     ),
     rememberLeftover: assign({ leftover: true }),
+    countAttempt: assign(({ context }) => ({ ...nothingEnded, attempt: context.attempt + 1 })),
+    giveUp: assign(({ context }) => (context.status === 'failed' ? nothingEnded : {})),
   },
   guards: {
+    mayRunAgain: ({ context }) =>
+      context.status === 'failed' && context.attempt + 1 < context.attemptsMax,
+    receiptIsReady: ({ context }) => context.file !== undefined,
     isPublished: (_, { published }: { published: Published }) => published === 'published',
   },
 });
@@ -67,6 +83,11 @@ const outputOf = ({ context }: { context: WriterContext }): WriterOutput => ({
   leftover: context.leftover,
 });
 
+const rememberFile = {
+  type: 'rememberFile',
+  params: ({ event }: { event: { readonly file: string } }) => ({ file: event.file }),
+} as const;
+
 const publishedOf = ({ event }: { event: { readonly output: Published } }) => ({
   published: event.output,
 });
@@ -75,8 +96,10 @@ const publishedOf = ({ event }: { event: { readonly output: Published } }) => ({
  * One snapshot file, one state for each step on the file system.
  *
  * The spool is opened exclusively and a worker fills it; nothing bears the snapshot's name before its
- * bytes are synced. Publishing is the point of no return: asked to discard while it is under way, the
- * writer first learns what became of it. Every other way out unlinks the spool.
+ * bytes are synced. A failed step leaves a file of unknown content: its spool is unlinked, and within a
+ * bound the file is written again from the beginning, as another spool. Publishing is the point of no
+ * return: asked to discard while it is under way, the writer first learns what became of it. Every other
+ * way out unlinks the spool.
  *
  * @see CCF `src/snapshots/snapshot_writer.h`
  */
@@ -84,23 +107,27 @@ export const writerMachine = writerSetup.createMachine({
   id: 'writer',
   description: 'One snapshot file, from the spool to its durable name.',
   context: ({ input }) => ({
-    generation: input.generation,
-    seqno: input.seqno,
+    ...input,
+    ...nothingEnded,
+    attempt: 0,
     file: undefined,
-    status: 'discarded',
-    step: undefined,
-    reason: undefined,
     leftover: false,
   }),
   output: ({ event }) => event.output as WriterOutput,
   initial: 'opening',
+  on: {
+    'receipt.ready': {
+      description: 'Kept until the spool is filled.',
+      actions: rememberFile,
+    },
+  },
   states: {
     opening: {
       description: 'Creates the spool, exclusively, and keeps its descriptor to the end.',
       invoke: {
         id: 'openSpool',
         src: 'openSpool',
-        input: ref,
+        input: ({ context }) => ({ ...ref({ context }), attempt: context.attempt }),
         onDone: { target: 'spooling', actions: 'reportOpened' },
         onError: fails('opening'),
       },
@@ -108,15 +135,22 @@ export const writerMachine = writerSetup.createMachine({
     },
     spooling: {
       description: 'A worker fills the spool with the snapshot.',
-      on: { 'spool.filled': 'spooled', 'discard.requested': 'discarding' },
+      on: {
+        'spool.filled': [
+          {
+            description: 'An earlier spool failed after its receipt was ready.',
+            guard: 'receiptIsReady',
+            target: 'appending',
+          },
+          { target: 'spooled' },
+        ],
+        'discard.requested': 'discarding',
+      },
     },
     spooled: {
       description: 'The snapshot is in the spool; its receipt is still to come.',
       on: {
-        'receipt.ready': {
-          target: 'appending',
-          actions: { type: 'rememberFile', params: ({ event }) => ({ file: event.file }) },
-        },
+        'receipt.ready': { target: 'appending', actions: rememberFile },
         'discard.requested': 'discarding',
       },
     },
@@ -131,7 +165,7 @@ export const writerMachine = writerSetup.createMachine({
       on: { 'discard.requested': 'discarding' },
     },
     syncing: {
-      description: 'The one sync of this file; a failed one is never tried again on it.',
+      description: 'The one sync of this spool; a failed one is never tried again on it.',
       invoke: {
         id: 'syncSpool',
         src: 'syncSpool',
@@ -182,13 +216,28 @@ export const writerMachine = writerSetup.createMachine({
       },
     },
     discarding: {
-      description: 'Closes and unlinks the spool.',
+      description:
+        'Closes and unlinks the spool; a failed one is followed by another, within a bound.',
       invoke: {
         id: 'discardSpool',
         src: 'discardSpool',
         input: ref,
-        onDone: 'discarded',
-        onError: { target: 'discarded', actions: 'rememberLeftover' },
+        onDone: [
+          { guard: 'mayRunAgain', target: 'opening', actions: 'countAttempt' },
+          { target: 'discarded' },
+        ],
+        onError: [
+          {
+            description: 'The next spool has another name: the failed one is left to the sweep.',
+            guard: 'mayRunAgain',
+            target: 'opening',
+            actions: ['rememberLeftover', 'countAttempt'],
+          },
+          { target: 'discarded', actions: 'rememberLeftover' },
+        ],
+      },
+      on: {
+        'discard.requested': { description: 'No other spool will follow.', actions: 'giveUp' },
       },
     },
     durable: {

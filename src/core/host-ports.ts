@@ -27,6 +27,7 @@ export interface FrozenTable {
 
 /** The state at one seqno, which stays as it is until it is released. */
 export interface FrozenState {
+  /** Walked again, with the same result, when a snapshot's file must be written again. */
   readonly tables: Iterable<FrozenTable>;
   /** Merkle leaf of the transaction at the seqno, 32 bytes. */
   readonly leaf: Uint8Array;
@@ -72,4 +73,14 @@ export interface Logger {
   info(details: object, message: string): void;
   warn(details: object, message: string): void;
   error(details: object, message: string): void;
+}
+
+/**
+ * Where counts and measures go: any metrics library, behind two calls.
+ * **Contract:** called outside of every step; what it throws is logged and disturbs nobody. Labels are few and
+ * of closed sets, so that each may become a time series.
+ */
+export interface Metrics {
+  increment(name: string, labels?: Readonly<Record<string, string>>): void;
+  observe(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
 }

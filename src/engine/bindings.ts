@@ -5,6 +5,7 @@ import type {
   ActionResult,
   CandidateVerdict,
   GenerationRef,
+  OpenSpoolInput,
   ProveEvidenceInput,
   Published,
   PublishInput,
@@ -54,7 +55,7 @@ function bindWriter(effects: Effects): typeof writerMachine {
   const step = (run: (ref: GenerationRef) => Promise<void>) => later<GenerationRef, void>(run);
   return writerMachine.provide({
     actors: {
-      openSpool: step((ref) => effects.openSpool(ref)),
+      openSpool: later<OpenSpoolInput, void>((input) => effects.openSpool(input, input.attempt)),
       appendReceipt: step((ref) => effects.appendReceipt(ref)),
       syncSpool: step((ref) => effects.syncSpool(ref)),
       closeSpool: step((ref) => effects.closeSpool(ref)),

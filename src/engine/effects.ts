@@ -51,7 +51,8 @@ export interface EffectsOptions {
 
 /** What is held for one live generation, bytes and all. */
 interface Work {
-  readonly spool: Spool;
+  /** The one opened last; before it, in other attempts, were those that failed. */
+  spool: Spool;
   readonly abort: AbortController;
   /** Settles when the evidence is in the log. */
   readonly evidence: Promise<{ readonly seqno: Seqno }>;
@@ -128,7 +129,6 @@ export class Effects {
 
   /** A generation begins: its spool gets a name. */
   begin({ generation, seqno }: GenerationRef): void {
-    const { fileSystem, lock } = this.#options;
     let recorded: Work['recorded'] = () => {};
     const evidence = new Promise<{ readonly seqno: Seqno }>((resolve) => {
       recorded = resolve;
@@ -138,7 +138,7 @@ export class Effects {
       seqno,
       evidence,
       recorded,
-      spool: new Spool({ fileSystem, lock, seqno, attempt: 0 }),
+      spool: this.#newSpool(seqno, 0),
       abort: new AbortController(),
       serialised: undefined,
       path: undefined,
@@ -316,8 +316,16 @@ export class Effects {
     );
   }
 
-  openSpool(ref: GenerationRef): Promise<void> {
-    return this.#work(ref).spool.open();
+  /** Opens the generation's first spool, or another one after a failed one was discarded. */
+  openSpool(ref: GenerationRef, attempt: number): Promise<void> {
+    const work = this.#work(ref);
+    if (attempt > 0) work.spool = this.#newSpool(ref.seqno, attempt);
+    return work.spool.open();
+  }
+
+  #newSpool(seqno: Seqno, attempt: number): Spool {
+    const { fileSystem, lock } = this.#options;
+    return new Spool({ fileSystem, lock, seqno, attempt });
   }
 
   async appendReceipt(ref: GenerationRef): Promise<void> {

@@ -8,15 +8,17 @@ import type { GenerationRef } from '../../machines/ports.ts';
 import type { snapshotterMachine } from '../../machines/snapshotter.ts';
 import type { SnapshotterInput } from '../../machines/snapshotter-setup.ts';
 import { assert, ConsensusError } from '../core/errors.ts';
-import type { EvidenceLog, Logger, SnapshotSource } from '../core/host-ports.ts';
+import type { EvidenceLog, Logger, Metrics, SnapshotSource } from '../core/host-ports.ts';
 import type { Phase, ReceiptForm, Seqno } from '../core/words.ts';
 import { type DirectoryLock, lockDirectory } from '../files/directory-lock.ts';
+import { type PrunedSnapshots, pruneSnapshots, type Retention } from '../files/retention.ts';
 import { sweepSpools } from '../files/snapshot-directory.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import { bindMachines } from './bindings.ts';
 import { Effects, type EvidenceFact, type Serialise } from './effects.ts';
 import type { Environment } from './environment.ts';
 import type { LedgerSignatures, SerialisedState, SnapshotJobs } from './jobs.ts';
+import { type EndedGeneration, recordMetrics } from './pipeline-metrics.ts';
 
 /** Whom XState tells of every actor, event and state; see `inspect` of XState's `createActor`. */
 export type InspectObserver =
@@ -34,6 +36,7 @@ export interface PipelineOptions {
   readonly settings: SnapshotterInput;
   readonly inspect?: InspectObserver | undefined;
   readonly logger?: Logger | undefined;
+  readonly metrics?: Metrics | undefined;
 }
 
 /** A generation that lives, how far it has come, and how it will end. */
@@ -135,7 +138,8 @@ export class Pipeline {
 
   /** Answers whether this signature transaction is a snapshot point, and so ends its ledger chunk. */
   recordCommittable(seqno: Seqno): boolean {
-    this.#send({ type: 'committable.recorded', seqno });
+    const nowMs = this.#options.environment.clock.now();
+    this.#send({ type: 'committable.recorded', seqno, nowMs });
     const isDue = this.#context.points.at(-1)?.seqno === seqno;
     this.#due = isDue ? seqno : undefined;
     return isDue;
@@ -175,11 +179,17 @@ export class Pipeline {
     this.#send({ type: 'freeze.taken', seqno });
   }
 
+  /** The ledger has committed that a snapshot was scheduled, here or by another node. */
+  recordStatus(seqno: Seqno, timestampMs: number): void {
+    this.#send({ type: 'status.recorded', seqno, timestampMs });
+  }
+
   /** @throws ConsensusError `COMMIT_BELOW_COMMIT` */
   commit(seqno: Seqno, { primary }: { readonly primary: boolean }): void {
-    if (seqno < this.#committed) {
-      const message = `commit went back to ${seqno} from ${this.#committed}`;
-      throw new ConsensusError('COMMIT_BELOW_COMMIT', message, { seqno, limit: this.#committed });
+    const limit = this.#settled;
+    if (seqno < limit) {
+      const message = `commit went back to ${seqno} from ${limit}`;
+      throw new ConsensusError('COMMIT_BELOW_COMMIT', message, { seqno, limit });
     }
     this.#send({ type: 'commit.advanced', seqno, primary });
     this.#effects.forgetUnneeded(seqno);
@@ -187,9 +197,10 @@ export class Pipeline {
 
   /** @throws ConsensusError `ROLLBACK_BELOW_COMMIT` */
   rollback(seqno: Seqno): void {
-    if (seqno < this.#committed) {
-      const message = `rollback to ${seqno}, but ${this.#committed} is committed`;
-      throw new ConsensusError('ROLLBACK_BELOW_COMMIT', message, { seqno, limit: this.#committed });
+    const limit = this.#settled;
+    if (seqno < limit) {
+      const message = `rollback to ${seqno}, but ${limit} is committed`;
+      throw new ConsensusError('ROLLBACK_BELOW_COMMIT', message, { seqno, limit });
     }
     this.#send({ type: 'rollback.occurred', seqno });
     this.#effects.forgetAbove(seqno);
@@ -212,6 +223,12 @@ export class Pipeline {
     this.#send({ type: 'generation.cancelled', generation });
   }
 
+  /** Removes old snapshots under the directory's lock; see {@link pruneSnapshots}. */
+  prune(retention: Retention): Promise<PrunedSnapshots> {
+    const { fileSystem } = this.#options.environment;
+    return pruneSnapshots({ ...retention, fileSystem, lock: this.#lock });
+  }
+
   /** Cancels what lives, awaits its end, and gives the directory back. */
   async close(): Promise<void> {
     if (this.#actor.getSnapshot().status === 'active') this.#send({ type: 'shutdown.requested' });
@@ -228,6 +245,12 @@ export class Pipeline {
 
   get #committed(): Seqno {
     return this.#context.committed;
+  }
+
+  /** Nothing up to here can change: it is committed, and so is every snapshot that is known of. */
+  get #settled(): number {
+    const { committed, baseline } = this.#context;
+    return Math.max(committed, baseline);
   }
 
   #checkAboveCommit(what: string, seqno: Seqno): void {
@@ -272,7 +295,7 @@ export class Pipeline {
   /** Runs inside a step: keeps our own books, and tells everyone else after it. */
   #emitted(emitted: SnapshotterEmitted): void {
     if (emitted.type === 'generation.started') this.#started(emitted);
-    if (emitted.type === 'generation.ended') this.#ended(emitted);
+    const ended = emitted.type === 'generation.ended' ? this.#ended(emitted) : undefined;
     const isDropped = emitted.type === 'point.ended' && emitted.end !== 'generated';
     const dropped = isDropped ? this.#effects.takeFrozen(emitted.seqno) : undefined;
     queueMicrotask(() => {
@@ -280,6 +303,7 @@ export class Pipeline {
       // Whoever ended by its chart holds nothing any more; one that broke off may.
       if (emitted.type === 'generation.ended') void this.#effects.abandon(emitted);
       this.#tell(emitted);
+      this.#measure(emitted, ended);
     });
   }
 
@@ -294,9 +318,27 @@ export class Pipeline {
     this.#live.set(ref.generation, { ...ref, startedAtMs, ended, resolve });
   }
 
-  #ended(output: GenerationOutput): void {
-    this.#live.get(output.generation)?.resolve(output);
+  #ended(output: GenerationOutput): EndedGeneration | undefined {
+    const live = this.#live.get(output.generation);
     this.#live.delete(output.generation);
+    if (live === undefined) return undefined;
+    live.resolve(output);
+    const elapsedMs = this.#options.environment.clock.now() - live.startedAtMs;
+    // A clock that was set back meanwhile has nothing to tell.
+    const seconds = Math.max(elapsedMs, 0) / 1000;
+    return { bytes: this.#effects.serialised(output)?.bytes, seconds };
+  }
+
+  #measure(emitted: SnapshotterEmitted, ended: EndedGeneration | undefined): void {
+    const { metrics, logger } = this.#options;
+    if (emitted.type === 'event.refused') {
+      logger?.info({ event: emitted.event, seqno: emitted.seqno }, 'an event was refused');
+    }
+    try {
+      if (metrics) recordMetrics(metrics, emitted, ended);
+    } catch (error) {
+      logger?.error({ error }, 'the metrics sink threw');
+    }
   }
 
   #tell(emitted: SnapshotterEmitted): void {

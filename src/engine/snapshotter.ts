@@ -1,13 +1,15 @@
 import type { KeyObject } from 'node:crypto';
 import { fromHex } from '../core/bytes.ts';
 import { AbortedError } from '../core/errors.ts';
-import type { EvidenceLog, Logger, Secrets, SnapshotSource } from '../core/host-ports.ts';
+import type { EvidenceLog, Logger, Metrics, Secrets, SnapshotSource } from '../core/host-ports.ts';
 import { timerDelayMsMax } from '../core/limits.ts';
-import type { Digest, Seqno } from '../core/words.ts';
+import { type Digest, type Seqno, seqno as toSeqno } from '../core/words.ts';
+import type { PrunedSnapshots, Retention } from '../files/retention.ts';
 import { commitEvidenceDigest } from '../formats/commit-evidence.ts';
 import { profileOfKey, spkiOf } from '../formats/ec-key.ts';
 import { entryLeafOf } from '../formats/write-set.ts';
 import { type Environment, environmentOf } from './environment.ts';
+import { checkBytes, checkEvidence, checkRole, statusOf } from './host-input.ts';
 import {
   type InspectObserver,
   type LiveGeneration,
@@ -26,21 +28,30 @@ export interface SnapshotterOptions {
   readonly identity: KeyObject;
   /** Transactions between two snapshots. @default 10_000 */
   readonly txInterval?: number;
+  /** Longest time between two snapshots of a ledger that is signed, in milliseconds; 0: no limit. @default 0 */
+  readonly timeIntervalMs?: number;
+  /** A snapshot by time needs more than so many transactions since the last one. @default 2 */
+  readonly minTxInterval?: number;
   /** Generations that may live at once. @default 5 */
   readonly capacity?: number;
   /** What becomes of a point that finds no free slot. @default 'keep' */
   readonly whenFull?: 'drop' | 'keep';
-  /** How often serialising, submitting and receipt-building are tried. @default 3 */
+  /** How often serialising, submitting, receipt-building and writing the file are tried. @default 3 */
   readonly attemptsMax?: number;
   /** Where the ledger stands at the start. @default an empty ledger without snapshots */
   readonly resumeAt?: LedgerPosition;
-  /** How long evidence, signature, tree and commit are awaited, in milliseconds. @default 2^31 - 1 */
+  /**
+   * How long the answer to a submission, and then evidence, signature, tree and commit are awaited, in
+   * milliseconds. @default 2^31 - 1
+   */
   readonly evidenceTimeoutMs?: number;
   /** An XState inspection observer; it sees every actor. */
   readonly inspect?: InspectObserver;
   /** Closes the snapshotter when it aborts. */
   readonly signal?: AbortSignal;
   readonly logger?: Logger;
+  /** Counts points, generations and refused events; measures bytes and seconds. @default none */
+  readonly metrics?: Metrics;
   /** Parts of the outside world to replace, for simulation. */
   readonly environment?: Partial<Environment>;
 }
@@ -51,6 +62,16 @@ export interface LedgerPosition {
   readonly committed: Seqno;
   /** Seqno of the newest snapshot; 0 when there is none. */
   readonly lastSnapshot: Seqno;
+  /** When that was scheduled, in milliseconds since the Unix epoch. @default now */
+  readonly lastSnapshotMs?: number | undefined;
+}
+
+/** The value of CCF's `public:ccf.internal.snapshot_status`: the newest snapshot of the whole service. */
+export interface RecordedStatus {
+  /** Seqno of the snapshot. */
+  readonly version: Seqno;
+  /** When it was scheduled, in nanoseconds since the Unix epoch: more than a number can say exactly. */
+  readonly timestamp: bigint | number;
 }
 
 /** What the host knows of an evidence transaction once it is in the log. */
@@ -69,7 +90,8 @@ export interface RecordedEvidence {
  *
  * Every call is synchronous and cheap. For a signature transaction the order is `recordCommittable`
  * before its entry is serialised, then, once it is applied and before any later transaction,
- * `recordSignature` and `recordTree`.
+ * `recordSignature` and `recordTree`. What is malformed is a TypeError, a RangeError or a FormatError; what comes
+ * out of order is a ConsensusError, or refused with an `event.refused`. Neither changes a generation.
  */
 export interface Snapshotter {
   /** True when this signature transaction is a snapshot point: end the ledger chunk with it. */
@@ -79,6 +101,8 @@ export interface Snapshotter {
   recordSignature(seqno: Seqno, coseSign1: Uint8Array): void;
   /** @throws ConsensusError `PROOF_BELOW_COMMIT` */
   recordTree(seqno: Seqno, serialisedTree: Uint8Array): void;
+  /** Call it when a status is committed: the next snapshot's intervals are counted from there. */
+  recordStatus(status: RecordedStatus): void;
   /** @throws ConsensusError `COMMIT_BELOW_COMMIT` */
   commit(seqno: Seqno, role: { readonly primary: boolean }): void;
   /** @throws ConsensusError `ROLLBACK_BELOW_COMMIT` */
@@ -92,6 +116,13 @@ export interface Snapshotter {
   readonly live: readonly LiveGeneration[];
   /** Calls `listener` for every point and generation that begins or ends; returns how to stop that. */
   subscribe(listener: PipelineListener): () => void;
+  /**
+   * Removes the committed snapshots that are neither among the newest `keep` nor newer than `newestValid`, the file of a
+   * generation that ended `committed`: the newest that the caller knows to verify.
+   * @throws RangeError for a `keep` below 1
+   * @throws StorageError `LOCKED`, `CLOSED`, `READ_FAILED`, `SYNC_FAILED`
+   */
+  prune(retention: Retention): Promise<PrunedSnapshots>;
   /** Cancels what lives, awaits it, and releases every thread, handle and lock. */
   close(): Promise<void>;
 }
@@ -104,13 +135,15 @@ export interface Snapshotter {
  * @throws AbortedError when `signal` has aborted already
  */
 export async function createSnapshotter(options: SnapshotterOptions): Promise<Snapshotter> {
-  const settings = resolveOptions(options);
+  const resolved = resolveOptions(options);
   profileOfKey(options.identity);
   const spki = spkiOf(options.identity);
   if (options.signal?.aborted) throw new AbortedError('the snapshotter');
   const environment = environmentOf(options.environment);
+  const baselineMs = options.resumeAt?.lastSnapshotMs ?? environment.clock.now();
+  const settings = { ...resolved, baselineMs };
   const executor = environment.startExecutor();
-  const { secrets, directory, source, evidence, inspect, logger } = options;
+  const { secrets, directory, source, evidence, inspect, logger, metrics } = options;
   const pipeline = await startPipeline({
     directory,
     environment,
@@ -119,6 +152,7 @@ export async function createSnapshotter(options: SnapshotterOptions): Promise<Sn
     evidence,
     inspect,
     logger,
+    metrics,
     serialise: ({ state, spool }, run) =>
       executor.run('serialise', { state, spool, secret: secrets.at(state.seqno) }, run),
     settings,
@@ -148,23 +182,45 @@ export async function createSnapshotter(options: SnapshotterOptions): Promise<Sn
 }
 
 function resolveOptions(options: SnapshotterOptions) {
+  const { timeIntervalMs = 0, minTxInterval = 2, logger } = options;
+  if (timeIntervalMs > 0 && minTxInterval < 2) {
+    const details = { timeIntervalMs, minTxInterval };
+    logger?.warn(
+      details,
+      "a snapshot's evidence and its signature may bring the next one about, for ever",
+    );
+  }
   return {
     txInterval: count('txInterval', options.txInterval ?? 10_000),
+    timeIntervalMs: count('timeIntervalMs', timeIntervalMs, anyCount),
+    minTxInterval: count('minTxInterval', minTxInterval, anyCount),
     capacity: count('capacity', options.capacity ?? 5),
-    whenFull: options.whenFull ?? 'keep',
+    whenFull: policy(options.whenFull ?? 'keep'),
     receipt: 'cose' as const,
     attemptsMax: count('attemptsMax', options.attemptsMax ?? 3),
     evidenceTimeoutMs: count('evidenceTimeoutMs', options.evidenceTimeoutMs ?? timerDelayMsMax),
     ...(options.resumeAt && {
-      committed: options.resumeAt.committed,
-      baseline: options.resumeAt.lastSnapshot,
+      committed: toSeqno(options.resumeAt.committed),
+      baseline: toSeqno(options.resumeAt.lastSnapshot),
     }),
   };
 }
 
-function count(name: string, value: number): number {
-  if (Number.isInteger(value) && value >= 1 && value <= timerDelayMsMax) return value;
-  throw new RangeError(`${name} must be an integer of 1 … ${timerDelayMsMax}, is ${value}`);
+/** What is no timer's delay, and may be none. */
+const anyCount = { min: 0, max: Number.MAX_SAFE_INTEGER } as const;
+
+function count(
+  name: string,
+  value: number,
+  { min, max } = { min: 1, max: timerDelayMsMax },
+): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new RangeError(`${name} must be an integer of ${min} … ${max}, is ${value}`);
+}
+
+function policy(whenFull: 'drop' | 'keep'): 'drop' | 'keep' {
+  if (whenFull === 'drop' || whenFull === 'keep') return whenFull;
+  throw new RangeError(`whenFull must be drop or keep, is ${whenFull}`);
 }
 
 class HostSnapshotter implements Snapshotter {
@@ -183,34 +239,43 @@ class HostSnapshotter implements Snapshotter {
   }
 
   recordCommittable(seqno: Seqno): boolean {
-    return this.#pipeline.recordCommittable(seqno);
+    return this.#pipeline.recordCommittable(toSeqno(seqno));
   }
 
   recordEvidence(seqno: Seqno, evidence: RecordedEvidence): void {
+    checkEvidence(evidence);
     const leaf = entryLeafOf({
       type: 4,
       writeSetDigest: evidence.writeSetDigest,
       commitEvidenceDigest: commitEvidenceDigest(evidence.commitEvidence),
       claimsDigest: fromHex(evidence.digest),
     });
-    this.#pipeline.recordEvidence(seqno, { ...evidence, leaf });
+    this.#pipeline.recordEvidence(toSeqno(seqno), { ...evidence, leaf });
   }
 
   recordSignature(seqno: Seqno, message: Uint8Array): void {
+    checkBytes('coseSign1', message);
     const cose = { form: 'cose' as const, message, spki: this.#spki };
-    this.#pipeline.recordSignatures(seqno, { cose, node: undefined });
+    this.#pipeline.recordSignatures(toSeqno(seqno), { cose, node: undefined });
   }
 
   recordTree(seqno: Seqno, serialisedTree: Uint8Array): void {
-    this.#pipeline.recordTree(seqno, serialisedTree);
+    checkBytes('serialisedTree', serialisedTree);
+    this.#pipeline.recordTree(toSeqno(seqno), serialisedTree);
+  }
+
+  recordStatus(status: RecordedStatus): void {
+    const { seqno, timestampMs } = statusOf(status);
+    this.#pipeline.recordStatus(seqno, timestampMs);
   }
 
   commit(seqno: Seqno, role: { readonly primary: boolean }): void {
-    this.#pipeline.commit(seqno, role);
+    checkRole(role);
+    this.#pipeline.commit(toSeqno(seqno), role);
   }
 
   rollback(seqno: Seqno): void {
-    this.#pipeline.rollback(seqno);
+    this.#pipeline.rollback(toSeqno(seqno));
   }
 
   force(): void {
@@ -231,5 +296,9 @@ class HostSnapshotter implements Snapshotter {
 
   subscribe(listener: PipelineListener): () => void {
     return this.#pipeline.subscribe(listener);
+  }
+
+  prune(retention: Retention): Promise<PrunedSnapshots> {
+    return this.#pipeline.prune(retention);
   }
 }

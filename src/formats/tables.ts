@@ -2,7 +2,15 @@ import { fromHex, fromUtf8 } from '../core/bytes.ts';
 import { FormatError } from '../core/errors.ts';
 import { type Digest, digest, type Seqno, type TxId } from '../core/words.ts';
 import { type Certificate, readCertificate } from './certificate.ts';
-import { encodeJsonFields, jsonCount, jsonObject, jsonSeqno, jsonText, parseJson } from './json.ts';
+import {
+  encodeJsonFields,
+  JsonNumber,
+  jsonCount,
+  jsonObject,
+  jsonSeqno,
+  jsonText,
+  parseJson,
+} from './json.ts';
 import { parseTxId } from './tx-id.ts';
 
 /** The tables of CCF that snapshots and their proofs depend on. */
@@ -113,6 +121,35 @@ export function decodeSnapshotEvidence(value: Uint8Array): SnapshotEvidence {
 /** Encodes a snapshot's evidence to CCF's bytes. */
 export function encodeSnapshotEvidence({ hash, version }: SnapshotEvidence): Uint8Array {
   return encodeJsonFields({ hash, version });
+}
+
+/** The value of {@link tables.snapshotStatus}: the newest snapshot that the service has scheduled. */
+export interface SnapshotStatus {
+  /** Seqno of the snapshot. */
+  readonly version: Seqno;
+  /** When it was scheduled, in milliseconds since the Unix epoch; the table has nanoseconds. */
+  readonly timestampMs: number;
+}
+
+/**
+ * Decodes a snapshot's status.
+ * @throws FormatError `BAD_JSON`, `NUMBER_TOO_LARGE`, `TOO_LARGE`
+ */
+export function decodeSnapshotStatus(value: Uint8Array): SnapshotStatus {
+  const object = jsonObject(parseJson(value), 'the snapshot status');
+  const timestamp = object.get('timestamp');
+  // Of the last 50 years every time in nanoseconds is more than a safe integer.
+  const text = timestamp instanceof JsonNumber ? timestamp.text : JSON.stringify(timestamp);
+  if (text === undefined || !/^[0-9]{1,20}$/.test(text)) {
+    throw new FormatError(
+      'BAD_JSON',
+      `timestamp is no count of nanoseconds: ${text?.slice(0, 80)}`,
+    );
+  }
+  return {
+    version: jsonSeqno(object.get('version'), 'version'),
+    timestampMs: Number(BigInt(text) / 1_000_000n),
+  };
 }
 
 /**

@@ -10,7 +10,7 @@ import {
   untilSubmitted,
 } from '../helpers/set-up-host.ts';
 
-test('a point that is rolled back and frozen again in one turn keeps its own state', async () => {
+test('SCH-70 a point that is rolled back and frozen again in one turn keeps its own state', async () => {
   const setup = await setUp();
   const { host, snapshotter, asked } = setup;
   for (let i = 0; i < 4; i++) host.write(`key ${i}`, 'value');
@@ -27,7 +27,7 @@ test('a point that is rolled back and frozen again in one turn keeps its own sta
   await expect.poll(() => asked.length).toBe(1);
 });
 
-test('points that wait for commit are bounded, and so are their frozen states', async () => {
+test('SCH-49 points that wait for commit are bounded, and so are their frozen states (differs)', async () => {
   const setup = await setUp({ txInterval: 1 });
   for (let i = 0; i < 20; i++) await setup.host.sign(setup.snapshotter);
   await turns();
@@ -36,7 +36,7 @@ test('points that wait for commit are bounded, and so are their frozen states', 
   expect(setup.snapshotter.live.map((generation) => generation.seqno)).toEqual([setup.host.last]);
 });
 
-test('evidence that comes after other signatures were committed takes the first one after it', async () => {
+test('GEN-21 evidence that comes after other signatures were committed takes the first one after it', async () => {
   const setup = await setUp();
   const { host, snapshotter } = setup;
   const generation = await untilSubmitted(setup);
@@ -52,7 +52,7 @@ test('evidence that comes after other signatures were committed takes the first 
   expect((await generation.ended).outcome).toBe('committed');
 });
 
-test('evidence that is in the log needs no answer to its submission', async () => {
+test('GEN-13 evidence that is in the log needs no answer to its submission', async () => {
   const setup = await setUp({ evidence: { submit: () => new Promise(() => {}) } });
   const generation = await start(setup);
   await turns();

@@ -19,7 +19,7 @@ import {
   untilSubmitted,
 } from '../helpers/set-up-host.ts';
 
-test('a snapshot goes from the frozen state to a file that anyone can verify', async () => {
+test('GEN-10 GEN-11 GEN-30 a snapshot goes from the frozen state to a file that anyone can verify', async () => {
   const setup = await setUp();
   const output = await untilCommitted(setup);
   expect(output).toMatchObject({
@@ -83,7 +83,7 @@ test('worker threads and the inline executor write the same bytes', async () => 
   await threaded.close();
 });
 
-test('evidence may be recorded before its submission is answered', async () => {
+test('GEN-13 EDGE-3 evidence may be recorded before its submission is answered', async () => {
   let answer = (_: { seqno: Seqno }) => {};
   const setup = await setUp({
     evidence: { submit: () => new Promise((resolve) => (answer = resolve)) },
@@ -101,7 +101,7 @@ test('evidence may be recorded before its submission is answered', async () => {
   expect((await generation.ended).outcome).toBe('committed');
 });
 
-test('evidence with another digest is refused and counted, and the generation waits on', async () => {
+test('GEN-20 evidence with another digest is refused and counted, and the generation waits on (differs)', async () => {
   const setup = await setUp();
   const generation = await untilSubmitted(setup);
   const { host, snapshotter, asked } = setup;
@@ -112,13 +112,13 @@ test('evidence with another digest is refused and counted, and the generation wa
   expect(await generation.ended).toMatchObject({ outcome: 'committed', refusedEvidence: 1 });
 });
 
-test('refused evidence ends the generation', async () => {
+test('GEN-15 refused evidence ends the generation (differs)', async () => {
   const setup = await setUp({ evidence: { submit: async () => 'refused' } });
   const { ended } = await start(setup);
   expect(await ended).toMatchObject({ outcome: 'evidence-refused' });
 });
 
-test('a log that throws poisons the generation, not the snapshotter', async () => {
+test('GEN-16 a log that throws poisons the generation, not the snapshotter (differs)', async () => {
   const setup = await setUp({ evidence: { submit: () => Promise.reject(new TypeError('bug')) } });
   const { ended } = await start(setup);
   expect(await ended).toMatchObject({ outcome: 'poisoned', reason: 'bug' });
@@ -133,7 +133,7 @@ test('a signature by another key is refused with its seqno', async () => {
   expect(output.reason).toMatch(/the message names key/);
 });
 
-test('a rollback of the evidence ends the generation without a file', async () => {
+test('SCH-71 SCH-72 a rollback of the evidence ends the generation without a file', async () => {
   const setup = await setUp();
   const generation = await untilSubmitted(setup);
   const { host, snapshotter, asked } = setup;
@@ -151,7 +151,7 @@ test('cancel ends a generation in any phase and leaves no spool', async () => {
   expect(await names(setup.disk)).toEqual(['lock']);
 });
 
-test('close() cancels what lives and gives back handles, spools and the lock', async () => {
+test('EDGE-15 close() cancels what lives and gives back handles, spools and the lock', async () => {
   const setup = await setUp();
   const generation = await untilSubmitted(setup);
   await setup.snapshotter.close();
@@ -216,7 +216,7 @@ test.each([
   ['sync', 'syncing'],
   ['rename', 'publishing'],
 ] as const)(
-  'a disk that fails to %s ends in persist-failed at %s, without a file',
+  'GEN-31 a disk that fails to %s ends in persist-failed at %s, without a file (differs)',
   async (operation, step) => {
     const setup = await setUp();
     await untilSubmitted(setup);
@@ -233,7 +233,7 @@ test.each([
   },
 );
 
-test('a directory that cannot be synced is said, and the file stays', async () => {
+test('WRT-12 a directory that cannot be synced is said, and the file stays (differs)', async () => {
   const setup = await setUp();
   const generation = await untilSubmitted(setup);
   setup.disk.failNext('syncDirectory', 'EIO');
@@ -245,7 +245,7 @@ test('a directory that cannot be synced is said, and the file stays', async () =
   expect(await names(setup.disk)).toContain('snapshot_6_7.committed');
 });
 
-test('commit and rollback that go back are typed errors of the host', async () => {
+test('SCH-43 SCH-74 commit and rollback that go back are typed errors of the host', async () => {
   const setup = await setUp();
   await start(setup);
   const { snapshotter } = setup;
@@ -256,7 +256,7 @@ test('commit and rollback that go back are typed errors of the host', async () =
   );
 });
 
-test('a second snapshotter on the same directory is refused', async () => {
+test('SCH-1 a second snapshotter on the same directory is refused', async () => {
   const setup = await setUp();
   const { host, disk } = setup;
   const second = createSnapshotter({

@@ -8,6 +8,7 @@ import {
   decodeRecoveryThreshold,
   decodeServiceInfo,
   decodeSnapshotEvidence,
+  decodeSnapshotStatus,
   encodeServiceInfo,
   encodeSnapshotEvidence,
 } from '../../src/formats/tables.ts';
@@ -91,4 +92,26 @@ describe('refused', () => {
   ])('%s', (_what, decode, text, code) => {
     expect(outcomeOf(() => decode(toUtf8(text)))).toBe(code);
   });
+});
+
+test.each([
+  ['1758700000123456789', 1_758_700_000_123],
+  ['999999', 0],
+  ['9007199254740991', 9_007_199_254],
+])('decodeSnapshotStatus() reads %s nanoseconds as %i milliseconds', (timestamp, timestampMs) => {
+  const bytes = toUtf8(`{"timestamp":${timestamp},"version":12}`);
+  expect(decodeSnapshotStatus(bytes)).toStrictEqual({ version: 12, timestampMs });
+});
+
+test.each(['-1', '1.5', '1e9', '"1"', 'null', '123456789012345678901'])(
+  'decodeSnapshotStatus() refuses the timestamp %s',
+  (timestamp) => {
+    const bytes = toUtf8(`{"timestamp":${timestamp},"version":12}`);
+    expect(outcomeOf(() => decodeSnapshotStatus(bytes))).toBe('BAD_JSON');
+  },
+);
+
+test('decodeSnapshotStatus() refuses a status without its fields', () => {
+  expect(outcomeOf(() => decodeSnapshotStatus(toUtf8('{"version":12}')))).toBe('BAD_JSON');
+  expect(outcomeOf(() => decodeSnapshotStatus(toUtf8('{"timestamp":1}')))).toBe('BAD_JSON');
 });

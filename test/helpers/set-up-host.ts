@@ -1,6 +1,8 @@
 import { createHash, createPublicKey } from 'node:crypto';
 import { expect, onTestFinished } from 'vitest';
+import { SimulatedClock } from 'xstate';
 import type { GenerationOutput } from '../../machines/events.ts';
+import type { Clock } from '../../src/core/clock.ts';
 import { type Digest, digest, type Seqno, seqno } from '../../src/core/words.ts';
 import type { LiveGeneration } from '../../src/engine/pipeline.ts';
 import {
@@ -19,6 +21,14 @@ export interface Setup {
   readonly asked: { version: Seqno; digest: Digest }[];
 }
 
+/** A clock that stands until a test moves it. */
+export function standingClock(nowMs = 0): SimulatedClock & Clock {
+  const clock = new SimulatedClock();
+  clock.increment(nowMs);
+  // XState's own ids are numbers, and what Clock gives back is what it gave.
+  return clock as SimulatedClock & Clock;
+}
+
 /** A host on a disk in memory, whose log takes evidence when the test says so. */
 export async function setUp(options: Partial<SnapshotterOptions> = {}): Promise<Setup> {
   const host = new LogHost();
@@ -31,7 +41,6 @@ export async function setUp(options: Partial<SnapshotterOptions> = {}): Promise<
     identity: createPublicKey(host.key),
     txInterval: 4,
     attemptsMax: 1,
-    environment: { fileSystem: disk, processes: fakeProcesses() },
     evidence: {
       submit: async (evidence) => {
         asked.push(evidence);
@@ -39,6 +48,7 @@ export async function setUp(options: Partial<SnapshotterOptions> = {}): Promise<
       },
     },
     ...options,
+    environment: { fileSystem: disk, processes: fakeProcesses(), ...options.environment },
   });
   onTestFinished(async () => {
     await snapshotter.close();

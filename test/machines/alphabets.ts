@@ -2,21 +2,17 @@ import type {
   ChainOutput,
   GenerationEvent,
   GenerationOutput,
-  SlotId,
-  SnapshotterEvent,
   WriterOutput,
 } from '../../machines/events.ts';
 import { generationMachine } from '../../machines/generation.ts';
 import type { GenerationContext } from '../../machines/generation-setup.ts';
 import { type OrderedTasksContext, orderedTasksMachine } from '../../machines/ordered-tasks.ts';
 import type { ActionKind, ActionRequest } from '../../machines/ports.ts';
-import { snapshotterMachine } from '../../machines/snapshotter.ts';
-import type { SnapshotterContext, SnapshotterInput } from '../../machines/snapshotter-setup.ts';
-import { writerMachine } from '../../machines/writer.ts';
+import { type WriterContext, writerMachine } from '../../machines/writer.ts';
 import { InclusionProof, SignatureProof } from '../../src/core/proofs.ts';
-import { digest, type Outcome, type ReceiptForm, seqno } from '../../src/core/words.ts';
+import { digest, type ReceiptForm, seqno } from '../../src/core/words.ts';
 import { childDone, childFailed, delayPassed } from '../../src/testing/graph/alphabet.ts';
-import type { Samples, Subject } from '../../src/testing/graph/subject.ts';
+import type { Subject } from '../../src/testing/graph/subject.ts';
 
 /** The snapshot's seqno, and those that follow it in the samples. */
 export const at = { snapshot: 10, evidence: 12, signature: 14, laterSignature: 16 } as const;
@@ -25,12 +21,15 @@ const snapshotDigest = digest('d'.repeat(64));
 const root = digest('a'.repeat(64));
 const file = 'snapshot_10_12.committed';
 
-const fact = <Type extends string>(type: Type, value: number) => ({ type, seqno: seqno(value) });
-const committed = (value: number, primary = true) => ({
+export const fact = <Type extends string>(type: Type, value: number) => ({
+  type,
+  seqno: seqno(value),
+});
+export const committed = (value: number, primary = true) => ({
   ...fact('commit.advanced', value),
   primary,
 });
-const evidence = (value: number, version: number, hex = 'd') => ({
+export const evidence = (value: number, version: number, hex = 'd') => ({
   ...fact('evidence.recorded', value),
   version: seqno(version),
   digest: digest(hex.repeat(64)),
@@ -44,6 +43,10 @@ const actionCompleted = {
   serialise: {
     type: 'action.completed',
     output: { kind: 'serialise', digest: snapshotDigest, bytes: 100 },
+  },
+  serialisedOtherwise: {
+    type: 'action.completed',
+    output: { kind: 'serialise', digest: digest('e'.repeat(64)), bytes: 100 },
   },
   submit: { type: 'action.completed', output: { kind: 'submit-evidence', seqno: seqno(12) } },
   build: { type: 'action.completed', output: { kind: 'build-receipt', file, bytes: 50 } },
@@ -91,6 +94,7 @@ const leanGeneration = (form: SignatureProof['form']) =>
     'receipt built': actionCompleted.build,
     'build failed': actionFailed('build-receipt'),
     'out of time': delayPassed('evidenceTimeout', 'generation.awaiting-evidence'),
+    'submission out of time': delayPassed('evidenceTimeout', 'generation.serialised'),
     cancel: { type: 'cancel.requested' },
     'chain ended': chainDone('poisoned', 'threw'),
     'writer durable': writerDone('durable', { file }),
@@ -102,6 +106,7 @@ const leanGeneration = (form: SignatureProof['form']) =>
 /** Every other way that a fact, a proof or an end can be right, wrong, early, late or forged. */
 const moreOfGeneration = (form: SignatureProof['form'], otherForm: SignatureProof['form']) =>
   ({
+    'serialised otherwise': actionCompleted.serialisedOtherwise,
     'evidence of another digest': evidence(at.evidence, at.snapshot, 'e'),
     'evidence of another version': evidence(at.evidence, at.snapshot + 1),
     'evidence not after the snapshot': evidence(at.snapshot, at.snapshot),
@@ -162,10 +167,17 @@ export function generationSubject(receipt: ReceiptForm, size: 'lean' | 'full'): 
     },
     samples: { ...leanGeneration(form), ...more },
     remembers: { receiptReady: (state) => state.matches({ persisting: 'writing' }) },
-    offers: (event, { past }) =>
-      event.type !== 'xstate.done.actor.writer' ||
-      past.has('receiptReady') ||
-      !publishing.includes(event['output'].status),
+    offers: (event, { past, state }) => {
+      // Whichever digest comes first is the one: the other is worth trying only after it.
+      if (event === actionCompleted.serialisedOtherwise) {
+        return (state.context as GenerationContext).digest !== undefined;
+      }
+      return (
+        event.type !== 'xstate.done.actor.writer' ||
+        past.has('receiptReady') ||
+        !publishing.includes(event['output'].status)
+      );
+    },
     identity: ({ value, context, output, error }) => {
       const {
         digest: hex,
@@ -222,7 +234,7 @@ const stepPorts = [
 
 export const writerSubject: Subject = {
   machine: writerMachine,
-  input: { generation: 1, seqno: seqno(at.snapshot) },
+  input: { generation: 1, seqno: seqno(at.snapshot), attemptsMax: 2 },
   samples: {
     'spool filled': { type: 'spool.filled' },
     'receipt ready': { type: 'receipt.ready', file },
@@ -240,119 +252,7 @@ export const writerSubject: Subject = {
       ]),
     ),
   },
+  // A receipt is made once; it stays good for every spool.
+  offers: (event, { state }) =>
+    event.type !== 'receipt.ready' || (state.context as WriterContext).file === undefined,
 };
-
-const slotEnded = (slot: SlotId, point: number, outcome: Outcome) =>
-  childDone(slot, {
-    generation: 1,
-    seqno: seqno(point),
-    outcome,
-    reason: undefined,
-    digest: undefined,
-    evidenceSeqno: undefined,
-    signatureSeqno: undefined,
-    file: undefined,
-    step: undefined,
-    refusedEvidence: 0,
-    leftover: false,
-  } satisfies GenerationOutput);
-
-const pointSamples = (point: number): Record<string, SnapshotterEvent> => ({
-  [`point ${point}`]: fact('committable.recorded', point),
-  [`frozen ${point}`]: fact('freeze.taken', point),
-  [`commit ${point}`]: committed(point),
-});
-
-const slotSamples = (slot: SlotId, points: readonly number[]): Record<string, SnapshotterEvent> =>
-  Object.fromEntries(
-    points.map((point) => [`${slot} committed ${point}`, slotEnded(slot, point, 'committed')]),
-  );
-
-const shutdown = { shutdown: { type: 'shutdown.requested' } } as const;
-
-/** What turns a point away before it becomes a generation. */
-const switches = {
-  'not frozen 10': { ...fact('freeze.failed', 10), reason: 'EIO' },
-  'commit 10 as backup': committed(10, false),
-  enabled: { type: 'snapshots.enabled' },
-  disabled: { type: 'snapshots.disabled' },
-  'rollback to 5': fact('rollback.occurred', 5),
-} as const satisfies Record<string, SnapshotterEvent>;
-
-/** What else a snapshotter is told, and how else a generation ends. */
-const moreOfSnapshotter = {
-  forced: { type: 'snapshot.forced', receipt: 'json' },
-  'point 15': fact('committable.recorded', 15),
-  'frozen 15': fact('freeze.taken', 15),
-  'commit 15': committed(15),
-  'rollback to 10': fact('rollback.occurred', 10),
-  evidence: evidence(at.evidence, 10),
-  signature: fact('signature.recorded', at.signature),
-  tree: fact('tree.recorded', at.signature),
-  'cancel 1': { type: 'generation.cancelled', generation: 1 },
-  'cancel 9': { type: 'generation.cancelled', generation: 9 },
-  'slot:0 failed 10': slotEnded('slot:0', 10, 'persist-failed'),
-  'slot:0 committed 15': slotEnded('slot:0', 15, 'committed'),
-  'slot:0 broke': childFailed('slot:0', new Error('the generation broke')),
-} as const satisfies Record<string, SnapshotterEvent>;
-
-const pointsOf = (count: number): readonly number[] =>
-  Array.from({ length: count }, (_, index) => (index + 1) * 10);
-
-const slotIds = (capacity: number): readonly SlotId[] =>
-  Array.from({ length: capacity }, (_, index): SlotId => `slot:${index}`);
-
-const samplesOfPoints = (count: number, capacity: number): Samples => ({
-  ...Object.assign({}, ...pointsOf(count).map(pointSamples)),
-  ...Object.assign({}, ...slotIds(capacity).map((slot) => slotSamples(slot, pointsOf(count)))),
-  ...shutdown,
-});
-
-/** One point, and everything that can become of it, of its generation and of the switches. */
-export const oneLeanPoint: Samples = { ...samplesOfPoints(1, 1), ...switches };
-export const oneFullPoint = { ...oneLeanPoint, ...moreOfSnapshotter };
-
-/** Points enough for one to find every slot taken. */
-export const pointsPast = (capacity: number): Samples => ({
-  ...samplesOfPoints(capacity + 1, capacity),
-  ...(capacity > 1 ? { 'slot:1 broke': childFailed('slot:1', new Error('it broke')) } : {}),
-});
-
-/** A snapshotter with a point every 10 seqnos, of which two at most await commit. */
-export function snapshotterSubject(
-  samples: Samples,
-  { capacity, whenFull }: Pick<SnapshotterInput, 'capacity' | 'whenFull'>,
-): Subject {
-  return {
-    machine: snapshotterMachine,
-    input: {
-      capacity,
-      whenFull,
-      txInterval: 10,
-      receipt: 'cose',
-      attemptsMax: 3,
-      evidenceTimeoutMs: 60_000,
-    } satisfies SnapshotterInput,
-    samples,
-    offers: (event, { state }) => {
-      const { points, slots } = state.context as SnapshotterContext;
-      if (event.type === 'committable.recorded') return points.length < 2;
-      if (event.type.startsWith('freeze.')) {
-        return points.some((point) => point.seqno === event['seqno'] && !point.frozen);
-      }
-      if (!event.type.startsWith('xstate.done.actor.')) return true;
-      return slots.some(
-        ({ id, seqno: of }) => id === event['actorId'] && of === event['output'].seqno,
-      );
-    },
-    identity: ({ value, context }) => {
-      const { points, slots, committed: upTo, baseline, forced } = context as SnapshotterContext;
-      return {
-        value,
-        points,
-        known: [upTo, baseline, forced],
-        slots: slots.map(({ id, seqno: of }) => `${id} ${of}`),
-      };
-    },
-  };
-}

@@ -4,7 +4,9 @@ import type { GenerationContext } from '../../machines/generation-setup.ts';
 import type { Outcome } from '../../src/core/words.ts';
 import type { Edge } from '../../src/testing/graph/explore.ts';
 import type { Invariants, RunLaws } from '../../src/testing/graph/invariants.ts';
+import type { Path } from '../../src/testing/graph/paths.ts';
 import type { LiveRun } from '../../src/testing/graph/runner.ts';
+import type { ChildNote } from '../../src/testing/graph/stub.ts';
 import { at } from './alphabets.ts';
 
 const known = (state: AnyMachineSnapshot) => state.context as GenerationContext;
@@ -141,6 +143,13 @@ function asked(run: LiveRun): readonly number[] {
   );
 }
 
+/** Steps with this sample while the generation still listened. */
+const heard = (path: Path, label: string): Path =>
+  path.filter((edge) => edge.label === label && !isReleasing(edge.source.state));
+
+const indexOf = (run: LiveRun, note: ChildNote | undefined): number =>
+  note ? run.children.indexOf(note) : Number.POSITIVE_INFINITY;
+
 const ended = (run: LiveRun, child: string): boolean =>
   run.children.some((note) => note.child === child && note.what === 'ended');
 
@@ -169,12 +178,19 @@ export const generationRunLaws: RunLaws = {
         ({ event }) =>
           event['output']?.leftover === true || event.type === 'xstate.error.actor.writer',
       ),
-  'the chain is asked for each action once, in order': (run) =>
-    asked(run).every((kind, index, kinds) => index === 0 || kind > (kinds[index - 1] ?? 0)),
-  'the writer is given one receipt, once it is filled': (run) =>
-    told(run, 'writer', 'receipt.ready').length <= told(run, 'writer', 'spool.filled').length &&
-    told(run, 'writer', 'spool.filled').length ===
-      (run.states.some((state) => state.matches('serialised')) ? 1 : 0),
+  'the chain is asked for evidence and receipt once, in order': (run) => {
+    const once = asked(run).filter((kind) => kind > 0);
+    return once.every((kind, index) => index === 0 || kind > (once[index - 1] ?? 0));
+  },
+  'the chain is asked to serialise for each spool that was opened': (run, path) =>
+    asked(run).filter((kind) => kind === 0).length === heard(path, 'spool opened').length,
+  'a spool is filled with the one content that has the digest': (run, path) =>
+    told(run, 'writer', 'spool.filled').length === heard(path, 'serialised').length,
+  'the writer is given one receipt, once it is filled': (run) => {
+    const [ready, ...again] = told(run, 'writer', 'receipt.ready');
+    const [filled] = told(run, 'writer', 'spool.filled');
+    return again.length === 0 && (!ready || run.children.indexOf(ready) > indexOf(run, filled));
+  },
   'a verifier looks at the signature transaction that is known': (run) =>
     run.children
       .filter(({ child, what }) => what === 'started' && /^(verify|prove)/.test(child))

@@ -67,8 +67,12 @@ function decide(facts: Facts, event: Sample, receipt: ReceiptForm): Outcome | un
       return isInclusion(facts, event.output) ? undefined : 'proof-refused';
     case 'rollback.occurred':
       return isRolledBack(facts, event.seqno) ? 'rolled-back' : undefined;
+    case 'action.completed': {
+      const { digest = facts.digest } = 'digest' in event.output ? event.output : facts;
+      return facts.digest && digest !== facts.digest ? 'serialise-failed' : undefined;
+    }
     case 'action.failed':
-      if (event.kind === 'serialise') return facts.digest ? undefined : 'serialise-failed';
+      if (event.kind === 'serialise') return 'serialise-failed';
       if (event.kind === 'submit-evidence')
         return (isSubmitting(facts) && 'evidence-refused') || undefined;
       return isOpen(facts) && !facts.built ? 'proof-refused' : undefined;

@@ -3,6 +3,7 @@ import {
   type Collected,
   commitPassedSignature,
   coseSignatureVerified,
+  digestAgrees,
   evidenceMatches,
   nodeSignatureVerified,
   signatureCoversEvidence,
@@ -41,6 +42,14 @@ test.each([
   ['of another digest', evidence(12, 10, other), false],
 ])('evidenceMatches() for evidence %s', (_, fact, expected) => {
   expect(evidenceMatches(collected, fact)).toBe(expected);
+});
+
+test.each([
+  ['the same', ours, ours, true],
+  ['another', ours, other, false],
+  ['any before the first', undefined, ours, false],
+])('digestAgrees() for %s digest', (_, first, again, expected) => {
+  expect(digestAgrees({ ...collected, digest: first }, again)).toBe(expected);
 });
 
 test('evidenceMatches() refuses all evidence before the digest is known', () => {

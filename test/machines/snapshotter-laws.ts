@@ -9,6 +9,18 @@ const slotsOf = (state: AnyMachineSnapshot) => known(state).slots.map(({ id }) =
 const isAscending = (values: readonly number[]): boolean =>
   values.every((value, index) => index === 0 || value > (values[index - 1] ?? 0));
 
+/** CCF's rule of 1.2, told again. */
+function isDue(context: SnapshotterContext, seqno: number, nowMs: number): boolean {
+  const { points, committed, baseline, baselineMs, forced } = context;
+  if (seqno <= Math.max(committed, ...points.map((point) => point.seqno))) return false;
+  const last = points.findLast((point) => !point.forced);
+  const transactions = seqno - (last?.seqno ?? baseline);
+  const elapsedMs = nowMs - (last?.recordedMs ?? baselineMs);
+  const isTime = context.timeIntervalMs > 0 && elapsedMs >= context.timeIntervalMs;
+  const byTime = isTime && transactions >= context.minTxInterval + 1;
+  return forced !== undefined || transactions >= context.txInterval || byTime;
+}
+
 export const snapshotterInvariants: Invariants = {
   states: {
     'no more slots are taken than there are': (state) =>
@@ -30,6 +42,20 @@ export const snapshotterInvariants: Invariants = {
       known(target.state).committed >= known(source.state).committed,
     'the interval is never counted from further back': ({ source, target }) =>
       known(target.state).baseline >= known(source.state).baseline,
+    'the time that the interval is counted from goes back with the clock alone': (edge) => {
+      const { source, target, event } = edge;
+      const [before, after] = [known(source.state), known(target.state)];
+      return (
+        after.baselineMs >= before.baselineMs ||
+        after.baselineMs === event['nowMs'] ||
+        after.baseline > before.baseline
+      );
+    },
+    'a signature is a point exactly when one is due': ({ source, target, event }) => {
+      if (event.type !== 'committable.recorded' || !source.state.matches('open')) return true;
+      const isPoint = known(target.state).points !== known(source.state).points;
+      return isPoint === isDue(known(source.state), event['seqno'], event['nowMs']);
+    },
     'a generation starts from a frozen point that a primary has committed': (edge) => {
       const { source, target, event } = edge;
       const before = known(source.state);

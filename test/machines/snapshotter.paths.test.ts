@@ -10,9 +10,17 @@ import { edgePaths, simplePaths, stateName } from '../../src/testing/graph/paths
 import { refusedThatAct } from '../../src/testing/graph/refused.ts';
 import { LiveRun } from '../../src/testing/graph/runner.ts';
 import { deadEnds, unreachedStates } from '../../src/testing/graph/structure.ts';
-import { oneFullPoint, oneLeanPoint, pointsPast, snapshotterSubject } from './alphabets.ts';
+
 import { goldenOf } from './golden.ts';
 import { snapshotterInvariants, snapshotterRunLaws } from './snapshotter-laws.ts';
+import {
+  bySeconds,
+  oneFullPoint,
+  oneLeanPoint,
+  pointsByTime,
+  pointsPast,
+  snapshotterSubject,
+} from './snapshotter-subject.ts';
 
 // Capacity 1: every simple path of one point with all that turns it away, and of two points that
 // share the one slot. Capacity 2 and 3: every edge, with a point more than there are slots.
@@ -29,7 +37,8 @@ const many = (
     { capacity: 3, whenFull: 'drop' },
   ] as const
 ).map((input) => explore(snapshotterSubject(pointsPast(input.capacity), input)));
-const all = [onePoint, full, ...twoPoints.map(({ graph }) => graph), ...many];
+const byTime = explore(snapshotterSubject(pointsByTime, bySeconds));
+const all = [onePoint, full, byTime, ...twoPoints.map(({ graph }) => graph), ...many];
 
 const known = (state: AnyMachineSnapshot) => state.context as SnapshotterContext;
 

@@ -1,0 +1,42 @@
+import { type Seqno, digest as toDigest, seqno as toSeqno } from '../core/words.ts';
+import type { RecordedEvidence, RecordedStatus } from './snapshotter.ts';
+
+// What a host hands over is checked before any of it is kept or becomes an event.
+
+/** @throws TypeError when it is not bytes, RangeError when there are not as many as must be */
+export function checkBytes(what: string, value: unknown, length?: number): void {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`${what} must be a Uint8Array`);
+  if (length === undefined ? value.length > 0 : value.length === length) return;
+  throw new RangeError(`${what} must have ${length ?? 'some'} bytes, has ${value.length}`);
+}
+
+/** @throws TypeError, RangeError, FormatError `BAD_HEX` */
+export function checkEvidence(evidence: RecordedEvidence): void {
+  const { version, digest, writeSetDigest, commitEvidence } = evidence;
+  toSeqno(version);
+  if (typeof digest !== 'string') throw new TypeError('digest must be a string of hex');
+  toDigest(digest);
+  checkBytes('writeSetDigest', writeSetDigest, 32);
+  if (typeof commitEvidence !== 'string') throw new TypeError('commitEvidence must be a string');
+}
+
+/** @throws TypeError */
+export function checkRole(role: { readonly primary: boolean }): void {
+  if (typeof role?.primary !== 'boolean') throw new TypeError('primary must be true or false');
+}
+
+/** A status with its time in milliseconds. @throws TypeError, RangeError */
+export function statusOf({ version, timestamp }: RecordedStatus): {
+  readonly seqno: Seqno;
+  readonly timestampMs: number;
+} {
+  if (typeof timestamp !== 'bigint' && typeof timestamp !== 'number') {
+    throw new TypeError('timestamp must be a bigint or a number of nanoseconds');
+  }
+  const timestampMs =
+    typeof timestamp === 'bigint' ? Number(timestamp / 1_000_000n) : Math.floor(timestamp / 1e6);
+  if (timestamp >= 0 && Number.isSafeInteger(timestampMs)) {
+    return { seqno: toSeqno(version), timestampMs };
+  }
+  throw new RangeError(`not a time in nanoseconds since 1970: ${timestamp}`);
+}
