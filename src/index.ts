@@ -18,6 +18,7 @@ export type {
   FrozenState,
   FrozenTable,
   Logger,
+  Metrics,
   RecordSet,
   Secrets,
   SnapshotSource,
@@ -48,6 +49,12 @@ export {
   type NodeStatus,
 } from './engine/node.ts';
 export type { InspectObserver, LiveGeneration, PipelineListener } from './engine/pipeline.ts';
+export {
+  type PruneLedgerOptions,
+  type PruneOptions,
+  type PruneReport,
+  prune,
+} from './engine/prune.ts';
 export { recover } from './engine/recover.ts';
 export type {
   Recovered,
@@ -68,6 +75,7 @@ export {
   createSnapshotter,
   type LedgerPosition,
   type RecordedEvidence,
+  type RecordedStatus,
   type Snapshotter,
   type SnapshotterOptions,
 } from './engine/snapshotter.ts';
@@ -77,7 +85,10 @@ export {
   type VerifySnapshotOptions,
   verifySnapshot,
 } from './engine/verify.ts';
+export type { PrunedChunks } from './files/chunk-retention.ts';
 export type { TornTail } from './files/crashed-ledger.ts';
+export type { LedgerChunk } from './files/ledger-directory.ts';
+export type { FailedRemoval, PrunedSnapshots, Retention } from './files/retention.ts';
 export { type FoundSnapshot, findSnapshots } from './files/snapshot-directory.ts';
 export type { FileHandle, FileSystem } from './io/file-system.ts';
 export { realFileSystem } from './io/real-file-system.ts';

@@ -5,6 +5,7 @@ import type { CommandContext, CommonFlags } from './context.ts';
 import { explain } from './errors.ts';
 import { type ExitStatus, exitStatusOf } from './exit-status.ts';
 import { addListCommand } from './list-command.ts';
+import { addPruneCommand } from './prune-command.ts';
 import { addRecoverCommand } from './recover-command.ts';
 import { addReplayCommand } from './replay-command.ts';
 import { addShowCommand } from './show-command.ts';
@@ -81,6 +82,7 @@ function build(program: Command, context: CommandContext): void {
   addShowCommand(program, context);
   addListCommand(program, context);
   addRecoverCommand(program, context);
+  addPruneCommand(program, context);
 }
 
 const programHelp = `

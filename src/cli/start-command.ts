@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { Clock } from '../core/clock.ts';
 import { AbortedError } from '../core/errors.ts';
 import type { Digest, Seqno, View } from '../core/words.ts';
@@ -7,10 +7,10 @@ import { createNode, type LedgerNode, type NodeOptions } from '../engine/node.ts
 import { nodePaths } from '../engine/node-keys.ts';
 import type { Recovered } from '../engine/recover.ts';
 import { findSnapshots } from '../files/snapshot-directory.ts';
-import { parseDecimal } from '../formats/file-name.ts';
 import { formatTxId } from '../formats/tx-id.ts';
 import { cpuSeconds, runNodeProgram } from '../io/process.ts';
 import { type CommandContext, type CommonFlags, startProgress } from './context.ts';
+import { parseCount } from './count-option.ts';
 import { type ExitStatus, worstOf } from './exit-status.ts';
 import { mainFile } from './main-file.ts';
 import { followGenerations, liveTable } from './start-live.ts';
@@ -21,6 +21,7 @@ interface StartFlags extends CommonFlags {
   readonly dir: string;
   readonly transactions: number;
   readonly snapshotEvery: number;
+  readonly keep?: number;
   readonly json?: boolean;
 }
 
@@ -31,6 +32,7 @@ export function addStartCommand(program: Command, context: CommandContext): void
     .option('--dir <dir>', 'where the node keeps its ledger, snapshots and keys', 'data')
     .option('--transactions <n>', 'transactions to run', parseCount(0), 20_000)
     .option('--snapshot-every <n>', 'transactions between two snapshots', parseCount(3), 2_000)
+    .option('--keep <n>', 'snapshots to keep, the newest; without it all', parseCount(1))
     .option('--json', 'one JSON object a line: acknowledgements, snapshots, and last the summary')
     .addHelpText('after', help)
     .action((_flags: unknown, command: Command) =>
@@ -48,17 +50,9 @@ Exit status: 0 all true, 1 a snapshot or the restart is not, 3 something could n
 
 Examples:
   ledger-snapshotter start
-  ledger-snapshotter start --dir /var/lib/demo --transactions 100000 --snapshot-every 5000
+  ledger-snapshotter start --dir /var/lib/demo --transactions 100000 --snapshot-every 5000 --keep 3
   ledger-snapshotter replay data/ledger --member-keys data/keys
   ledger-snapshotter verify data/snapshots/*.committed --service-cert data/service_cert.pem`;
-
-function parseCount(min: number): (text: string) => number {
-  return (text) => {
-    const value = text === '0' ? 0 : parseDecimal(text);
-    if (value !== undefined && value >= min && value < 2 ** 31) return value;
-    throw new InvalidArgumentError(`It must be a whole number of ${min} or above.`);
-  };
-}
 
 /** What one `start` has done. */
 export interface StartReport {
@@ -117,6 +111,7 @@ function openNode(flags: StartFlags, context: CommandContext, more: Partial<Node
   return createNode({
     directory: flags.dir,
     snapshotTxInterval: flags.snapshotEvery,
+    ...(flags.keep !== undefined && { keepSnapshots: flags.keep }),
     signatureDelayMs: 250,
     environment: context.environment,
     signal: context.signal,
@@ -134,6 +129,9 @@ async function runNode(
   const node = await openNode(flags, context);
   try {
     terminal.note(introduction(node, flags));
+    for (const { file, code, message } of node.recovered.refused) {
+      terminal.note(`${file}: passed over: ${message} [${code}]`);
+    }
     const generations = followGenerations(node, terminal);
     const seconds = await work(node, flags, context);
     await node.close();

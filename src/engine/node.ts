@@ -1,5 +1,5 @@
 import { AbortedError } from '../core/errors.ts';
-import type { Logger } from '../core/host-ports.ts';
+import type { Logger, Metrics } from '../core/host-ports.ts';
 import { timerDelayMsMax } from '../core/limits.ts';
 import type { Digest, Seqno, View } from '../core/words.ts';
 import { lockDirectory } from '../files/directory-lock.ts';
@@ -7,6 +7,7 @@ import type { FoundSnapshot } from '../files/snapshot-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import { nodePaths } from './node-keys.ts';
+import { setInvalidAside } from './node-quarantine.ts';
 import { beginService, openService } from './node-start.ts';
 import type { InspectObserver, LiveGeneration, PipelineListener } from './pipeline.ts';
 import type { Recovered } from './recover.ts';
@@ -19,6 +20,10 @@ export interface NodeOptions {
   readonly directory: string;
   /** Transactions between two snapshots, at least 3. @default 10_000 */
   readonly snapshotTxInterval?: number;
+  /** Longest time between two snapshots while there are transactions, in milliseconds; 0: no limit. @default 0 */
+  readonly snapshotTimeIntervalMs?: number;
+  /** A snapshot by time needs more than so many transactions since the last one. @default 2 */
+  readonly snapshotMinTxInterval?: number;
   /** Transactions after which a signature follows. @default a quarter of `snapshotTxInterval`, 500 at most */
   readonly signatureTxInterval?: number;
   /** Longest time that a transaction waits for a signature, in milliseconds. @default 1_000 */
@@ -31,6 +36,10 @@ export interface NodeOptions {
   readonly recoveryThreshold?: number;
   /** Snapshots that may be under way at once. @default 5 */
   readonly capacity?: number;
+  /** Committed snapshots that stay when one more is committed, the newest; at least 1. @default all */
+  readonly keepSnapshots?: number;
+  /** What becomes of a snapshot that is due when so many are under way. @default 'keep', for the next commit */
+  readonly whenFull?: 'drop' | 'keep';
   /** Called while the ledger of an earlier run is read. */
   readonly onProgress?: (progress: { readonly seqno: Seqno; readonly last: Seqno }) => void;
   /** An XState inspection observer; it sees every actor. */
@@ -38,6 +47,8 @@ export interface NodeOptions {
   /** Closes the node when it aborts. */
   readonly signal?: AbortSignal;
   readonly logger?: Logger;
+  /** Counts snapshots and refused events; measures bytes and seconds. @default none */
+  readonly metrics?: Metrics;
   /** Parts of the outside world to replace, for simulation. */
   readonly environment?: Partial<Environment>;
 }
@@ -67,7 +78,7 @@ export interface NodeSnapshots {
   force(): void;
   /** What the directory holds, newest first. */
   list(): Promise<readonly FoundSnapshot[]>;
-  /** Resolves when no generation is under way. */
+  /** Resolves when no generation is under way, and those that `keepSnapshots` lets go are gone. */
   untilIdle(): Promise<void>;
 }
 
@@ -115,7 +126,7 @@ export interface LedgerNode extends AsyncDisposable {
 
 /**
  * Starts a node on a directory: a new service where there is none, else the one whose ledger lies there, from
- * its newest valid snapshot and the ledger after it.
+ * its newest valid snapshot and the ledger after it. Newer snapshots that do not verify are moved to `quarantine/`.
  * @throws StorageError `LOCKED` when another process has the directory; those of the file system
  * @throws FormatError, VerificationError when ledger, keys and snapshots do not fit together; with
  * `SECRETS_MISSING`, `KID_MISMATCH`, `LEDGER_BEHIND_SNAPSHOT`, `BAD_KEY`, and those of `recover`
@@ -134,6 +145,7 @@ export async function createNode(options: NodeOptions): Promise<LedgerNode> {
     const place = { paths, environment };
     const isNew = await beginService(place, settings);
     const service = await openService(place, options);
+    await setInvalidAside(service.recovered.refused, place, options.logger);
     return await startNode({ ...place, options, settings, service, isNew, lock });
   } catch (error) {
     await lock.release();
@@ -154,6 +166,16 @@ function resolveOptions(options: NodeOptions) {
     }),
     // A snapshot's evidence and signature are two transactions: they must not make the next one due.
     snapshotTxInterval: count('snapshotTxInterval', snapshotTxInterval, { min: 3 }),
+    snapshotTimeIntervalMs: count(
+      'snapshotTimeIntervalMs',
+      options.snapshotTimeIntervalMs ?? 0,
+      anyCount,
+    ),
+    snapshotMinTxInterval: count(
+      'snapshotMinTxInterval',
+      options.snapshotMinTxInterval ?? 2,
+      anyCount,
+    ),
     signatureTxInterval: count(
       'signatureTxInterval',
       options.signatureTxInterval ?? Math.min(500, Math.ceil(snapshotTxInterval / 4)),
@@ -161,8 +183,15 @@ function resolveOptions(options: NodeOptions) {
     signatureDelayMs: count('signatureDelayMs', options.signatureDelayMs ?? 1000),
     chunkBytesMax: count('chunkBytesMax', options.chunkBytesMax ?? 5_000_000),
     capacity: count('capacity', options.capacity ?? 5),
+    keepSnapshots:
+      options.keepSnapshots === undefined
+        ? undefined
+        : count('keepSnapshots', options.keepSnapshots),
   };
 }
+
+/** What is no timer's delay, and may be none. */
+const anyCount = { min: 0, max: Number.MAX_SAFE_INTEGER } as const;
 
 function count(
   name: string,

@@ -19,8 +19,7 @@ import { type Digest, digest, type Seqno, seqno as toSeqno, type View } from '..
 import { CrashedLedger, type TailFlaw, type TornTail } from '../files/crashed-ledger.ts';
 import type { LedgerEntry } from '../files/ledger-directory.ts';
 import { findSnapshots } from '../files/snapshot-directory.ts';
-import { decodeEnvelope, writeSetDigest } from '../formats/entry.ts';
-import { decodePublicDomain, entryLeafOf } from '../formats/write-set.ts';
+import { leafOf } from './entry-leaf.ts';
 import type { Environment } from './environment.ts';
 import type { LedgerSignatures } from './jobs.ts';
 import { indexLedger, type LedgerIndex } from './ledger-index.ts';
@@ -201,6 +200,7 @@ export class RecoveryEffects {
     if (seqno + 1 === first) return undefined;
     const entry = await this.#entryAt(seqno);
     if (entry === undefined) return this.#foreignerBeyondTheEnd(file, read);
+    // A malformed entry has none: the replay comes upon it at its place.
     const leaf = leafOf(entry);
     if (leaf !== undefined && equalBytes(leaf, read.verification.content.leaf)) return undefined;
     const message = `${file} is not of this ledger: another transaction is at seqno ${seqno}`;
@@ -336,17 +336,6 @@ async function orRefusal<T>(work: () => Promise<T>): Promise<T | LedgerSnapshott
 
 function isUntrusted(error: unknown): boolean {
   return error instanceof VerificationError && error.code === 'UNTRUSTED_SERVICE';
-}
-
-/** `undefined` for an entry that is malformed: the replay comes upon it at its place. */
-function leafOf({ bytes }: LedgerEntry): Uint8Array | undefined {
-  try {
-    const domain = decodePublicDomain(decodeEnvelope(bytes).publicDomain);
-    return entryLeafOf({ ...domain, writeSetDigest: writeSetDigest(bytes) });
-  } catch (error) {
-    if (error instanceof FormatError) return undefined;
-    throw error;
-  }
 }
 
 function rootOf({ tree }: VerifierStart): Digest {

@@ -6,11 +6,14 @@ import type { DirectoryLock } from '../files/directory-lock.ts';
 import { LedgerWriter } from '../files/ledger-writer.ts';
 import { findSnapshots } from '../files/snapshot-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
+import { decodeSnapshotStatus, tables } from '../formats/tables.ts';
+import { singletonKey } from '../formats/write-set.ts';
 import { Transaction } from '../store/transaction.ts';
 import { Log } from './log.ts';
 import type { LedgerNode, NodeOptions, NodeSettings, NodeSnapshots, NodeStatus } from './node.ts';
+import { keepNewest } from './node-retention.ts';
 import { type NodePlace, type OpenedService, viewRecord } from './node-start.ts';
-import type { Recovered } from './recover.ts';
+import type { Recovered, RecoveredLedger } from './recover.ts';
 import { type Applied, Sequencer, type Until } from './sequencer.ts';
 import { createSnapshotter, type Snapshotter } from './snapshotter.ts';
 import type { TransactionBody } from './transaction-run.ts';
@@ -91,11 +94,8 @@ function openWriter(
   });
 }
 
-function startSnapshotter(
-  { environment, paths, service, settings, options }: NodeStart,
-  log: Log,
-  sequencer: Sequencer,
-): Promise<Snapshotter> {
+function startSnapshotter(start: NodeStart, log: Log, sequencer: Sequencer): Promise<Snapshotter> {
+  const { environment, paths, service, settings, options } = start;
   const { recovered, secrets, certificate } = service;
   return createSnapshotter({
     environment,
@@ -105,14 +105,25 @@ function startSnapshotter(
     evidence: { submit: (evidence, { signal }) => sequencer.submitEvidence(evidence, signal) },
     identity: certificate.publicKey,
     txInterval: settings.snapshotTxInterval,
+    timeIntervalMs: settings.snapshotTimeIntervalMs,
+    minTxInterval: settings.snapshotMinTxInterval,
     capacity: settings.capacity,
+    whenFull: options.whenFull ?? 'keep',
     resumeAt: {
       committed: recovered.verifiedUntil,
       lastSnapshot: recovered.snapshot?.seqno ?? toSeqno(0),
+      lastSnapshotMs: lastSnapshotMs(recovered),
     },
+    ...(options.metrics && { metrics: options.metrics }),
     ...(options.inspect && { inspect: options.inspect }),
     ...(options.logger && { logger: options.logger }),
   });
+}
+
+/** When the last snapshot was taken, as the ledger has it; `undefined` when it has none. */
+function lastSnapshotMs({ tables: state }: RecoveredLedger): number | undefined {
+  const status = state.get(tables.snapshotStatus)?.live.get(singletonKey);
+  return status && decodeSnapshotStatus(status.value).timestampMs;
 }
 
 interface NodeParts {
@@ -216,9 +227,11 @@ class RunningNode implements LedgerNode {
 }
 
 function nodeSnapshots(
-  { paths, environment }: NodeStart,
+  { paths, environment, settings, options }: NodeStart,
   { snapshotter }: NodeParts,
 ): NodeSnapshots {
+  const { keepSnapshots: keep } = settings;
+  const untilPruned = keepNewest({ snapshotter, keep, logger: options.logger });
   return {
     directory: paths.snapshots,
     get live() {
@@ -231,6 +244,7 @@ function nodeSnapshots(
       while (snapshotter.live.length > 0) {
         await Promise.all(snapshotter.live.map(({ ended }) => ended));
       }
+      await untilPruned();
     },
   };
 }

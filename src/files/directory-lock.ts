@@ -66,7 +66,7 @@ export class DirectoryLock {
     return this.#queue.run(async () => {
       if (this.#isReleased)
         throw new StorageError('CLOSED', `the lock on ${this.directory} is released`);
-      if (!(await this.#isOurs())) throw lockedError(this.#path, 'it is no longer ours');
+      if (!(await this.isIn(this.directory))) throw lockedError(this.#path, 'it is no longer ours');
       return operation();
     });
   }
@@ -75,7 +75,7 @@ export class DirectoryLock {
   release(): Promise<void> {
     return this.#queue.run(async () => {
       if (this.#isReleased) return;
-      if (await this.#isOurs()) await this.#fileSystem.remove(this.#path);
+      if (await this.isIn(this.directory)) await this.#fileSystem.remove(this.#path);
       this.#isReleased = true;
     });
   }
@@ -84,8 +84,9 @@ export class DirectoryLock {
     return join(this.directory, lockName);
   }
 
-  async #isOurs(): Promise<boolean> {
-    const found = await readLock(this.#fileSystem, this.#path);
+  /** Whether a path leads to the locked directory, as a link or a mount may: no other has this very lock in it. */
+  async isIn(directory: string): Promise<boolean> {
+    const found = await readLock(this.#fileSystem, join(directory, lockName));
     return found !== undefined && equalBytes(found, this.#own);
   }
 }

@@ -8,7 +8,7 @@ import { realFileSystem } from '../io/real-file-system.ts';
 import { type DirectoryLock, isLockName } from './directory-lock.ts';
 
 /** Name of the directory in which files that did not verify are set aside. */
-const quarantineName = 'quarantine';
+export const quarantineName = 'quarantine';
 
 /** Why a file of the directory is not a candidate: a closed union. */
 export type SnapshotIgnored =

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { equalBytes } from '../core/bytes.ts';
 import { assert, FormatError, StorageError } from '../core/errors.ts';
 import type { Seqno } from '../core/words.ts';
 import { parseSnapshotName, spoolName } from '../formats/file-name.ts';
 import type { FileHandle, FileSystem } from '../io/file-system.ts';
 import type { DirectoryLock } from './directory-lock.ts';
+import { equalFiles } from './equal-files.ts';
 import { removeIfThere } from './remove-if-there.ts';
 import { SerialQueue } from './serial-queue.ts';
 
@@ -139,26 +139,13 @@ export class Spool {
   async #rename(finalPath: string): Promise<PublishResult> {
     const found = await this.#fileSystem.stat(finalPath);
     if (found !== undefined) {
-      const isSame = found.kind === 'file' && (await this.#hasBytesOf(finalPath));
+      const isSame =
+        found.kind === 'file' && (await equalFiles(this.#fileSystem, this.path, finalPath));
       return isSame ? 'duplicate' : 'conflict';
     }
     await this.#fileSystem.rename(this.path, finalPath);
     this.#state = 'published';
     return 'published';
-  }
-
-  async #hasBytesOf(finalPath: string): Promise<boolean> {
-    const ours = await this.#fileSystem.open(this.path, { for: 'read' });
-    try {
-      const theirs = await this.#fileSystem.open(finalPath, { for: 'read' });
-      try {
-        return await equalContents(ours, theirs);
-      } finally {
-        await theirs.close();
-      }
-    } finally {
-      await ours.close();
-    }
   }
 
   #openHandle(): FileHandle {
@@ -176,20 +163,4 @@ export class Spool {
 /** A spool that was never created must not remove another's file of that name. */
 function isOnDisk(state: SpoolState): boolean {
   return state !== 'new' && state !== 'published' && state !== 'discarded';
-}
-
-/** Bytes compared at a time: a snapshot may be gigabytes. */
-const compareBytesMax = 1024 * 1024;
-
-async function equalContents(a: FileHandle, b: FileHandle): Promise<boolean> {
-  const size = await a.size();
-  if (size !== (await b.size())) return false;
-  for (let position = 0; position < size; position += compareBytesMax) {
-    const [left, right] = await Promise.all([
-      a.read(position, Math.min(compareBytesMax, size - position)),
-      b.read(position, Math.min(compareBytesMax, size - position)),
-    ]);
-    if (!equalBytes(left, right)) return false;
-  }
-  return true;
 }

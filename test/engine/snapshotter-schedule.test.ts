@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import { StorageError } from '../../src/core/errors.ts';
 import type { Metrics } from '../../src/core/host-ports.ts';
 import { seqno } from '../../src/core/words.ts';
 import type { SnapshotterOptions } from '../../src/engine/snapshotter.ts';
+import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
 import { setUp, standingClock, start, turns, untilCommitted } from '../helpers/set-up-host.ts';
 
 /** A snapshotter that takes a snapshot a second, on a clock that the test moves. */
@@ -62,6 +64,12 @@ test.each([
 ])('a snapshotter refuses the options %j', async (options, message) => {
   await expect(setUp(options)).rejects.toThrow(RangeError);
   await expect(setUp(options)).rejects.toThrow(message);
+});
+
+test('SCH-4 a directory that cannot be made refuses the start', async () => {
+  const fileSystem = new MemoryFileSystem();
+  fileSystem.failNext('makeDirectory', 'EACCES');
+  await expect(setUp({ environment: { fileSystem } })).rejects.toThrow(StorageError);
 });
 
 test('SCH-46 the snapshot is of its point, whatever was committed with it', async () => {

@@ -1,0 +1,336 @@
+import type { KeyObject } from 'node:crypto';
+import { join } from 'node:path';
+import { equalBytes } from '../core/bytes.ts';
+import {
+  AbortedError,
+  LedgerSnapshotterError,
+  StorageError,
+  VerificationError,
+} from '../core/errors.ts';
+import { snapshotBytesMax } from '../core/limits.ts';
+import type { Seqno } from '../core/words.ts';
+import {
+  checkCopy,
+  checkElsewhere,
+  expiredChunks,
+  type PrunedChunks,
+  pruneChunks,
+} from '../files/chunk-retention.ts';
+import { type DirectoryLock, lockDirectory } from '../files/directory-lock.ts';
+import {
+  type LedgerChunk,
+  type LedgerDirectory,
+  type LedgerEntry,
+  openLedger,
+} from '../files/ledger-directory.ts';
+import {
+  checkKept,
+  expiredSnapshots,
+  type FailedRemoval,
+  makeDurable,
+  type PrunedSnapshots,
+  pruneSnapshots,
+} from '../files/retention.ts';
+import { type FoundSnapshot, findSnapshots } from '../files/snapshot-directory.ts';
+import type { Certificate } from '../formats/certificate.ts';
+import type { FileSystem } from '../io/file-system.ts';
+import { leafOf } from './entry-leaf.ts';
+import { type Environment, environmentOf } from './environment.ts';
+import type { RecoveredSnapshot, RefusedSnapshot } from './recovery-report.ts';
+import { startAfter } from './replay-start.ts';
+import {
+  openSnapshotVerifier,
+  type SnapshotVerification,
+  type SnapshotVerifier,
+} from './verify.ts';
+
+export interface PruneOptions {
+  /** Directory of snapshots; locked meanwhile, so a node that lives there must prune by itself. */
+  readonly snapshots: string;
+  /** Committed snapshots that stay, at least 1. */
+  readonly keep: number;
+  /**
+   * The pinned service identities: only a snapshot that verifies under one of them is valid.
+   * @default none: under the identity that it names itself
+   */
+  readonly services?: readonly (KeyObject | Certificate)[];
+  /** The ledger whose committed chunks go too; then `copies` must be there. @default none */
+  readonly ledger?: PruneLedgerOptions | undefined;
+  /** Says what would go, and changes nothing. @default false */
+  readonly dryRun?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly environment?: Partial<Environment>;
+}
+
+export interface PruneLedgerOptions {
+  /** Directory of the chunks; locked meanwhile. */
+  readonly directory: string;
+  /** Directory with copies of them under the same names: what has none stays. */
+  readonly copies: string;
+  /** Committed chunks that stay, at least 1. @default 1 */
+  readonly keepChunks?: number | undefined;
+}
+
+/** What a pruning did, or would do. */
+export interface PruneReport {
+  /** The newest snapshot that verifies, which stays; `undefined`: nothing was removed. */
+  readonly newestValid: RecoveredSnapshot | undefined;
+  /** Newer ones that did not verify, newest first; they stay. */
+  readonly refused: readonly RefusedSnapshot[];
+  /** Committed snapshots that are left. */
+  readonly kept: number;
+  /** Oldest first. */
+  readonly removed: readonly FoundSnapshot[];
+  /** Those that would not go. */
+  readonly failed: readonly FailedRemoval[];
+  /** Of the ledger, where one was given. */
+  readonly chunks: PrunedChunks | undefined;
+}
+
+/**
+ * Removes old snapshots, and the ledger's chunks that they make superfluous: those that end before the newest valid
+ * snapshot and have a copy elsewhere. The newest snapshot that verifies never goes, nor anything newer; without
+ * one nothing goes. Everything is looked at before the first file is removed.
+ *
+ * @throws RangeError for counts below 1, and for copies that are the ledger itself
+ * @throws StorageError `LOCKED` where a node or another process has a directory; `NOT_FOUND`, `NOT_A_DIRECTORY`,
+ * `READ_FAILED` when a directory cannot be listed; `SYNC_FAILED`
+ * @throws FormatError of `openLedger`; VerificationError `LEAF_MISMATCH`, `LEDGER_BEHIND_SNAPSHOT` when the snapshot is
+ * not of the ledger, or that does not reach it
+ * @throws AbortedError when `signal` aborts, before anything is removed
+ */
+export async function prune(options: PruneOptions): Promise<PruneReport> {
+  const { snapshots, ledger, dryRun = false } = options;
+  if (typeof snapshots !== 'string') throw new TypeError('snapshots must name a directory');
+  checkKept('keep', options.keep);
+  if (ledger) checkLedgerOptions(ledger);
+  const environment = environmentOf(options.environment);
+  const pruning: Pruning = { options, environment };
+  if (dryRun) return preview(pruning, await plan(pruning));
+  return withLock(snapshots, environment, (lock) => {
+    if (ledger === undefined) return carryOut(pruning, { snapshots: lock });
+    return withLock(ledger.directory, environment, (ledgerLock) =>
+      carryOut(pruning, { snapshots: lock, ledger: ledgerLock }),
+    );
+  });
+}
+
+function checkLedgerOptions({ directory, copies, keepChunks = 1 }: PruneLedgerOptions): void {
+  if (typeof directory !== 'string') throw new TypeError('ledger.directory must name a directory');
+  if (typeof copies !== 'string') throw new TypeError('ledger.copies must name a directory');
+  checkKept('keepChunks', keepChunks);
+  checkElsewhere(directory, copies);
+}
+
+async function withLock<T>(
+  directory: string,
+  environment: Environment,
+  work: (lock: DirectoryLock) => Promise<T>,
+): Promise<T> {
+  // A directory that is not there is told under its own name, not under its lock's.
+  await environment.fileSystem.list(directory);
+  const lock = await lockDirectory(directory, environment);
+  try {
+    return await work(lock);
+  } finally {
+    await lock.release();
+  }
+}
+
+interface Pruning {
+  readonly options: PruneOptions;
+  readonly environment: Environment;
+}
+
+/** What may go, and what was looked at to know it. */
+interface Plan {
+  readonly found: readonly FoundSnapshot[];
+  readonly refused: readonly RefusedSnapshot[];
+  readonly newest: NewestValid | undefined;
+  readonly chunks: readonly LedgerChunk[];
+}
+
+interface NewestValid {
+  readonly snapshot: RecoveredSnapshot;
+  readonly leaf: Uint8Array;
+}
+
+async function plan(pruning: Pruning): Promise<Plan> {
+  const { options, environment } = pruning;
+  const found = await findSnapshots(options.snapshots, environment.fileSystem);
+  const { newest, refused } = await findNewestValid(pruning, found);
+  const chunks = newest && options.ledger ? await planChunks(pruning, options.ledger, newest) : [];
+  return { found, refused, newest, chunks };
+}
+
+/** The newest committed file that verifies, and those newer ones that do not. */
+async function findNewestValid(
+  { options, environment }: Pruning,
+  found: readonly FoundSnapshot[],
+): Promise<Pick<Plan, 'newest' | 'refused'>> {
+  const refused: RefusedSnapshot[] = [];
+  const verifier = new CandidateVerifier(options, environment);
+  for (const { file, seqno, ignored } of found) {
+    if (ignored !== undefined || seqno === undefined) continue;
+    if (options.signal?.aborted) throw new AbortedError('the pruning');
+    try {
+      const verified = await verifier.verify(file);
+      const { evidenceSeqno, digest, trusted, content } = verified;
+      const snapshot = { file, seqno, evidenceSeqno, digest, trusted };
+      return { newest: { snapshot, leaf: content.leaf }, refused };
+    } catch (error) {
+      if (!(error instanceof LedgerSnapshotterError) || error instanceof AbortedError) throw error;
+      refused.push({ file, seqno, code: error.code, message: error.message });
+    }
+  }
+  return { newest: undefined, refused };
+}
+
+/** Verifies as a recovery does: directly, else through the endorsements of the ledger, which is only then read. */
+class CandidateVerifier {
+  readonly #options: PruneOptions;
+  readonly #environment: Environment;
+  #direct: Promise<SnapshotVerifier> | undefined;
+  #overLedger: Promise<SnapshotVerifier> | undefined;
+
+  constructor(options: PruneOptions, environment: Environment) {
+    this.#options = options;
+    this.#environment = environment;
+  }
+
+  async verify(file: string): Promise<SnapshotVerification> {
+    const path = join(this.#options.snapshots, file);
+    const { fileSystem } = this.#environment;
+    const bytes = await fileSystem.readFile(path, { bytesMax: snapshotBytesMax });
+    const verification = await this.#verifyBytes(bytes, file);
+    // One without a tree of its own proves itself, but no recovery can begin with it.
+    startAfter(bytes, verification.content, path);
+    return verification;
+  }
+
+  async #verifyBytes(bytes: Uint8Array, file: string): Promise<SnapshotVerification> {
+    this.#direct ??= this.#open(undefined);
+    try {
+      return await (await this.#direct).verifyBytes(bytes, file);
+    } catch (error) {
+      const { ledger } = this.#options;
+      if (!isUntrusted(error) || ledger === undefined) throw error;
+      this.#overLedger ??= this.#open(ledger.directory);
+      return (await this.#overLedger).verifyBytes(bytes, file);
+    }
+  }
+
+  #open(ledger: string | undefined): Promise<SnapshotVerifier> {
+    const { services = [], signal } = this.#options;
+    return openSnapshotVerifier({ services, ledger, signal, environment: this.#environment });
+  }
+}
+
+function isUntrusted(error: unknown): boolean {
+  return error instanceof VerificationError && error.code === 'UNTRUSTED_SERVICE';
+}
+
+async function planChunks(
+  { environment: { fileSystem } }: Pruning,
+  { directory, copies, keepChunks = 1 }: PruneLedgerOptions,
+  newest: NewestValid,
+): Promise<readonly LedgerChunk[]> {
+  const ledger = await openLedger(fileSystem, directory);
+  await fileSystem.list(copies);
+  const { seqno: watermark } = newest.snapshot;
+  const expired = expiredChunks(ledger, { keepChunks, watermark });
+  if (expired.length > 0) await checkOfLedger(ledger, newest);
+  return expired;
+}
+
+/** A snapshot of another ledger, or one that this ledger does not reach, makes none of its chunks superfluous. */
+async function checkOfLedger(
+  ledger: LedgerDirectory,
+  { snapshot: { file, seqno }, leaf: expected }: NewestValid,
+): Promise<void> {
+  const entry = await entryAt(ledger, seqno);
+  if (entry === undefined) {
+    const message = `the ledger in ${ledger.directory} ends before seqno ${seqno}, that of ${file}`;
+    throw new VerificationError('LEDGER_BEHIND_SNAPSHOT', message, { file, seqno });
+  }
+  const leaf = leafOf(entry);
+  if (leaf !== undefined && equalBytes(leaf, expected)) return;
+  const message = `${file} is not of the ledger in ${ledger.directory}: another transaction is at seqno ${seqno}`;
+  throw new VerificationError('LEAF_MISMATCH', message, { file, seqno });
+}
+
+async function entryAt(ledger: LedgerDirectory, seqno: Seqno): Promise<LedgerEntry | undefined> {
+  for await (const entry of ledger.entries({ from: seqno })) return entry;
+  return undefined;
+}
+
+async function preview({ options, environment }: Pruning, planned: Plan): Promise<PruneReport> {
+  const { keep, ledger } = options;
+  const newestValid = planned.newest?.snapshot.file;
+  const removed =
+    newestValid === undefined ? [] : expiredSnapshots(planned.found, { keep, newestValid });
+  const chunks = ledger && (await previewChunks(environment.fileSystem, ledger, planned.chunks));
+  return reportOf(planned, { removed, failed: [] }, chunks);
+}
+
+async function previewChunks(
+  fileSystem: FileSystem,
+  { directory, copies }: PruneLedgerOptions,
+  expired: readonly LedgerChunk[],
+): Promise<PrunedChunks> {
+  const removed: LedgerChunk[] = [];
+  for (const chunk of expired) {
+    const { file } = chunk;
+    try {
+      await checkCopy(fileSystem, { ledger: directory, copies, file });
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      return { removed, stopped: { file, error } };
+    }
+    removed.push(chunk);
+  }
+  return { removed, stopped: undefined };
+}
+
+interface Locks {
+  readonly snapshots: DirectoryLock;
+  readonly ledger?: DirectoryLock;
+}
+
+async function carryOut(pruning: Pruning, locks: Locks): Promise<PruneReport> {
+  const planned = await plan(pruning);
+  const { options, environment } = pruning;
+  const { keep, ledger } = options;
+  const newestValid = planned.newest?.snapshot.file;
+  if (newestValid === undefined) {
+    return reportOf(planned, { removed: [], failed: [] }, ledger && noChunks);
+  }
+  const chunks = await carryOutChunks(pruning, locks, { newestValid, expired: planned.chunks });
+  const { fileSystem } = environment;
+  const pruned = await pruneSnapshots({ fileSystem, lock: locks.snapshots, keep, newestValid });
+  return reportOf(planned, pruned, chunks);
+}
+
+const noChunks: PrunedChunks = { removed: [], stopped: undefined };
+
+async function carryOutChunks(
+  { options, environment: { fileSystem } }: Pruning,
+  { snapshots, ledger: lock }: Locks,
+  { newestValid, expired }: { newestValid: string; expired: readonly LedgerChunk[] },
+): Promise<PrunedChunks | undefined> {
+  if (lock === undefined || options.ledger === undefined) return undefined;
+  if (expired.length === 0) return noChunks;
+  // The chunks go on the strength of this one file, so no power cut may take it.
+  await makeDurable(fileSystem, snapshots.directory, newestValid);
+  return pruneChunks({ fileSystem, lock, copies: options.ledger.copies, expired });
+}
+
+function reportOf(
+  { found, newest, refused }: Plan,
+  { removed, failed }: PrunedSnapshots,
+  chunks: PrunedChunks | undefined,
+): PruneReport {
+  const committed = found.filter(({ ignored }) => ignored === undefined).length;
+  const kept = committed - removed.length;
+  return { newestValid: newest?.snapshot, refused, kept, removed, failed, chunks };
+}

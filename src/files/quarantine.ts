@@ -1,0 +1,145 @@
+import { join } from 'node:path';
+import { FormatError, StorageError } from '../core/errors.ts';
+import type { Seqno } from '../core/words.ts';
+import { parseDecimal, parseSnapshotName } from '../formats/file-name.ts';
+import type { FileSystem } from '../io/file-system.ts';
+import type { DirectoryLock } from './directory-lock.ts';
+import { removeIfThere } from './remove-if-there.ts';
+import { quarantineName } from './snapshot-directory.ts';
+
+export interface QuarantineOptions {
+  readonly fileSystem: FileSystem;
+  /** The held lock on the snapshots directory. */
+  readonly lock: DirectoryLock;
+  /** Files that are kept at most. @default 16 */
+  readonly filesMax?: number;
+  /** Bytes that are kept at most. @default 1 GiB */
+  readonly bytesMax?: number;
+}
+
+/** What was set aside, and what went for it. */
+export interface Quarantined {
+  /** Name in `quarantine/`. */
+  readonly file: string;
+  /** Names in `quarantine/` that are gone, oldest first. */
+  readonly evicted: readonly string[];
+}
+
+/** A snapshot that was set aside earlier. */
+interface SetAside {
+  readonly file: string;
+  readonly seqno: Seqno;
+  readonly evidenceSeqno: Seqno;
+  /** 0 for the one that kept its name. */
+  readonly number: number;
+  readonly bytes: number;
+}
+
+/**
+ * Sets a snapshot aside that did not verify: moves it into `quarantine/` under its own name, with `.<number>` behind
+ * it when that is taken. There it is bounded, so the oldest by seqno go first, before it comes; what is
+ * larger than all that may be kept stays where it is. Only names of ours count and go.
+ *
+ * The directory it goes to is synced before the one that it comes from: a power cut leaves it in one of them.
+ * @param file name of a committed snapshot in the lock's directory
+ * @throws FormatError `BAD_NAME` for any other name
+ * @throws StorageError `LOCKED`, `CLOSED` without the lock; `TOO_LARGE`; `NOT_FOUND`, `SYMLINK_REFUSED`,
+ * `NOT_A_REGULAR_FILE` for what is no file, `NOT_A_DIRECTORY` where `quarantine` is none; those of the file system
+ */
+export function quarantineSnapshot(file: string, options: QuarantineOptions): Promise<Quarantined> {
+  const { fileSystem, lock, filesMax = 16, bytesMax = 1024 ** 3 } = options;
+  return lock.exclusively(async () => {
+    const size = await sizeOfSnapshot(fileSystem, lock.directory, file);
+    if (size > bytesMax) throw tooLargeError(file, size, bytesMax);
+    const directory = await openQuarantine(fileSystem, lock.directory);
+    const inside = await listQuarantine(fileSystem, directory);
+    const surplus = surplusOf(inside, { files: filesMax - 1, bytes: bytesMax - size });
+    for (const old of surplus) await removeIfThere(fileSystem, join(directory, old.file));
+    const name = await freeName(fileSystem, directory, file);
+    await fileSystem.rename(join(lock.directory, file), join(directory, name));
+    await fileSystem.syncDirectory(directory);
+    await fileSystem.syncDirectory(lock.directory);
+    return { file: name, evicted: surplus.map((old) => old.file) };
+  });
+}
+
+async function sizeOfSnapshot(
+  fileSystem: FileSystem,
+  directory: string,
+  file: string,
+): Promise<number> {
+  if (parseSnapshotName(file)?.committed !== true) {
+    throw new FormatError('BAD_NAME', `not the name of a committed snapshot: ${file}`, { file });
+  }
+  const found = await fileSystem.stat(join(directory, file));
+  if (found?.kind === 'file') return found.size;
+  if (found === undefined) throw new StorageError('NOT_FOUND', `${file} is gone`, { file });
+  const code = found.kind === 'symlink' ? 'SYMLINK_REFUSED' : 'NOT_A_REGULAR_FILE';
+  throw new StorageError(code, `${file} is no regular file`, { file });
+}
+
+/** A link is refused: what is set aside must not leave the snapshots directory. */
+async function openQuarantine(fileSystem: FileSystem, snapshots: string): Promise<string> {
+  const directory = join(snapshots, quarantineName);
+  const found = await fileSystem.stat(directory);
+  if (found === undefined) await fileSystem.makeDirectory(directory);
+  else if (found.kind !== 'directory') {
+    const message = `${directory} is not a directory`;
+    throw new StorageError('NOT_A_DIRECTORY', message, { file: directory });
+  }
+  return directory;
+}
+
+/** Oldest first. */
+async function listQuarantine(
+  fileSystem: FileSystem,
+  directory: string,
+): Promise<readonly SetAside[]> {
+  const inside: SetAside[] = [];
+  for (const { name, kind } of await fileSystem.list(directory)) {
+    const parsed = kind === 'file' ? parseSetAside(name) : undefined;
+    const found = parsed && (await fileSystem.stat(join(directory, name)));
+    if (parsed && found) inside.push({ file: name, bytes: found.size, ...parsed });
+  }
+  return inside.sort(
+    (a, b) => a.seqno - b.seqno || a.evidenceSeqno - b.evidenceSeqno || a.number - b.number,
+  );
+}
+
+/** Reads `snapshot_….committed` and `snapshot_….committed.<number>`; `undefined` for anything else. */
+function parseSetAside(file: string): Omit<SetAside, 'file' | 'bytes'> | undefined {
+  const whole = parseSnapshotName(file);
+  const dot = file.lastIndexOf('.');
+  const name = whole ?? parseSnapshotName(file.slice(0, dot));
+  const number = whole ? 0 : parseDecimal(file.slice(dot + 1));
+  if (name?.committed !== true || number === undefined) return undefined;
+  return { seqno: name.seqno, evidenceSeqno: name.evidenceSeqno, number };
+}
+
+/** The oldest that must go until no more than `files` and `bytes` are left. */
+function surplusOf(
+  inside: readonly SetAside[],
+  { files, bytes }: { readonly files: number; readonly bytes: number },
+): readonly SetAside[] {
+  let left = inside.reduce((sum, one) => sum + one.bytes, 0);
+  const stays = inside.findIndex((one, i) => {
+    if (inside.length - i <= files && left <= bytes) return true;
+    left -= one.bytes;
+    return false;
+  });
+  return inside.slice(0, stays < 0 ? inside.length : stays);
+}
+
+/** The name, or the name with the first number that is free: nothing is replaced. */
+async function freeName(fileSystem: FileSystem, directory: string, file: string): Promise<string> {
+  let name = file;
+  for (let number = 1; (await fileSystem.stat(join(directory, name))) !== undefined; number++) {
+    name = `${file}.${number}`;
+  }
+  return name;
+}
+
+function tooLargeError(file: string, actual: number, limit: number): StorageError {
+  const message = `${file} has ${actual} bytes, at most ${limit} are set aside: it stays`;
+  return new StorageError('TOO_LARGE', message, { file, actual, limit });
+}

@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+
+/**
+ * What takes too long for every run of the tests: `npm run nightly`. Exit status 1 when something of it failed. A
+ * campaign that failed is repeated with the seed that it names: `LEDGER_SEED=<seed> npm run nightly`.
+ */
+const vitest = join(process.cwd(), 'node_modules/vitest/vitest.mjs');
+const bench = join(process.cwd(), 'dist/test/tools/bench.js');
+const parts = [
+  {
+    what: '200 kills and 50 interrupts of start, at random moments',
+    args: [vitest, 'run', 'test/crash'],
+    env: { LEDGER_NIGHTLY: '1' },
+  },
+  { what: 'a million transactions in one process', args: [bench, 'node'], env: {} },
+];
+
+for (const { what, args, env } of parts) {
+  console.log(`nightly: ${what}`);
+  const startMs = performance.now();
+  const status = await run(args, env);
+  const minutes = ((performance.now() - startMs) / 60_000).toFixed(1);
+  const how = status === 0 ? 'ok' : `FAILED with status ${status}`;
+  console.log(`nightly: ${what}: ${how}, ${minutes} min`);
+  if (status !== 0) process.exitCode = 1;
+}
+
+/** The exit status of a Node program that writes to our own streams; -1 when a signal ended it. */
+function run(args: readonly string[], env: Readonly<Record<string, string>>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, {
+      stdio: 'inherit',
+      env: { ...process.env, ...env },
+    });
+    child.on('error', reject);
+    child.on('close', (status) => resolve(status ?? -1));
+  });
+}
