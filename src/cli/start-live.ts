@@ -51,6 +51,9 @@ function lineOf(event: SnapshotterEmitted): string | undefined {
   if (event.type === 'point.ended' && event.end === 'skipped') {
     return `snapshot of ${event.seqno}: skipped (${event.reason})`;
   }
+  if (event.type === 'point.ended' && event.end === 'cancelled') {
+    return `snapshot of ${event.seqno}: not begun, the node was closed before it could be`;
+  }
   if (event.type !== 'generation.ended') return undefined;
   const { seqno, outcome, file, reason } = event;
   const detail = file ?? reason;

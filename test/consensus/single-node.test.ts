@@ -69,7 +69,7 @@ test.for([
   },
 );
 
-test('SingleNode.persisted() commits each signature once, ascending', async () => {
+test('GEN-26 SingleNode.persisted() commits each signature once, ascending', async () => {
   const started = await start();
   replicate(started, 'seses');
   for (const to of [1, 2, 2, 3, 4, 5, 5]) started.node.persisted(seqno(to));

@@ -96,7 +96,7 @@ test('createNode() begins a view at every start, also where nothing is written',
   expect(views).toEqual([2, 3, 4, 5]);
 });
 
-test('createNode() keeps what no signature covers, and signs it', async () => {
+test('CON-26 createNode() keeps what no signature covers, and signs it (differs)', async () => {
   const host = await NodeHost.make(keys);
   const first = await host.open();
   await put(first, 'key', 'unsigned');

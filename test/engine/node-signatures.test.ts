@@ -91,7 +91,7 @@ test('LedgerNode.sign() many times at once writes one signature', async () => {
   expect(node.status.seqno).toBe(5);
 });
 
-test('LedgerNode ends a chunk with each snapshot point, whose entry says so', async () => {
+test('SCH-18 LedgerNode ends a chunk with each snapshot point, whose entry says so', async () => {
   const host = await NodeHost.make(keys);
   const node = await host.start();
   await takeSnapshot(node);

@@ -82,7 +82,7 @@ test('createNode() takes a snapshot at every interval, and at no other seqno', a
   ]);
 });
 
-test('createNode() takes snapshots that a replay of its ledger brings forth byte for byte', async () => {
+test('GEN-12 createNode() takes snapshots that a replay of its ledger brings forth byte for byte', async () => {
   const host = await NodeHost.make(keys);
   const node = await host.start({ snapshotTxInterval: 12 });
   await putMany(node, 20);

@@ -82,6 +82,6 @@ test('a listener that calls back from its event is not inside a step', async () 
   expect(ends.filter((type) => type === 'generation.started')).toHaveLength(2);
 });
 
-test('options out of range are refused', async () => {
+test('SCH-2 options out of range are refused', async () => {
   await expect(setUp({ capacity: 0 })).rejects.toThrow(/capacity must be an integer of 1/);
 });

@@ -36,7 +36,7 @@ const failing: readonly (readonly [string, FileOperation, string])[] = [
   ['WRT-6', 'write', 'appending'],
   ['WRT-8', 'sync', 'syncing'],
   ['WRT-9', 'close', 'closing'],
-  ['WRT-11', 'rename', 'publishing'],
+  ['WRT-10 WRT-11', 'rename', 'publishing'],
 ];
 
 test.each(failing)('%s a failed %s is followed by a new spool (differs)', async (_, operation) => {

@@ -66,7 +66,7 @@ test.each([
   await expect(setUp(options)).rejects.toThrow(message);
 });
 
-test('SCH-4 a directory that cannot be made refuses the start', async () => {
+test('SCH-4 WRT-1 a directory that cannot be made refuses the start', async () => {
   const fileSystem = new MemoryFileSystem();
   fileSystem.failNext('makeDirectory', 'EACCES');
   await expect(setUp({ environment: { fileSystem } })).rejects.toThrow(StorageError);
@@ -99,7 +99,7 @@ function sink(): Metrics & { readonly told: Told[] } {
   };
 }
 
-test('a metrics sink is told of points, generations, bytes and seconds', async () => {
+test('WRT-13 a metrics sink is told of points, generations, bytes and seconds (differs)', async () => {
   const metrics = sink();
   const clock = standingClock(5_000_000);
   const setup = await setUp({ metrics, environment: { clock } });

@@ -19,7 +19,7 @@ import {
   untilSubmitted,
 } from '../helpers/set-up-host.ts';
 
-test('GEN-10 GEN-11 GEN-30 a snapshot goes from the frozen state to a file that anyone can verify', async () => {
+test('GEN-1 GEN-10 GEN-11 GEN-30 a snapshot goes from the frozen state to a file that anyone can verify', async () => {
   const setup = await setUp();
   const output = await untilCommitted(setup);
   expect(output).toMatchObject({
@@ -151,7 +151,7 @@ test('cancel ends a generation in any phase and leaves no spool', async () => {
   expect(await names(setup.disk)).toEqual(['lock']);
 });
 
-test('EDGE-15 close() cancels what lives and gives back handles, spools and the lock', async () => {
+test('EDGE-15 GEN-32 close() cancels what lives and gives back handles, spools and the lock', async () => {
   const setup = await setUp();
   const generation = await untilSubmitted(setup);
   await setup.snapshotter.close();

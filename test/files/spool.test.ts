@@ -52,7 +52,7 @@ async function names(files = fileSystem): Promise<string[]> {
 
 const isSpool = (path: string) => path.includes('spool');
 
-test('Spool publishes a file that survives a power cut as it was written', async () => {
+test('WRT-2 Spool publishes a file that survives a power cut as it was written', async () => {
   const spool = await closedSpool();
   expect(await spool.publish(finalName)).toBe('published');
   await spool.syncDirectory();

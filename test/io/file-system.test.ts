@@ -338,7 +338,7 @@ describe('realFileSystem alone', () => {
   });
   afterEach(() => rmSync(directory, { recursive: true }));
 
-  test('realFileSystem gives files mode 0600 and directories 0700', async () => {
+  test('WRT-3 realFileSystem gives files mode 0600 and directories 0700', async () => {
     await realFileSystem.makeDirectory(join(directory, 'd'));
     const handle = await realFileSystem.open(join(directory, 'd/a'), { for: 'create' });
     await handle.close();

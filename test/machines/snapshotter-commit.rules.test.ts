@@ -170,7 +170,7 @@ describe('the limit', () => {
     expect(scheduler.started).toEqual([10, 30]);
   });
 
-  test('GEN-3 GEN-24 five generations may live at once, those that write included (differs)', () => {
+  test('GEN-2 GEN-3 GEN-24 five generations may live at once, those that write included (differs)', () => {
     const scheduler = new Scheduler({ whenFull: 'drop' });
     for (let value = 10; value <= 60; value += 10) {
       scheduler.sign(value);

@@ -29,7 +29,7 @@ describe('by count', () => {
     expect(scheduler.context.points.map((point) => point.seqno)).toEqual([20]);
   });
 
-  test('SCH-60 SCH-62 a snapshotter begins to count from the snapshot that it is told of', () => {
+  test('SCH-60 SCH-61 SCH-62 a snapshotter begins to count from the snapshot that it is told of', () => {
     const scheduler = new Scheduler({ committed: seqno(30), baseline: seqno(25), baselineMs: 7 });
     expect([34, 35].map((value) => scheduler.sign(value))).toEqual([false, true]);
   });
@@ -123,7 +123,7 @@ describe('by time', () => {
 });
 
 describe('forced', () => {
-  test('SCH-12 SCH-17 the next signature is a point, and the one after it is not', () => {
+  test('SCH-12 SCH-17 SCH-30 the next signature is a point, and the one after it is not', () => {
     const scheduler = new Scheduler();
     scheduler.force();
     expect([3, 4].map((value) => scheduler.sign(value))).toEqual([true, false]);
