@@ -16,6 +16,9 @@ async function temporary(folder: string): Promise<string> {
 
 const readme = textOf('README.md');
 
+/** A hang is a failure; how long whole programs take on a busy machine is not. */
+const slowMs = 300_000;
+
 test('npm start runs a service, verifies its snapshots and restarts it, in ./data', async () => {
   const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> };
   const [program, ...args] = (scripts['start'] ?? '').split(' ');
@@ -26,7 +29,7 @@ test('npm start runs a service, verifies its snapshots and restarts it, in ./dat
   expect(stdout).toMatch(/^snapshots +10 of 10 verified by another process/m);
   expect(stdout).toMatch(/^restart +from snapshot_20000_\d+.committed .*: the same root$/m);
   expect(await readdir(cwd)).toEqual(['data']);
-});
+}, slowMs);
 
 test("the README's program runs as it stands", async () => {
   const [, program = ''] = /```ts\n([\s\S]*?)```/.exec(readme) ?? [];
@@ -40,7 +43,7 @@ test("the README's program runs as it stands", async () => {
   expect(stdout).toMatch(/^200 committed snapshot_200_\d+.committed$/m);
   expect(stdout).toMatch(/^visit 250 is on disk as transaction 2\.\d+$/m);
   expect(program.trimEnd().split('\n').length).toBeLessThanOrEqual(25);
-});
+}, slowMs);
 
 test("every npm script that the README names is there, and the docs' links lead somewhere", () => {
   const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> };
