@@ -19,6 +19,8 @@ export interface WriterContext extends WriterInput {
   readonly step: WriterStep | undefined;
   readonly reason: string | undefined;
   readonly leftover: boolean;
+  /** Asked to end while its file was being named: if that fails, no other spool follows. */
+  readonly isUnwanted: boolean;
 }
 
 /** What a writer has to say that was asked to end, or is about to try again. */
@@ -39,11 +41,11 @@ const writerSetup = setup({
       if (owner) enqueue.sendTo(owner, report);
     }),
     rememberFile: assign({ file: (_, { file }: { file: string }) => file }),
-    rememberFailure: assign((_, { step, error }: { step: WriterStep; error: unknown }) => ({
-      status: 'failed' as const,
-      step,
-      reason: wordsOf(error),
-    })),
+    rememberFailure: assign(({ context }, { step, error }: { step: WriterStep; error: unknown }) =>
+      context.isUnwanted && step === 'publishing'
+        ? nothingEnded
+        : { status: 'failed' as const, step, reason: wordsOf(error) },
+    ),
     rememberExisting: assign(({ context }, { published }: { published: Published }) =>
       published === 'duplicate'
         ? { status: published, reason: `${context.file} was there already, identical` }
@@ -51,6 +53,7 @@ const writerSetup = setup({
     ),
     rememberLeftover: assign({ leftover: true }),
     countAttempt: assign(({ context }) => ({ ...nothingEnded, attempt: context.attempt + 1 })),
+    rememberUnwanted: assign({ isUnwanted: true }),
     giveUp: assign(({ context }) => (context.status === 'failed' ? nothingEnded : {})),
   },
   guards: {
@@ -112,6 +115,7 @@ export const writerMachine = writerSetup.createMachine({
     attempt: 0,
     file: undefined,
     leftover: false,
+    isUnwanted: false,
   }),
   output: ({ event }) => event.output as WriterOutput,
   initial: 'opening',
@@ -197,6 +201,12 @@ export const writerMachine = writerSetup.createMachine({
           { target: 'discarding', actions: { type: 'rememberExisting', params: publishedOf } },
         ],
         onError: fails('publishing'),
+      },
+      on: {
+        'discard.requested': {
+          description: 'Its answer is awaited; should it fail, no other spool will follow.',
+          actions: 'rememberUnwanted',
+        },
       },
     },
     syncingDirectory: {

@@ -60,6 +60,8 @@ interface Work {
   serialised: SerialisedState | undefined;
   /** From the evidence's leaf to the root that this signature transaction signs. */
   path: { readonly signatureSeqno: Seqno; readonly steps: MerklePath } | undefined;
+  /** Counts the proofs asked for: after a rollback the answer to an earlier one may come last. */
+  proofsAsked: number;
   receipt: Uint8Array;
 }
 
@@ -142,6 +144,7 @@ export class Effects {
       abort: new AbortController(),
       serialised: undefined,
       path: undefined,
+      proofsAsked: 0,
       receipt: new Uint8Array(0),
     });
   }
@@ -295,12 +298,13 @@ export class Effects {
     signatureSeqno: Seqno,
   ): Promise<InclusionProof> {
     const work = this.#work(ref);
+    const asked = ++work.proofsAsked;
     const { leaf } = held(this.#evidences, evidenceSeqno);
     const job = { signatureSeqno, evidenceSeqno, leaf, tree: held(this.#trees, signatureSeqno) };
     const { root, path } = await this.#options.executor.run('proveEvidence', job, {
       signal: work.abort.signal,
     });
-    work.path = { signatureSeqno, steps: path };
+    if (asked === work.proofsAsked) work.path = { signatureSeqno, steps: path };
     return new InclusionProof(evidenceSeqno, signatureSeqno, root);
   }
 

@@ -52,8 +52,10 @@ const invariants: Invariants = {
       (source.state.matches('discarding') &&
         contextOf(source.state).status === 'failed' &&
         contextOf(target.state).attempt < contextOf(target.state).attemptsMax),
-    'publishing is never left before its answer': ({ source, event }) =>
-      !source.state.matches('publishing') || event.type.endsWith('.actor.publish'),
+    'publishing is never left before its answer': ({ source, event, target }) =>
+      !source.state.matches('publishing') ||
+      target.state.matches('publishing') ||
+      event.type.endsWith('.actor.publish'),
     'a file that is not published was discarded': ({ source, target }) =>
       target.state.status === 'active' ||
       isPublished(target.state) ||
