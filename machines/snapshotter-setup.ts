@@ -27,7 +27,7 @@ export interface SnapshotterInput {
   readonly timeIntervalMs?: number;
   /** A point by time is more than so many transactions after the last one. @default 2 */
   readonly minTxInterval?: number;
-  /** A point that finds no free slot: dropped as CCF does, or kept for the next commit. */
+  /** A point that finds no free slot: dropped as CCF does, or kept until one is free. */
   readonly whenFull: 'drop' | 'keep';
   readonly receipt: ReceiptForm;
   readonly attemptsMax: number;
@@ -64,6 +64,8 @@ export interface Baseline {
 
 export interface SnapshotterContext extends Required<SnapshotterInput>, Baseline {
   readonly nextGeneration: number;
+  /** Whether this node led when the last commit was recorded. */
+  readonly primary: boolean;
   /** The receipt form that the next, forced, point will carry. */
   readonly forced: ReceiptForm | undefined;
   /** Points not yet committed, ascending. */
@@ -215,7 +217,7 @@ export const snapshotterSetup = setup({
       enqueue.assign({ points, baseline: seqno, baselineMs: timestampMs });
       for (const point of gone) enqueue.emit(pointEnded(point.seqno, 'coalesced'));
     }),
-    advance: assign({ committed: (_, { seqno }: Fact) => seqno }),
+    advance: assign((_, { seqno, primary }: CommitFact) => ({ committed: seqno, primary })),
     refuse: enqueueActions(({ enqueue }, { event, seqno }: { event: string; seqno: Seqno }) => {
       enqueue.emit({ type: 'event.refused', event, seqno });
     }),
@@ -302,16 +304,14 @@ export const snapshotterSetup = setup({
       context.slots.some((slot) => slot.seqno === version),
     statusIsNewer: ({ context }, { seqno }: Fact) => seqno > context.baseline,
     pointReached: ({ context }, { seqno }: Fact) => reachedPoint(context, seqno) !== undefined,
-    pointFits: ({ context }, fact: CommitFact) =>
-      fact.primary &&
-      reachedPoint(context, fact.seqno) !== undefined &&
-      freeSlot(context) !== undefined,
-    pointWaits: ({ context }, fact: CommitFact) =>
-      fact.primary &&
-      context.whenFull === 'keep' &&
-      reachedPoint(context, fact.seqno) !== undefined,
-    pointDropped: ({ context }, fact: CommitFact) =>
-      fact.primary && reachedPoint(context, fact.seqno) !== undefined,
+    pointFits: ({ context }) =>
+      context.primary && reachedPoint(context) !== undefined && freeSlot(context) !== undefined,
+    pointDropped: ({ context }, { seqno }: Fact) =>
+      context.whenFull === 'drop' &&
+      reachedPoint(context, seqno) !== undefined &&
+      freeSlot(context) === undefined,
+    pointNotOurs: ({ context }, { seqno, primary }: CommitFact) =>
+      !primary && reachedPoint(context, seqno) !== undefined,
     wasLastSlot: ({ context }) => context.slots.length <= 1,
     noneLive: ({ context }) => context.slots.length === 0,
   },
@@ -379,6 +379,7 @@ export function initialContext(input: SnapshotterInput): SnapshotterContext {
     baselineMs: 0,
     ...input,
     nextGeneration: 1,
+    primary: false,
     forced: undefined,
     points: [],
     slots: [],

@@ -74,18 +74,19 @@ export const snapshotterMachine = snapshotterSetup.createMachine({
       },
       states: {
         enabled: {
+          always: {
+            description:
+              'A point that commit has reached becomes a generation once a slot is free.',
+            guard: 'pointFits',
+            actions: 'startGeneration',
+          },
           on: {
             'snapshots.disabled': 'disabled',
             'commit.advanced': [
               { guard: { type: 'goesBack', params: fact }, actions: refuse },
               {
-                guard: { type: 'pointFits', params: fact },
-                actions: [...advance, 'coalesceOlder', 'startGeneration'],
-              },
-              {
-                description: 'No slot is free: the point is kept for the next commit.',
-                guard: { type: 'pointWaits', params: fact },
-                actions: [...advance, 'coalesceOlder'],
+                guard: { type: 'pointNotOurs', params: fact },
+                actions: [...advance, { type: 'skipReached', params: { reason: 'not-primary' } }],
               },
               {
                 description: 'No slot is free, and the point is dropped as CCF does.',
@@ -97,10 +98,9 @@ export const snapshotterMachine = snapshotterSetup.createMachine({
                 ],
               },
               {
-                guard: { type: 'pointReached', params: fact },
-                actions: [...advance, { type: 'skipReached', params: { reason: 'not-primary' } }],
+                description: 'Where no slot is free a point that is reached waits for one.',
+                actions: [...advance, 'coalesceOlder'],
               },
-              { actions: advance },
             ],
           },
         },

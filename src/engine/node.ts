@@ -38,7 +38,7 @@ export interface NodeOptions {
   readonly capacity?: number;
   /** Committed snapshots that stay when one more is committed, the newest; at least 1. @default all */
   readonly keepSnapshots?: number;
-  /** What becomes of a snapshot that is due when so many are under way. @default 'keep', for the next commit */
+  /** What becomes of a snapshot that is due when so many are under way. @default 'keep', until one has ended */
   readonly whenFull?: 'drop' | 'keep';
   /** Called while the ledger of an earlier run is read. */
   readonly onProgress?: (progress: { readonly seqno: Seqno; readonly last: Seqno }) => void;

@@ -40,6 +40,14 @@ export class Scheduler {
     this.run.take({ type: 'snapshot.forced', receipt });
   }
 
+  enable(): void {
+    this.run.take({ type: 'snapshots.enabled' });
+  }
+
+  disable(): void {
+    this.run.take({ type: 'snapshots.disabled' });
+  }
+
   rollback(value: number): void {
     this.run.take(fact('rollback.occurred', value));
   }

@@ -166,8 +166,35 @@ describe('the limit', () => {
     expect(scheduler.context.points.map((point) => point.seqno)).toEqual([30]);
     expect(scheduler.points).toEqual(['10 generated', '20 coalesced']);
     scheduler.end(10);
-    scheduler.commit(31);
     expect(scheduler.started).toEqual([10, 30]);
+    expect(scheduler.points).toEqual(['10 generated', '20 coalesced', '30 generated']);
+  });
+
+  test.each([
+    ['a generation that broke off frees its slot', (it: Scheduler) => it.end(10, 'poisoned'), [20]],
+    ['snapshots are disabled', (it: Scheduler) => it.disable(), []],
+    ['another node leads', (it: Scheduler) => it.commit(21, false), []],
+  ])('GEN-3 keep: a point that waits starts with the slot, unless: %s', (_, meanwhile, then) => {
+    const scheduler = new Scheduler({ capacity: 1, whenFull: 'keep' });
+    for (const value of [10, 20]) {
+      scheduler.sign(value);
+      scheduler.commit(value);
+    }
+    meanwhile(scheduler);
+    if (scheduler.context.slots.some(({ seqno }) => seqno === 10)) scheduler.end(10);
+    expect(scheduler.context.slots.map(({ seqno }) => seqno)).toEqual(then);
+  });
+
+  test('GEN-3 keep: a point that waits while snapshots are disabled starts once they are enabled', () => {
+    const scheduler = new Scheduler({ capacity: 1, whenFull: 'keep' });
+    for (const value of [10, 20]) {
+      scheduler.sign(value);
+      scheduler.commit(value);
+    }
+    scheduler.disable();
+    scheduler.end(10);
+    scheduler.enable();
+    expect(scheduler.started).toEqual([10, 20]);
   });
 
   test('GEN-2 GEN-3 GEN-24 five generations may live at once, those that write included (differs)', () => {

@@ -1,6 +1,7 @@
-import type { AnyMachineSnapshot } from 'xstate';
+import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
 import type { SnapshotterEmitted } from '../../machines/events.ts';
 import type { SnapshotterContext } from '../../machines/snapshotter-setup.ts';
+import type { Vertex } from '../../src/testing/graph/explore.ts';
 import type { Invariants, RunLaws } from '../../src/testing/graph/invariants.ts';
 import type { LiveRun } from '../../src/testing/graph/runner.ts';
 
@@ -8,6 +9,10 @@ const known = (state: AnyMachineSnapshot) => state.context as SnapshotterContext
 const slotsOf = (state: AnyMachineSnapshot) => known(state).slots.map(({ id }) => id);
 const isAscending = (values: readonly number[]): boolean =>
   values.every((value, index) => index === 0 || value > (values[index - 1] ?? 0));
+
+const isOpen = ({ state }: Vertex) => state.matches('open');
+const goesBack = ({ state }: Vertex, event: AnyEventObject) =>
+  event['seqno'] < Math.max(known(state).committed, known(state).baseline);
 
 /** CCF's rule of 1.2, told again. */
 function isDue(context: SnapshotterContext, seqno: number, nowMs: number): boolean {
@@ -31,6 +36,11 @@ export const snapshotterInvariants: Invariants = {
     'at most one generation of a version lives': (state) =>
       new Set(known(state).slots.map(({ seqno }) => seqno)).size === known(state).slots.length,
     'points are ascending': (state) => isAscending(known(state).points.map(({ seqno }) => seqno)),
+    'no point waits that a free slot could take': (state) =>
+      !state.matches({ open: 'enabled' }) ||
+      !known(state).primary ||
+      known(state).slots.length === known(state).capacity ||
+      !known(state).points.some(({ seqno, frozen }) => frozen && seqno <= known(state).committed),
     'a closed snapshotter has no slot taken and no point waiting': (state) =>
       !state.matches('closed') || known(state).slots.length + known(state).points.length === 0,
     'a closing snapshotter awaits a generation, and no point': (state) =>
@@ -56,18 +66,28 @@ export const snapshotterInvariants: Invariants = {
       const isPoint = known(target.state).points !== known(source.state).points;
       return isPoint === isDue(known(source.state), event['seqno'], event['nowMs']);
     },
+    'who leads is what the last commit said, while a point asks for it': (edge) => {
+      const { source, target, event } = edge;
+      const { points, committed, primary } = known(target.state);
+      if (!points.some(({ seqno }) => seqno <= committed)) return true;
+      const isTaken =
+        event.type === 'commit.advanced' && isOpen(source) && !goesBack(source, event);
+      return primary === (isTaken ? event['primary'] : known(source.state).primary);
+    },
     'a generation starts from a frozen point that a primary has committed': (edge) => {
       const { source, target, event } = edge;
-      const before = known(source.state);
-      const started = known(target.state).slots.filter(
+      const [before, after] = [known(source.state), known(target.state)];
+      const started = after.slots.filter(
         ({ seqno }) => !before.slots.some((slot) => slot.seqno === seqno),
       );
+      const isFrozenNow = (seqno: number) =>
+        event.type === 'freeze.taken' && event['seqno'] === seqno;
       return started.every(
         ({ seqno }) =>
-          source.state.matches({ open: 'enabled' }) &&
-          event['primary'] === true &&
-          event['seqno'] >= seqno &&
-          before.points.some((point) => point.seqno === seqno && point.frozen),
+          target.state.matches({ open: 'enabled' }) &&
+          after.primary &&
+          after.committed >= seqno &&
+          before.points.some((it) => it.seqno === seqno && (it.frozen || isFrozenNow(seqno))),
       );
     },
     'a slot is freed by the end of its own generation alone': ({ source, target, event }) =>

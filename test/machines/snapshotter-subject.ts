@@ -148,11 +148,13 @@ export function snapshotterSubject(
     },
     identity: ({ value, context }) => {
       const { points, slots, committed: upTo, forced } = context as SnapshotterContext;
-      const { baseline, baselineMs } = context as SnapshotterContext;
+      const { baseline, baselineMs, primary } = context as SnapshotterContext;
+      // The next commit says anew who leads: until then it matters to a point that is reached alone.
+      const isAsked = points.some(({ seqno: at }) => at <= upTo);
       return {
         value,
         points,
-        known: [upTo, baseline, baselineMs, forced],
+        known: [upTo, baseline, baselineMs, forced, isAsked && primary],
         slots: slots.map(({ id, seqno: of }) => `${id} ${of}`),
       };
     },
