@@ -64,8 +64,6 @@ export interface Baseline {
 
 export interface SnapshotterContext extends Required<SnapshotterInput>, Baseline {
   readonly nextGeneration: number;
-  /** Whether this node led when the last commit was recorded. */
-  readonly primary: boolean;
   /** The receipt form that the next, forced, point will carry. */
   readonly forced: ReceiptForm | undefined;
   /** Points not yet committed, ascending. */
@@ -97,11 +95,13 @@ function later({ baseline, baselineMs }: Baseline, seqno: Seqno, ms: number): Ba
 }
 
 /** The newest frozen point that commit has reached. */
-function reachedPoint(
-  context: SnapshotterContext,
-  committed = context.committed,
-): Point | undefined {
-  return context.points.filter((point) => point.frozen && point.seqno <= committed).at(-1);
+function reachedPoint({ points, committed }: SnapshotterContext): Point | undefined {
+  return points.filter((point) => point.frozen && point.seqno <= committed).at(-1);
+}
+
+/** Whether a commit of `seqno` reaches a point, frozen or not. */
+function reaches({ points }: SnapshotterContext, seqno: Seqno): boolean {
+  return points.some((point) => point.seqno <= seqno);
 }
 
 /** Not committed yet, and after every point known. */
@@ -217,7 +217,7 @@ export const snapshotterSetup = setup({
       enqueue.assign({ points, baseline: seqno, baselineMs: timestampMs });
       for (const point of gone) enqueue.emit(pointEnded(point.seqno, 'coalesced'));
     }),
-    advance: assign((_, { seqno, primary }: CommitFact) => ({ committed: seqno, primary })),
+    advance: assign({ committed: (_, { seqno }: Fact) => seqno }),
     refuse: enqueueActions(({ enqueue }, { event, seqno }: { event: string; seqno: Seqno }) => {
       enqueue.emit({ type: 'event.refused', event, seqno });
     }),
@@ -303,15 +303,13 @@ export const snapshotterSetup = setup({
     isOfLiveGeneration: ({ context }, { version }: { version: Seqno }) =>
       context.slots.some((slot) => slot.seqno === version),
     statusIsNewer: ({ context }, { seqno }: Fact) => seqno > context.baseline,
-    pointReached: ({ context }, { seqno }: Fact) => reachedPoint(context, seqno) !== undefined,
-    pointFits: ({ context }) =>
-      context.primary && reachedPoint(context) !== undefined && freeSlot(context) !== undefined,
-    pointDropped: ({ context }, { seqno }: Fact) =>
-      context.whenFull === 'drop' &&
-      reachedPoint(context, seqno) !== undefined &&
-      freeSlot(context) === undefined,
+    pointReached: ({ context }, { seqno }: Fact) => reaches(context, seqno),
     pointNotOurs: ({ context }, { seqno, primary }: CommitFact) =>
-      !primary && reachedPoint(context, seqno) !== undefined,
+      !primary && reaches(context, seqno),
+    pointDropped: ({ context }, { seqno }: Fact) =>
+      context.whenFull === 'drop' && reaches(context, seqno) && freeSlot(context) === undefined,
+    pointFits: ({ context }) =>
+      reachedPoint(context) !== undefined && freeSlot(context) !== undefined,
     wasLastSlot: ({ context }) => context.slots.length <= 1,
     noneLive: ({ context }) => context.slots.length === 0,
   },
@@ -379,7 +377,6 @@ export function initialContext(input: SnapshotterInput): SnapshotterContext {
     baselineMs: 0,
     ...input,
     nextGeneration: 1,
-    primary: false,
     forced: undefined,
     points: [],
     slots: [],

@@ -38,7 +38,6 @@ export const snapshotterInvariants: Invariants = {
     'points are ascending': (state) => isAscending(known(state).points.map(({ seqno }) => seqno)),
     'no point waits that a free slot could take': (state) =>
       !state.matches({ open: 'enabled' }) ||
-      !known(state).primary ||
       known(state).slots.length === known(state).capacity ||
       !known(state).points.some(({ seqno, frozen }) => frozen && seqno <= known(state).committed),
     'a closed snapshotter has no slot taken and no point waiting': (state) =>
@@ -66,13 +65,18 @@ export const snapshotterInvariants: Invariants = {
       const isPoint = known(target.state).points !== known(source.state).points;
       return isPoint === isDue(known(source.state), event['seqno'], event['nowMs']);
     },
-    'who leads is what the last commit said, while a point asks for it': (edge) => {
+    'what a commit reaches it starts or keeps on a primary that is enabled, and nowhere else': (
+      edge,
+    ) => {
       const { source, target, event } = edge;
-      const { points, committed, primary } = known(target.state);
-      if (!points.some(({ seqno }) => seqno <= committed)) return true;
       const isTaken =
         event.type === 'commit.advanced' && isOpen(source) && !goesBack(source, event);
-      return primary === (isTaken ? event['primary'] : known(source.state).primary);
+      const mayStay = event['primary'] === true && source.state.matches({ open: 'enabled' });
+      return (
+        !isTaken ||
+        mayStay ||
+        !known(target.state).points.some(({ seqno }) => seqno <= event['seqno'])
+      );
     },
     'a generation starts from a frozen point that a primary has committed': (edge) => {
       const { source, target, event } = edge;
@@ -85,7 +89,7 @@ export const snapshotterInvariants: Invariants = {
       return started.every(
         ({ seqno }) =>
           target.state.matches({ open: 'enabled' }) &&
-          after.primary &&
+          (event.type !== 'commit.advanced' || event['primary'] === true) &&
           after.committed >= seqno &&
           before.points.some((it) => it.seqno === seqno && (it.frozen || isFrozenNow(seqno))),
       );

@@ -148,13 +148,11 @@ export function snapshotterSubject(
     },
     identity: ({ value, context }) => {
       const { points, slots, committed: upTo, forced } = context as SnapshotterContext;
-      const { baseline, baselineMs, primary } = context as SnapshotterContext;
-      // The next commit says anew who leads: until then it matters to a point that is reached alone.
-      const isAsked = points.some(({ seqno: at }) => at <= upTo);
+      const { baseline, baselineMs } = context as SnapshotterContext;
       return {
         value,
         points,
-        known: [upTo, baseline, baselineMs, forced, isAsked && primary],
+        known: [upTo, baseline, baselineMs, forced],
         slots: slots.map(({ id, seqno: of }) => `${id} ${of}`),
       };
     },

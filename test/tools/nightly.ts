@@ -13,6 +13,16 @@ const parts = [
     args: [vitest, 'run', 'test/crash'],
     env: { LEDGER_NIGHTLY: '1' },
   },
+  {
+    what: '20,000 random commands and 20,000 schedules against the model, every state of the charts in a small world',
+    args: [vitest, 'run', 'test/model'],
+    env: { LEDGER_NIGHTLY: '1' },
+  },
+  {
+    what: '100,000 generations, and 1,000 with real crypto and files, in one process each',
+    args: [vitest, 'run', 'test/soak'],
+    env: { LEDGER_NIGHTLY: '1' },
+  },
   { what: 'a million transactions in one process', args: [bench, 'node'], env: {} },
 ];
 
