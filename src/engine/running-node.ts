@@ -241,9 +241,7 @@ function nodeSnapshots(
     force: () => snapshotter.force(),
     list: () => findSnapshots(paths.snapshots, environment.fileSystem),
     untilIdle: async () => {
-      while (snapshotter.live.length > 0) {
-        await Promise.all(snapshotter.live.map(({ ended }) => ended));
-      }
+      await snapshotter.untilIdle();
       await untilPruned();
     },
   };

@@ -285,6 +285,8 @@ export class Sequencer {
         throw error;
       }
       this.#countAnew();
+      // The point is gone with its signature: the next entry asks the snapshotter anew.
+      if (this.#lastPoint > seqno) this.#lastPoint = this.#options.lastSnapshot;
     });
   }
 

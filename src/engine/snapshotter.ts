@@ -8,8 +8,10 @@ import type { PrunedSnapshots, Retention } from '../files/retention.ts';
 import { commitEvidenceDigest } from '../formats/commit-evidence.ts';
 import { profileOfKey, spkiOf } from '../formats/ec-key.ts';
 import { entryLeafOf } from '../formats/write-set.ts';
+import type { JobExecutor } from '../tasks/job.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import { checkBytes, checkEvidence, checkRole, statusOf } from './host-input.ts';
+import type { SnapshotJobs } from './jobs.ts';
 import {
   type InspectObserver,
   type LiveGeneration,
@@ -114,6 +116,8 @@ export interface Snapshotter {
   cancel(generation: number): void;
   /** Generations that have not ended, each with the promise of its end. */
   readonly live: readonly LiveGeneration[];
+  /** Until no generation lives; by then no point waits for a slot either. Each needs the host's commits to end. */
+  untilIdle(): Promise<void>;
   /** Calls `listener` for every point and generation that begins or ends; returns how to stop that. */
   subscribe(listener: PipelineListener): () => void;
   /**
@@ -143,6 +147,7 @@ export async function createSnapshotter(options: SnapshotterOptions): Promise<Sn
   const baselineMs = options.resumeAt?.lastSnapshotMs ?? environment.clock.now();
   const settings = { ...resolved, baselineMs };
   const executor = environment.startExecutor();
+  const prepareCheck = crossCheckPreparation(executor);
   const { secrets, directory, source, evidence, inspect, logger, metrics } = options;
   const pipeline = await startPipeline({
     directory,
@@ -153,8 +158,10 @@ export async function createSnapshotter(options: SnapshotterOptions): Promise<Sn
     inspect,
     logger,
     metrics,
-    serialise: ({ state, spool }, run) =>
-      executor.run('serialise', { state, spool, secret: secrets.at(state.seqno) }, run),
+    serialise: ({ state, spool }, run) => {
+      prepareCheck();
+      return executor.run('serialise', { state, spool, secret: secrets.at(state.seqno) }, run);
+    },
     settings,
   }).catch(async (error: unknown) => {
     await executor.close();
@@ -179,6 +186,20 @@ export async function createSnapshotter(options: SnapshotterOptions): Promise<Sn
     options.signal?.removeEventListener('abort', onAbort);
     await close();
   });
+}
+
+/**
+ * Has the cross-check ready by the time of the first receipt: its first use takes a second or more, which passes
+ * while the first snapshot waits for its proofs. A service that takes none never loads it.
+ */
+function crossCheckPreparation(executor: JobExecutor<SnapshotJobs>): () => void {
+  let isAsked = false;
+  return () => {
+    if (isAsked) return;
+    isAsked = true;
+    // What is wrong with it the first receipt will tell.
+    executor.run('prepareCrossCheck', undefined).catch(() => {});
+  };
 }
 
 function resolveOptions(options: SnapshotterOptions) {
@@ -292,6 +313,10 @@ class HostSnapshotter implements Snapshotter {
 
   cancel(generation: number): void {
     this.#pipeline.cancel(generation);
+  }
+
+  async untilIdle(): Promise<void> {
+    while (this.live.length > 0) await Promise.all(this.live.map(({ ended }) => ended));
   }
 
   subscribe(listener: PipelineListener): () => void {

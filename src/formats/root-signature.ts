@@ -3,7 +3,13 @@ import { fromBase64, fromUtf8, toBase64, toUtf8 } from '../core/bytes.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
 import type { TxId } from '../core/words.ts';
 import { type CborMap, cborMap, cborText } from './cbor.ts';
-import { type CoseSign1, coseLabel, decodeCoseSign1, signCoseSign1 } from './cose-sign1.ts';
+import {
+  type CoseSign1,
+  coseLabel,
+  decodeCoseSign1,
+  signCoseSign1,
+  verifyCoseSign1,
+} from './cose-sign1.ts';
 import { type EcAlg, keyIdOf, profileOfKey } from './ec-key.ts';
 import { jsonText, parseJson } from './json.ts';
 import { formatTxId, parseTxId } from './tx-id.ts';
@@ -89,6 +95,23 @@ export function decodeRootSignature(bytes: Uint8Array): RootSignature {
     throw new FormatError('COSE_UNKNOWN_UNPROTECTED', 'the unprotected header is not empty');
   }
   return readRootSignature(message);
+}
+
+/**
+ * Verifies a root signature under a service's key; answers with the transaction that it is of.
+ * @param root 32 bytes: that of all leaves before the signature transaction's own
+ * @throws FormatError as {@link decodeRootSignature}
+ * @throws VerificationError `ALG_NOT_ALLOWED`, `ALG_KEY_MISMATCH`, `KID_MISMATCH`, `SIG_INVALID`
+ */
+export async function verifyRootSignature(
+  bytes: Uint8Array,
+  identity: KeyObject,
+  root: Uint8Array,
+): Promise<TxId> {
+  const signature = decodeRootSignature(bytes);
+  checkServiceKeyId(signature, keyIdOf(identity));
+  await verifyCoseSign1(signature.message, identity, root);
+  return signature.txId;
 }
 
 /**

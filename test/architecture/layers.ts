@@ -23,6 +23,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     'src/tasks',
     'src/consensus',
   ],
+  'src/host-formats.ts': ['src/core', 'src/formats'],
   'src/cli': ['*'],
   'src/index.ts': ['*'],
   test: ['*'],

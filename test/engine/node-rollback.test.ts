@@ -251,6 +251,26 @@ test('LedgerNode.rollback() of a snapshot point takes its snapshot with it', asy
   await expectSoundAfter(node.status.seqno);
 });
 
+test('LedgerNode.rollback() of a snapshot point that was due asks for it anew, without another interval', async () => {
+  await node.close();
+  node = await host.start({ snapshotTxInterval: 20, signatureTxInterval: 1000 });
+  const hold = holdSync();
+  for (let seqnoNow = node.status.seqno; seqnoNow < 19; seqnoNow++) {
+    void codeOf(put(node, 'key', 'value'));
+    await turn();
+  }
+  await expect.poll(() => node.status.seqno).toBe(20);
+  const rollback = node.rollback(seqno(15));
+  await turn();
+  hold.release();
+  await rollback;
+  await putMany(node, 10);
+  await node.sign();
+  await untilIdle(node);
+  const committed = (await node.snapshots.list()).filter((snapshot) => snapshot.committed);
+  expect(committed.map((snapshot) => snapshot.seqno)).toEqual([20]);
+});
+
 test('LedgerNode.rollback() over the end of a chunk that is complete opens it again', async () => {
   const hold = holdNext('rename');
   node.snapshots.force();

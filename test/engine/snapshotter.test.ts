@@ -133,6 +133,36 @@ test('a signature by another key is refused with its seqno', async () => {
   expect(output.reason).toMatch(/the message names key/);
 });
 
+test('EDGE-11 a signature without its COSE part proves nothing: the next one does', async () => {
+  const setup = await setUp();
+  const generation = await untilSubmitted(setup);
+  const { host, snapshotter, asked } = setup;
+  for (const evidence of asked) host.recordEvidence(snapshotter, evidence);
+  await host.sign(snapshotter, { isSigned: false });
+  snapshotter.commit(host.last, { primary: true });
+  await turns();
+  expect(snapshotter.live).toMatchObject([{ phase: 'awaiting-evidence' }]);
+  await host.sign(snapshotter);
+  snapshotter.commit(host.last, { primary: true });
+  expect(await generation.ended).toMatchObject({
+    outcome: 'committed',
+    signatureSeqno: host.last,
+  });
+});
+
+test('EDGE-11 a tree that does not reach back to the evidence is refused with its seqno', async () => {
+  const setup = await setUp();
+  const generation = await untilSubmitted(setup);
+  const { host, snapshotter, asked } = setup;
+  for (const evidence of asked) host.recordEvidence(snapshotter, evidence);
+  await host.sign(snapshotter, { flushed: host.last + 1 });
+  snapshotter.commit(host.last, { primary: true });
+  expect(await generation.ended).toMatchObject({
+    outcome: 'proof-refused',
+    reason: 'the tree at seqno 8 holds leaves 8 … 7, not 7',
+  });
+});
+
 test('SCH-71 SCH-72 a rollback of the evidence ends the generation without a file', async () => {
   const setup = await setUp();
   const generation = await untilSubmitted(setup);

@@ -65,7 +65,7 @@ describe('pruneSnapshots()', () => {
     expect(filesOf(await pruneTo(1, 'snapshot_10_12.committed'))).toEqual([s10]);
   });
 
-  test('10.4/17 keeps the newest valid one, and all that is newer, whatever the limit', async () => {
+  test('EDGE-13 10.4/17 keeps the newest valid one, and all that is newer, whatever the limit', async () => {
     await put(s1, s2, s3, s9, s10);
     expect(filesOf(await pruneTo(1, s2))).toEqual([s1]);
     expect(await names()).toEqual([s10, s2, s3, s9]);

@@ -120,7 +120,7 @@ test('findSnapshots() leaves out a file that goes away meanwhile', async () => {
   expect(await finding).toEqual([]);
 });
 
-test('findSnapshots() finds the one snapshot among many junk names', async () => {
+test('EDGE-14 findSnapshots() finds the one snapshot among many junk names', async () => {
   for (let i = 0; i < 2000; i++) await put(`junk${i}`);
   await put('snapshot_1_2.committed');
   const found = await findSnapshots('/s', fileSystem);

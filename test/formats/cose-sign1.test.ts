@@ -100,6 +100,7 @@ describe('decodeCoseSign1() refuses', () => {
     ['ES512', make({ header: header([1, -36]) }), 'ALG_NOT_ALLOWED'],
     ['EdDSA', make({ header: header([1, -8]) }), 'ALG_NOT_ALLOWED'],
     ['RS256', make({ header: header([1, -257]) }), 'ALG_NOT_ALLOWED'],
+    ['EDGE-18 ML-DSA-65', make({ header: header([1, -49]) }), 'ALG_NOT_ALLOWED'],
     ['crit', make({ header: header([1, -35], [2, ['x']]) }), 'COSE_CRIT'],
     [
       'crit outside the protected header',

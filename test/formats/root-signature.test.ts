@@ -11,6 +11,7 @@ import {
   encodeCoseSignatureValue,
   rootSignatureHeader,
   signRootSignature,
+  verifyRootSignature,
 } from '../../src/formats/root-signature.ts';
 import { outcomeOf } from '../helpers/hostile-bytes.ts';
 import { codeOf } from './expect-code.ts';
@@ -43,6 +44,19 @@ test.each(['P-256', 'P-384'] as const)(
     expect(signature.serviceKeyId).toBe(keyIdOf(key.publicKey));
   },
 );
+
+test('verifyRootSignature() answers with the transaction that is signed', async () => {
+  const bytes = await signRootSignature(root, claims, service.privateKey);
+  expect(await verifyRootSignature(bytes, service.publicKey, root)).toStrictEqual(txId);
+});
+
+test.each([
+  ['another key', makeKey('other').publicKey, root, 'KID_MISMATCH'],
+  ['another root', service.publicKey, new Uint8Array(32), 'SIG_INVALID'],
+])('verifyRootSignature() refuses %s', async (_, key, signed, code) => {
+  const bytes = await signRootSignature(root, claims, service.privateKey);
+  expect(await codeOf(verifyRootSignature(bytes, key, signed))).toBe(code);
+});
 
 test('checkServiceKeyId() refuses another key', async () => {
   const signature = decodeRootSignature(await signRootSignature(root, claims, service.privateKey));

@@ -95,16 +95,22 @@ export class LogHost implements SnapshotSource {
     this.append([{ name: 'public:app.records', writes, removes: [] }]);
   }
 
-  /** Appends a signature transaction and tells the snapshotter of it, in the order of the contract. */
-  async sign(snapshotter: Snapshotter): Promise<boolean> {
+  /**
+   * Appends a signature transaction and tells the snapshotter of it, in the order of the contract; of its tree the
+   * leaves from `flushed` on, and of its signature nothing where there is none.
+   */
+  async sign(
+    snapshotter: Snapshotter,
+    { flushed = 0, isSigned = true }: { flushed?: number; isSigned?: boolean } = {},
+  ): Promise<boolean> {
     const seqno = toSeqno(this.#last + 1);
     const claims = { iat: 1, iss: 'test', sub: 'ledger', txId: { view, seqno } };
     const signature = await signRootSignature(this.#tree.root(), claims, this.key);
-    const tree = this.#tree.serialise();
+    const tree = this.#tree.serialise({ flushed });
     const isPoint = snapshotter.recordCommittable(seqno);
     const writes = [{ key: singletonKey, value: tree }];
     this.append([{ name: tables.tree, writes, removes: [] }]);
-    snapshotter.recordSignature(seqno, signature);
+    if (isSigned) snapshotter.recordSignature(seqno, signature);
     snapshotter.recordTree(seqno, tree);
     return isPoint;
   }

@@ -77,12 +77,14 @@ describe('the package, installed from its tarball', () => {
     const project = await install(context, 'library', {});
     const script = `
       import { replayLedger, createSnapshotter, FormatError, verifySnapshot } from 'ledger-snapshotter';
+      import { MerkleTree, signRootSignature } from 'ledger-snapshotter/formats';
       import { generationMachine } from 'ledger-snapshotter/machines/generation';
       console.log(typeof replayLedger, typeof createSnapshotter, typeof FormatError, typeof verifySnapshot, generationMachine.id);
+      console.log(MerkleTree.genesis().leafCount, typeof signRootSignature);
     `;
     await writeFile(join(project, 'index.js'), script);
     const { stdout } = await run(process.execPath, ['index.js'], { cwd: project });
-    expect(stdout.trim()).toBe('function function function function generation');
+    expect(stdout.trim()).toBe('function function function function generation\n1 function');
   }, 120_000);
 
   test('with another elliptic verifies, and refuses only the cross-check', async (context) => {

@@ -19,8 +19,8 @@
  * It is a log of one: what is signed and on disk is committed. A replicated one calls `commit` when its quorum
  * says so, and `rollback` when it loses an election. Each line is synced by itself; a busy log syncs many at once.
  *
- * In a project of your own the imports from src/index.ts are from 'ledger-snapshotter'. Those from src/formats
- * are what a host with a format of its own needs beside that.
+ * In a project of your own the imports from src/index.ts are from 'ledger-snapshotter', those from
+ * src/host-formats.ts from 'ledger-snapshotter/formats'.
  */
 
 import { createPublicKey } from 'node:crypto';

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { commitEvidence, commitEvidenceDigest } from '../../../src/formats/commit-evidence.ts';
-import { entryLeafOf } from '../../../src/formats/write-set.ts';
+import { commitEvidence, commitEvidenceDigest, entryLeafOf } from '../../../src/host-formats.ts';
 import type { Digest, Seqno, TxId } from '../../../src/index.ts';
 
 /** One line of the log, as JSON: a transaction, a snapshot's evidence, or a signature. */

@@ -1,8 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
-import { verifyCoseSign1 } from '../../../src/formats/cose-sign1.ts';
-import { MerkleTree } from '../../../src/formats/merkle-tree.ts';
-import { decodeRootSignature } from '../../../src/formats/root-signature.ts';
+import { MerkleTree, verifyRootSignature } from '../../../src/host-formats.ts';
 import {
   type FrozenState,
   findSnapshots,
@@ -125,8 +123,7 @@ function atSnapshot(
 }
 
 async function verifyRoot(tree: MerkleTree, { entry }: Line, identity: KeyObject): Promise<void> {
-  const { message } = decodeRootSignature(bytesOf(entry.signature?.cose));
-  await verifyCoseSign1(message, identity, tree.root());
+  await verifyRootSignature(bytesOf(entry.signature?.cose), identity, tree.root());
 }
 
 const treeOf = ({ entry }: Line): MerkleTree =>

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { signRootSignature } from '../../../src/formats/root-signature.ts';
+import { signRootSignature } from '../../../src/host-formats.ts';
 import {
   type Digest,
   type Seqno,

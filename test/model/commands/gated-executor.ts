@@ -49,7 +49,8 @@ export class GatedExecutor implements JobExecutor<SnapshotJobs> {
     if (ticket !== undefined && options.signal?.aborted !== true) this.#failIfArmed(ticket);
     this.running++;
     try {
-      if (job === 'checkReceipt' && !this.#options.isReal) return await this.#pretend(options);
+      const isCheck = job === 'checkReceipt' || job === 'prepareCrossCheck';
+      if (isCheck && !this.#options.isReal) return await this.#pretend(options);
       return await this.#inner.run(job, input, options);
     } finally {
       this.running--;
