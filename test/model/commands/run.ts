@@ -139,7 +139,7 @@ export class Run {
     );
     const known = this.model.files;
     this.ledger.rollback(this.model.floor);
-    await this.#start();
+    await this.#start({ hasCrashed: true });
     const names = [...this.world.files.keys()];
     for (const name of told) hold('10.4.12', names.includes(name), `${name} was lost`);
     for (const name of names) hold('10.4.12', name === 'lock' || known.has(name), `${name} came`);
@@ -184,7 +184,7 @@ export class Run {
     this.model.close();
   }
 
-  async #start(): Promise<void> {
+  async #start({ hasCrashed = false } = {}): Promise<void> {
     const committed = this.model.committed;
     const options: Omit<WorldOptions, 'lastSnapshot'> = {
       disk: this.#disk,
@@ -196,10 +196,12 @@ export class Run {
       committed,
     };
     const lastSnapshot = this.#newestSnapshot();
-    const planted = [...this.model.files].filter(([, state]) => state === 'planted');
+    // What was named and not synced a crash has decided; without one it is still open.
+    const open = [...this.model.files].filter(([, state]) => state !== 'durable');
+    const known = hasCrashed ? open.filter(([, state]) => state === 'planted') : open;
     this.#world = await World.start({ ...options, lastSnapshot });
     this.model = this.#newModel(committed, lastSnapshot);
-    for (const [name, state] of planted) {
+    for (const [name, state] of known) {
       if (this.model.files.has(name)) this.model.files.set(name, state);
     }
     this.model.nextSeqno = () => this.ledger.last + 1;
