@@ -65,11 +65,8 @@ test('a generation that is cancelled while its file is named ends also when the 
 
 test('a file that was named and not synced may be lost by a crash after a restart, too', async () => {
   await run(
-    step(signature),
-    step({ kind: 'fault', fault: 'dirsync', pick: 0, times: 1, isAtHand: false }),
-    step(commit, 0, 0, 0, 0, 0, 0),
-    step({ kind: 'prove' }, 0, 0, 0, 0, 0, 0, 0, 0),
-    step({ kind: 'close' }),
-    step({ kind: 'crash', survival: [0, 0, 0, 0] }),
+    step({ kind: 'strike', port: 'dirsync', fails: true, pick: 0, meanwhile: 'close' }),
+    step({ kind: 'jump', ms: -10_000 }, 0),
+    step({ kind: 'strike', port: 'open', fails: false, pick: 0, meanwhile: 'crash' }),
   );
 });
