@@ -7,6 +7,7 @@ import type { Digest, Seqno, TxId } from '../core/words.ts';
 import type { LedgerWriter } from '../files/ledger-writer.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import type { MapWrites } from '../formats/write-set.ts';
+import { DelayedTasks, type TimedTaskHandle } from '../tasks/delayed-tasks.ts';
 import type { Appended, Log } from './log.ts';
 import { Milestone } from './milestone.ts';
 import type { NodeKeys } from './node-keys.ts';
@@ -78,13 +79,15 @@ export class Sequencer {
   #unsigned: number;
   /** Last seqno at which a snapshot could be due. */
   #lastPoint: Seqno;
-  #timer: unknown;
+  readonly #delayed: DelayedTasks;
+  #signature: TimedTaskHandle | undefined;
   #failure: Error | undefined;
   #closed: Error | undefined;
 
   constructor(options: SequencerOptions) {
     const { log, committed, lastSnapshot } = options;
     this.#options = options;
+    this.#delayed = new DelayedTasks(options.clock, (error) => this.#broke(error));
     this.#durable = new Milestone(log.last);
     this.#committed = new Milestone(committed);
     this.#turnstile = new Turnstile(() => this.#the.writer.pendingBytes < pendingBytesMax);
@@ -208,13 +211,13 @@ export class Sequencer {
   }
 
   #forgetTimer(): void {
-    if (this.#timer !== undefined) this.#options.clock.clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#signature?.cancel();
+    this.#signature = undefined;
   }
 
   #signLater(): void {
-    const { clock, settings } = this.#options;
-    this.#timer ??= clock.setTimeout(() => this.#signNow(), settings.signatureDelayMs);
+    const { signatureDelayMs } = this.#options.settings;
+    this.#signature ??= this.#delayed.after(signatureDelayMs, () => this.#signNow());
   }
 
   #signNow(): void {
@@ -338,7 +341,7 @@ export class Sequencer {
     } catch (error) {
       this.#broke(error);
     } finally {
-      this.#forgetTimer();
+      await this.#delayed.shutdown();
     }
   }
 
