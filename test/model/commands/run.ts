@@ -97,7 +97,9 @@ export class Run {
     const isUnclear = kind === 'rollback' && this.model.generations.length > 1;
     // The slot of a generation that never began is free when the turn is over.
     const isEnd = kind === 'cancel' || kind === 'close' || kind === 'crash' || kind === 'strike';
-    if (!step.isHasty || isUnclear || isEnd) return this.#stepAndSettle(step, isUnclear);
+    // The host's no arrives with the turn: evidence that is told in the same turn comes before it.
+    const isNo = kind === 'answer' && step.command.answer !== 'accept';
+    if (!step.isHasty || isUnclear || isEnd || isNo) return this.#stepAndSettle(step, isUnclear);
     perform(this, step.command);
     return undefined;
   }
