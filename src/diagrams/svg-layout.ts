@@ -1,0 +1,256 @@
+import type { ElkExtendedEdge, ElkNode, ElkPoint } from 'elkjs/lib/elk-api.js';
+import { assert } from '../core/errors.ts';
+import type { ChartState } from './chart.ts';
+import { loadElk } from './elk.ts';
+import type { Plan, PlanEdge, PlanEntry } from './plan.ts';
+import { edgeText, entryText, type PathCounts, stateText, type TextBlock } from './svg-text.ts';
+
+/** A place in the picture, in pixels. */
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface PlacedText extends Box {
+  readonly block: TextBlock;
+}
+
+export interface PlacedState extends Box {
+  readonly state: ChartState;
+  readonly text: PlacedText;
+}
+
+export interface PlacedEdge {
+  readonly edge: PlanEdge | PlanEntry | undefined;
+  readonly points: readonly ElkPoint[];
+  readonly label: PlacedText | undefined;
+}
+
+/** Where everything is. */
+export interface Layout {
+  readonly width: number;
+  readonly height: number;
+  /** Each before those inside it. */
+  readonly states: readonly PlacedState[];
+  readonly edges: readonly PlacedEdge[];
+  /** Dots where compound states begin. */
+  readonly initials: readonly Box[];
+  readonly entries: readonly PlacedText[];
+}
+
+export interface LayoutInput {
+  readonly plan: Plan;
+  readonly counts: PathCounts | undefined;
+}
+
+/**
+ * Finds a place for all of a chart, the same at each run.
+ *
+ * Twice: how wide a state's rows may run is known only when what is inside it has a place.
+ * @throws DiagramError `LAYOUT_UNAVAILABLE`
+ */
+export async function layOut(input: LayoutInput): Promise<Layout> {
+  const elk = await loadElk();
+  const first = new Sketch(input, () => headerWidthMin);
+  const inside = placesOf(await elk.layout(first.graph));
+  const widthOf = ({ id }: ChartState) => (inside.get(id)?.width ?? 0) - 2 * padding;
+  const sketch = new Sketch(input, (state) => Math.max(widthOf(state), headerWidthMin));
+  return sketch.layout(await elk.layout(sketch.graph));
+}
+
+const padding = 14;
+const initialSize = 11;
+const headerWidthMin = 300;
+const leafWidthMax = 260;
+/** Regions lie side by side, so what is in them has to be narrow. */
+const regionLeafWidthMax = 172;
+
+const layered = {
+  'elk.algorithm': 'layered',
+  'elk.direction': 'DOWN',
+  'elk.hierarchyHandling': 'INCLUDE_CHILDREN',
+  'elk.edgeRouting': 'ORTHOGONAL',
+  'elk.json.shapeCoords': 'ROOT',
+  'elk.json.edgeCoords': 'ROOT',
+  'elk.layered.considerModelOrder.strategy': 'NODES_AND_EDGES',
+  'elk.layered.nodePlacement.strategy': 'NETWORK_SIMPLEX',
+  'elk.layered.mergeEdges': 'false',
+} as const;
+
+const spacing = {
+  'elk.spacing.nodeNode': '16',
+  'elk.spacing.edgeNode': '12',
+  'elk.spacing.edgeEdge': '10',
+  'elk.spacing.edgeLabel': '4',
+  'elk.layered.spacing.nodeNodeBetweenLayers': '16',
+  'elk.layered.spacing.edgeNodeBetweenLayers': '12',
+  'elk.layered.spacing.edgeEdgeBetweenLayers': '10',
+} as const;
+
+/** A chart as ELK takes it, and what is needed to read its answer. */
+class Sketch {
+  readonly graph: ElkNode;
+  readonly #input: LayoutInput;
+  readonly #headerWidth: (state: ChartState) => number;
+  readonly #states = new Map<string, { state: ChartState; block: TextBlock }>();
+  readonly #edges = new Map<string, PlanEdge | PlanEntry | undefined>();
+  readonly #labels = new Map<string, TextBlock>();
+  readonly #entries = new Map<string, TextBlock>();
+
+  constructor(input: LayoutInput, headerWidth: (state: ChartState) => number) {
+    this.#input = input;
+    this.#headerWidth = headerWidth;
+    const { root } = input.plan;
+    this.graph = {
+      id: 'picture',
+      layoutOptions: { ...layered, ...spacing, 'elk.padding': paddingOf(0, 8) },
+      children: [this.#nodeOf(root, { isRegion: false, inRegion: false })],
+      edges: [],
+    };
+    this.graph.edges = [...this.#edgesOf(), ...this.#initialEdges(root), ...this.#entryEdges()];
+  }
+
+  #nodeOf(state: ChartState, { inRegion }: { isRegion: boolean; inRegion: boolean }): ElkNode {
+    const { plan, counts } = this.#input;
+    const isLeaf = state.states.length === 0;
+    const leafMax = inRegion ? regionLeafWidthMax : leafWidthMax;
+    const widthMax = isLeaf ? leafMax : this.#headerWidth(state);
+    const block = stateText(state, { plan, counts, widthMax });
+    this.#states.set(state.id, { state, block });
+    const width = block.width + 2 * padding - 4;
+    if (isLeaf) return { id: state.id, width, height: block.height + 16 };
+    const isRegion = state.kind === 'parallel';
+    const below = { isRegion, inRegion: inRegion || isRegion };
+    return {
+      id: state.id,
+      layoutOptions: {
+        ...spacing,
+        'elk.padding': paddingOf(block.height + 18, padding),
+        'elk.nodeSize.constraints': '[MINIMUM_SIZE]',
+        'elk.nodeSize.minimum': `(${width},${block.height})`,
+      },
+      children: [
+        ...(state.initial === undefined ? [] : [dotOf(state)]),
+        ...state.states.flatMap((child) => [...this.#entryNodes(child), this.#nodeOf(child, below)]),
+      ],
+    };
+  }
+
+  #entryNodes(state: ChartState): ElkNode[] {
+    return this.#input.plan.entries
+      .filter(({ target }) => target === state)
+      .map((entry) => {
+        const block = entryText(entry);
+        this.#entries.set(entryId(entry), block);
+        return { id: entryId(entry), width: block.width + 8, height: block.height + 4 };
+      });
+  }
+
+  #edgesOf(): ElkExtendedEdge[] {
+    return this.#input.plan.edges.map((edge, index) => {
+      const block = edgeText(edge, this.#input.counts);
+      const id = `edge ${index}`;
+      this.#edges.set(id, edge);
+      this.#labels.set(id, block);
+      const label = {
+        id: `label ${index}`,
+        text: id,
+        width: block.width + 8,
+        height: block.height + 4,
+        layoutOptions: { 'elk.edgeLabels.inline': 'true', 'elk.edgeLabels.placement': 'CENTER' },
+      };
+      return { id, sources: [edge.source.id], targets: [edge.target.id], labels: [label] };
+    });
+  }
+
+  #initialEdges(state: ChartState): ElkExtendedEdge[] {
+    const below = state.states.flatMap((child) => this.#initialEdges(child));
+    if (state.initial === undefined) return below;
+    const id = `initial edge ${state.id}`;
+    this.#edges.set(id, undefined);
+    return [{ id, sources: [dotOf(state).id], targets: [state.initial] }, ...below];
+  }
+
+  /** The second is not drawn: it brings the state below the one before it. */
+  #entryEdges(): ElkExtendedEdge[] {
+    return this.#input.plan.entries.flatMap((entry) => {
+      const id = `entry edge ${entry.target.id}`;
+      this.#edges.set(id, entry);
+      const drawn = { id, sources: [entryId(entry)], targets: [entry.target.id] };
+      const order = { id: `order ${entry.target.id}`, targets: [entryId(entry)] };
+      return [drawn, ...(entry.after ? [{ ...order, sources: [entry.after.id] }] : [])];
+    });
+  }
+
+  /** What ELK found, in our words. */
+  layout(found: ElkNode): Layout {
+    const places = placesOf(found);
+    const placeOf = (id: string): Box => {
+      const place = places.get(id);
+      assert(place !== undefined, `${id} has a place`);
+      return place;
+    };
+    const frame = placeOf(this.#input.plan.root.id);
+    return {
+      width: Math.ceil(frame.x + frame.width + frame.x),
+      height: Math.ceil(frame.y + frame.height + frame.x),
+      states: [...this.#states].map(([id, { state, block }]) => {
+        const box = placeOf(id);
+        return { ...box, state, text: textIn(box, block, state.states.length === 0) };
+      }),
+      edges: (found.edges ?? []).flatMap((edge) => this.#placedEdge(edge)),
+      initials: [...places].filter(([id]) => id.startsWith('initial ')).map(([, box]) => box),
+      entries: [...this.#entries].map(([id, block]) => ({ ...inset(placeOf(id), 4, 2), block })),
+    };
+  }
+
+  #placedEdge({ id, sections = [], labels = [] }: ElkExtendedEdge): PlacedEdge[] {
+    const [section] = sections;
+    if (!this.#edges.has(id) || section === undefined) return [];
+    const { startPoint, bendPoints = [], endPoint } = section;
+    const block = this.#labels.get(id);
+    const [label] = labels;
+    const box = label && boxOf(label);
+    return [
+      {
+        edge: this.#edges.get(id),
+        points: [startPoint, ...bendPoints, endPoint],
+        label: block && box && { ...inset(box, 4, 2), block },
+      },
+    ];
+  }
+}
+
+const entryId = ({ target }: PlanEntry) => `entry ${target.id}`;
+
+const dotOf = ({ id }: ChartState) => ({
+  id: `initial ${id}`,
+  width: initialSize,
+  height: initialSize,
+});
+
+const paddingOf = (top: number, others: number) =>
+  `[top=${Math.max(top, others)},left=${others},bottom=${others},right=${others}]`;
+
+function placesOf(node: ElkNode): ReadonlyMap<string, Box> {
+  const below = (node.children ?? []).flatMap((child) => [...placesOf(child)]);
+  return new Map([[node.id, boxOf(node)], ...below]);
+}
+
+function boxOf({ x = 0, y = 0, width = 0, height = 0 }: Partial<Box>): Box {
+  return { x, y, width, height };
+}
+
+function inset({ x, y, width, height }: Box, byX: number, byY: number): Box {
+  return { x: x + byX, y: y + byY, width: width - 2 * byX, height: height - 2 * byY };
+}
+
+/** A leaf's text is in its middle, that of a state with others inside on top of them. */
+function textIn(box: Box, block: TextBlock, isLeaf: boolean): PlacedText {
+  const { width, height } = block;
+  const x = isLeaf ? box.x + (box.width - width) / 2 : box.x + padding;
+  const y = isLeaf ? box.y + (box.height - height) / 2 : box.y + 8;
+  return { x, y, width, height, block };
+}

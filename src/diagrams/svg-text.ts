@@ -1,0 +1,146 @@
+import type { ChartState } from './chart.ts';
+import { effectOf, labelOf, type Plan, type PlanEdge, type PlanEntry, type PlanWay } from './plan.ts';
+import { type TextFace, textWidth, wrapText } from './text-width.ts';
+
+/** How many paths run through each state, by its id, and each transition, by its name. */
+export interface PathCounts {
+  readonly states: ReadonlyMap<string, number>;
+  readonly transitions: ReadonlyMap<string, number>;
+}
+
+/** What a line of text says, which decides on its face and colour. */
+export type TextKind = 'title' | 'note' | 'label' | 'failure' | 'quiet';
+
+/** A number of paths, on a ground that tells its magnitude. */
+export interface Chip {
+  readonly text: string;
+  /** Decimal magnitude, 0 to 3. */
+  readonly magnitude: number;
+  readonly width: number;
+}
+
+/** A line of a block; its place is relative to the block, `y` that of the baseline. */
+export interface TextLine {
+  readonly text: string;
+  readonly kind: TextKind;
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly chip?: Chip;
+}
+
+/** Lines that belong together, and the space that they take, in pixels. */
+export interface TextBlock {
+  readonly lines: readonly TextLine[];
+  readonly width: number;
+  readonly height: number;
+}
+
+export const faces: Readonly<Record<TextKind, TextFace>> = {
+  title: { size: 14, bold: true },
+  note: { size: 12 },
+  label: { size: 12 },
+  failure: { size: 12 },
+  quiet: { size: 12 },
+};
+
+const lineHeight = 16;
+const indent = 12;
+
+interface Paragraph {
+  readonly text: string;
+  readonly kind: TextKind;
+  /** How many paths run through; set for all that is counted, where counts are drawn. */
+  readonly paths?: number;
+}
+
+/** What stands in a state's box: name, description, the actors that it runs, and its rows. */
+export function stateText(
+  state: ChartState,
+  { plan, counts, widthMax }: { plan: Plan; counts: PathCounts | undefined; widthMax: number },
+): TextBlock {
+  const title = { text: state.key, kind: 'title', ...paths(counts?.states, state.id) } as const;
+  const note = state.description === undefined ? [] : [quiet(state.description, 'note')];
+  const runs = state.invokes.map(({ id }) => id).join(', ');
+  const rows = plan.rows.get(state.id) ?? [];
+  const ignored = rows.filter(isIgnored);
+  const paragraphs: Paragraph[] = [
+    title,
+    ...note,
+    ...(runs === '' ? [] : [quiet(`runs ${runs}`)]),
+    ...rows.filter((row) => counts !== undefined || !isIgnored(row)).map((row) => rowOf(row, counts)),
+  ];
+  if (counts === undefined && ignored.length > 0) {
+    const events = ignored.map(({ transition }) => transition.trigger).join(', ');
+    paragraphs.push(quiet(`ignores ${events}`));
+  }
+  return blockOf(paragraphs, widthMax);
+}
+
+const quiet = (text: string, kind: TextKind = 'quiet'): Paragraph => ({ text, kind });
+
+const isIgnored = ({ transition: { actions }, leadsTo }: PlanWay) =>
+  leadsTo === undefined && actions.length === 0;
+
+function rowOf(row: PlanWay, counts: PathCounts | undefined): Paragraph {
+  const { transition, isFailure } = row;
+  const text = `${labelOf(transition)} ${effectOf(row)}`;
+  return {
+    text,
+    kind: isIgnored(row) ? 'quiet' : isFailure ? 'failure' : 'label',
+    ...paths(counts?.transitions, transition.name),
+  };
+}
+
+/** What stands on an arrow: each of its transitions. A label grows downwards rather than pushing states apart. */
+export function edgeText({ ways }: PlanEdge, counts: PathCounts | undefined): TextBlock {
+  const paragraphs = ways.map(({ transition, isFailure }) => ({
+    text: labelOf(transition),
+    kind: isFailure ? ('failure' as const) : ('label' as const),
+    ...paths(counts?.transitions, transition.name),
+  }));
+  return blockOf(paragraphs, edgeTextWidthMax);
+}
+
+const edgeTextWidthMax = 120;
+
+/** What stands where rows of other states lead to a state. */
+export function entryText({ target, rows, isFailure }: PlanEntry): TextBlock {
+  const ways = rows === 1 ? 'the way' : `the ${rows} ways`;
+  return blockOf(
+    [{ text: `${ways} marked → ${target.path}`, kind: isFailure ? 'failure' : 'label' }],
+    400,
+  );
+}
+
+function paths(counts: ReadonlyMap<string, number> | undefined, name: string): { paths?: number } {
+  return counts === undefined ? {} : { paths: counts.get(name) ?? 0 };
+}
+
+function blockOf(paragraphs: readonly Paragraph[], widthMax: number): TextBlock {
+  const chips = paragraphs.map(({ paths: count }) => (count === undefined ? undefined : chipOf(count)));
+  const chipColumn = Math.max(0, ...chips.map((chip) => (chip ? chip.width + 6 : 0)));
+  const lines: TextLine[] = [];
+  let y = 0;
+  for (const [index, { text, kind }] of paragraphs.entries()) {
+    const face = faces[kind];
+    const isHanging = kind !== 'title' && kind !== 'note';
+    const texts = wrapText(text, widthMax - chipColumn - (isHanging ? indent : 0), face);
+    for (const [line, words] of texts.entries()) {
+      y += kind === 'title' ? lineHeight + 1 : lineHeight;
+      const x = chipColumn + (isHanging && line > 0 ? indent : 0);
+      const chip = line === 0 ? chips[index] : undefined;
+      const width = textWidth(words, face);
+      lines.push({ text: words, kind, x, y: y - 4, width, ...(chip && { chip }) });
+    }
+    if (kind === 'title' || kind === 'note') y += 2;
+  }
+  const width = Math.max(0, ...lines.map((line) => line.x + line.width));
+  return { lines, width: Math.ceil(width), height: y };
+}
+
+function chipOf(paths: number): Chip {
+  const text = paths.toLocaleString('en-US');
+  const magnitude = Math.min(3, Math.max(0, Math.floor(Math.log10(Math.max(1, paths)))));
+  return { text, magnitude, width: Math.ceil(textWidth(text, { size: 12, bold: true })) + 8 };
+}
