@@ -3,7 +3,14 @@ import { assert } from '../core/errors.ts';
 import type { ChartState } from './chart.ts';
 import { loadElk } from './elk.ts';
 import type { Plan, PlanEdge, PlanEntry } from './plan.ts';
-import { edgeText, entryText, type PathCounts, stateText, type TextBlock } from './svg-text.ts';
+import {
+  edgeText,
+  entryText,
+  fanWidthMax,
+  type PathCounts,
+  stateText,
+  type TextBlock,
+} from './svg-text.ts';
 
 /** A place in the picture, in pixels. */
 export interface Box {
@@ -53,19 +60,22 @@ export interface LayoutInput {
  */
 export async function layOut(input: LayoutInput): Promise<Layout> {
   const elk = await loadElk();
-  const first = new Sketch(input, () => headerWidthMin);
-  const inside = placesOf(await elk.layout(first.graph));
-  const widthOf = ({ id }: ChartState) => (inside.get(id)?.width ?? 0) - 2 * padding;
-  const sketch = new Sketch(input, (state) => Math.max(widthOf(state), headerWidthMin));
+  const inside = placesOf(await elk.layout(new Sketch(input, new Map()).graph));
+  const sketch = new Sketch(input, inside);
   return sketch.layout(await elk.layout(sketch.graph));
 }
 
 const padding = 14;
 const initialSize = 11;
-const headerWidthMin = 300;
+const headerWidthMin = 170;
+/** Of a state with so many rows that they would run down a long way. */
+const longHeaderWidthMin = 380;
+const longHeaderRows = 4;
 const leafWidthMax = 260;
 /** Regions lie side by side, so what is in them has to be narrow. */
 const regionLeafWidthMax = 172;
+/** So many arrows from one state lead to states that have to share the width. */
+const fanMin = 5;
 
 const layered = {
   'elk.algorithm': 'layered',
@@ -76,7 +86,6 @@ const layered = {
   'elk.json.edgeCoords': 'ROOT',
   'elk.layered.considerModelOrder.strategy': 'NODES_AND_EDGES',
   'elk.layered.nodePlacement.strategy': 'NETWORK_SIMPLEX',
-  'elk.layered.mergeEdges': 'false',
 } as const;
 
 const spacing = {
@@ -84,8 +93,8 @@ const spacing = {
   'elk.spacing.edgeNode': '12',
   'elk.spacing.edgeEdge': '10',
   'elk.spacing.edgeLabel': '4',
-  'elk.layered.spacing.nodeNodeBetweenLayers': '16',
-  'elk.layered.spacing.edgeNodeBetweenLayers': '12',
+  'elk.layered.spacing.nodeNodeBetweenLayers': '12',
+  'elk.layered.spacing.edgeNodeBetweenLayers': '8',
   'elk.layered.spacing.edgeEdgeBetweenLayers': '10',
 } as const;
 
@@ -93,49 +102,69 @@ const spacing = {
 class Sketch {
   readonly graph: ElkNode;
   readonly #input: LayoutInput;
-  readonly #headerWidth: (state: ChartState) => number;
+  readonly #inside: ReadonlyMap<string, Box>;
   readonly #states = new Map<string, { state: ChartState; block: TextBlock }>();
   readonly #edges = new Map<string, PlanEdge | PlanEntry | undefined>();
   readonly #labels = new Map<string, TextBlock>();
   readonly #entries = new Map<string, TextBlock>();
 
-  constructor(input: LayoutInput, headerWidth: (state: ChartState) => number) {
+  /** `inside`: places that states were given before, as wide as what is inside them. */
+  constructor(input: LayoutInput, inside: ReadonlyMap<string, Box>) {
     this.#input = input;
-    this.#headerWidth = headerWidth;
+    this.#inside = inside;
     const { root } = input.plan;
     this.graph = {
       id: 'picture',
-      layoutOptions: { ...layered, ...spacing, 'elk.padding': paddingOf(0, 8) },
-      children: [this.#nodeOf(root, { isRegion: false, inRegion: false })],
+      layoutOptions: { ...layered, ...spacing, 'elk.padding': '[top=6,left=6,bottom=6,right=6]' },
+      children: [this.#nodeOf(root)],
       edges: [],
     };
     this.graph.edges = [...this.#edgesOf(), ...this.#initialEdges(root), ...this.#entryEdges()];
   }
 
-  #nodeOf(state: ChartState, { inRegion }: { isRegion: boolean; inRegion: boolean }): ElkNode {
-    const { plan, counts } = this.#input;
-    const isLeaf = state.states.length === 0;
-    const leafMax = inRegion ? regionLeafWidthMax : leafWidthMax;
-    const widthMax = isLeaf ? leafMax : this.#headerWidth(state);
-    const block = stateText(state, { plan, counts, widthMax });
-    this.#states.set(state.id, { state, block });
-    const width = block.width + 2 * padding - 4;
-    if (isLeaf) return { id: state.id, width, height: block.height + 16 };
-    const isRegion = state.kind === 'parallel';
-    const below = { isRegion, inRegion: inRegion || isRegion };
+  #nodeOf(state: ChartState, holder?: { isRegions: boolean; areInRegion: boolean }): ElkNode {
+    const isRegion = holder?.isRegions ?? false;
+    const inRegion = isRegion || (holder?.areInRegion ?? false);
+    const alignment = isRegion ? { 'elk.alignment': 'TOP' } : {};
+    if (state.states.length === 0) return { ...this.#leafOf(state, inRegion), layoutOptions: alignment };
+    const below = { isRegions: state.kind === 'parallel', areInRegion: inRegion };
     return {
       id: state.id,
-      layoutOptions: {
-        ...spacing,
-        'elk.padding': paddingOf(block.height + 18, padding),
-        'elk.nodeSize.constraints': '[MINIMUM_SIZE]',
-        'elk.nodeSize.minimum': `(${width},${block.height})`,
-      },
+      layoutOptions: { ...spacing, ...alignment, 'elk.padding': this.#headerOf(state) },
       children: [
         ...(state.initial === undefined ? [] : [dotOf(state)]),
         ...state.states.flatMap((child) => [...this.#entryNodes(child), this.#nodeOf(child, below)]),
       ],
     };
+  }
+
+  #leafOf(state: ChartState, inRegion: boolean): ElkNode {
+    const { edges } = this.#input.plan;
+    const isUnderFan = edges.some(({ source, target }) => target === state && this.#isFan(source));
+    const widthMax = isUnderFan ? fanWidthMax : inRegion ? regionLeafWidthMax : leafWidthMax;
+    const { width, height } = this.#textOf(state, widthMax);
+    return { id: state.id, width: width + 2 * padding - 4, height: height + 16 };
+  }
+
+  #isFan(source: ChartState): boolean {
+    return this.#input.plan.edges.filter((edge) => edge.source === source).length >= fanMin;
+  }
+
+  /** Room for what stands above the states inside; where they are narrower, beside them as well. */
+  #headerOf(state: ChartState): string {
+    const { length } = this.#input.plan.rows.get(state.id) ?? [];
+    const widthMin = length < longHeaderRows ? headerWidthMin : longHeaderWidthMin;
+    const content = (this.#inside.get(state.id)?.width ?? widthMin + 2 * padding) - 2 * padding;
+    const { width, height } = this.#textOf(state, Math.max(content, widthMin));
+    const beside = padding + Math.max(0, width - content) / 2;
+    return paddingOf(height + 18, this.#inside.size === 0 ? padding : beside);
+  }
+
+  #textOf(state: ChartState, widthMax: number): TextBlock {
+    const { plan, counts } = this.#input;
+    const block = stateText(state, { plan, counts, widthMax });
+    this.#states.set(state.id, { state, block });
+    return block;
   }
 
   #entryNodes(state: ChartState): ElkNode[] {
@@ -150,7 +179,8 @@ class Sketch {
 
   #edgesOf(): ElkExtendedEdge[] {
     return this.#input.plan.edges.map((edge, index) => {
-      const block = edgeText(edge, this.#input.counts);
+      const isInFan = this.#isFan(edge.source);
+      const block = edgeText(edge, { counts: this.#input.counts, isInFan });
       const id = `edge ${index}`;
       this.#edges.set(id, edge);
       this.#labels.set(id, block);
@@ -197,13 +227,19 @@ class Sketch {
       width: Math.ceil(frame.x + frame.width + frame.x),
       height: Math.ceil(frame.y + frame.height + frame.x),
       states: [...this.#states].map(([id, { state, block }]) => {
-        const box = placeOf(id);
+        const box = asHighAs(this.#regionsWith(state).map((region) => placeOf(region.id)), placeOf(id));
         return { ...box, state, text: textIn(box, block, state.states.length === 0) };
       }),
       edges: (found.edges ?? []).flatMap((edge) => this.#placedEdge(edge)),
       initials: [...places].filter(([id]) => id.startsWith('initial ')).map(([, box]) => box),
       entries: [...this.#entries].map(([id, block]) => ({ ...inset(placeOf(id), 4, 2), block })),
     };
+  }
+
+  /** A region and those beside it; of any other state, itself. */
+  #regionsWith(state: ChartState): readonly ChartState[] {
+    const holder = [...this.#states.values()].find(({ state: { states } }) => states.includes(state));
+    return holder?.state.kind === 'parallel' ? holder.state.states : [state];
   }
 
   #placedEdge({ id, sections = [], labels = [] }: ElkExtendedEdge): PlacedEdge[] {
@@ -231,12 +267,19 @@ const dotOf = ({ id }: ChartState) => ({
   height: initialSize,
 });
 
-const paddingOf = (top: number, others: number) =>
-  `[top=${Math.max(top, others)},left=${others},bottom=${others},right=${others}]`;
+const paddingOf = (top: number, beside: number) =>
+  `[top=${top},left=${beside},bottom=${padding},right=${beside}]`;
 
 function placesOf(node: ElkNode): ReadonlyMap<string, Box> {
   const below = (node.children ?? []).flatMap((child) => [...placesOf(child)]);
   return new Map([[node.id, boxOf(node)], ...below]);
+}
+
+/** Regions begin and end together. */
+function asHighAs(regions: readonly Box[], own: Box): Box {
+  const y = Math.min(...regions.map((region) => region.y));
+  const end = Math.max(...regions.map((region) => region.y + region.height));
+  return { ...own, y, height: end - y };
 }
 
 function boxOf({ x = 0, y = 0, width = 0, height = 0 }: Partial<Box>): Box {

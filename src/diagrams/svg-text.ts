@@ -68,6 +68,7 @@ export function stateText(
     title,
     ...note,
     ...(runs === '' ? [] : [quiet(`runs ${runs}`)]),
+    ...(state.states.length > 0 && rows.length > ignored.length ? [quiet('at any time:')] : []),
     ...rows.filter((row) => counts !== undefined || !isIgnored(row)).map((row) => rowOf(row, counts)),
   ];
   if (counts === undefined && ignored.length > 0) {
@@ -92,17 +93,25 @@ function rowOf(row: PlanWay, counts: PathCounts | undefined): Paragraph {
   };
 }
 
-/** What stands on an arrow: each of its transitions. A label grows downwards rather than pushing states apart. */
-export function edgeText({ ways }: PlanEdge, counts: PathCounts | undefined): TextBlock {
+/**
+ * What stands on an arrow: each of its transitions, the guard on a line of its own. A label grows downwards rather
+ * than pushing states apart, above all where many arrows fan out.
+ */
+export function edgeText(
+  { ways }: PlanEdge,
+  { counts, isInFan }: { counts: PathCounts | undefined; isInFan: boolean },
+): TextBlock {
   const paragraphs = ways.map(({ transition, isFailure }) => ({
     text: labelOf(transition),
     kind: isFailure ? ('failure' as const) : ('label' as const),
     ...paths(counts?.transitions, transition.name),
   }));
-  return blockOf(paragraphs, edgeTextWidthMax);
+  return blockOf(paragraphs, isInFan ? fanWidthMax : edgeTextWidthMax, 'middle');
 }
 
-const edgeTextWidthMax = 120;
+const edgeTextWidthMax = 150;
+/** So many states fit beside each other under a fan of arrows. */
+export const fanWidthMax = 80;
 
 /** What stands where rows of other states lead to a state. */
 export function entryText({ target, rows, isFailure }: PlanEntry): TextBlock {
@@ -117,14 +126,18 @@ function paths(counts: ReadonlyMap<string, number> | undefined, name: string): {
   return counts === undefined ? {} : { paths: counts.get(name) ?? 0 };
 }
 
-function blockOf(paragraphs: readonly Paragraph[], widthMax: number): TextBlock {
+function blockOf(
+  paragraphs: readonly Paragraph[],
+  widthMax: number,
+  anchor: 'start' | 'middle' = 'start',
+): TextBlock {
   const chips = paragraphs.map(({ paths: count }) => (count === undefined ? undefined : chipOf(count)));
   const chipColumn = Math.max(0, ...chips.map((chip) => (chip ? chip.width + 6 : 0)));
   const lines: TextLine[] = [];
   let y = 0;
   for (const [index, { text, kind }] of paragraphs.entries()) {
     const face = faces[kind];
-    const isHanging = kind !== 'title' && kind !== 'note';
+    const isHanging = anchor === 'start' && kind !== 'title' && kind !== 'note';
     const texts = wrapText(text, widthMax - chipColumn - (isHanging ? indent : 0), face);
     for (const [line, words] of texts.entries()) {
       y += kind === 'title' ? lineHeight + 1 : lineHeight;
@@ -135,8 +148,13 @@ function blockOf(paragraphs: readonly Paragraph[], widthMax: number): TextBlock 
     }
     if (kind === 'title' || kind === 'note') y += 2;
   }
-  const width = Math.max(0, ...lines.map((line) => line.x + line.width));
-  return { lines, width: Math.ceil(width), height: y };
+  const width = Math.ceil(Math.max(0, ...lines.map((line) => line.x + line.width)));
+  if (anchor === 'start') return { lines, width, height: y };
+  const centred = lines.map((line) => ({
+    ...line,
+    x: chipColumn + (width - chipColumn - line.width) / 2,
+  }));
+  return { lines: centred, width, height: y };
 }
 
 function chipOf(paths: number): Chip {

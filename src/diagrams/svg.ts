@@ -59,6 +59,10 @@ class Picture {
         return `<circle class="dot" cx="${px(x + radius)}" cy="${px(y + radius)}" r="${radius}"/>`;
       }),
       ...edges.flatMap(({ label }) => (label ? [this.#ground(label), ...textOf(label)] : [])),
+      ...states.flatMap(({ state, text }) => [
+        ...(state.states.length > 0 ? [this.#ground(text)] : []),
+        ...textOf(text),
+      ]),
       ...entries.flatMap(textOf),
       ...legend,
       '</svg>',
@@ -76,10 +80,8 @@ class Picture {
     );
   }
 
-  #box({ state, text, ...box }: PlacedState): string {
-    return [rect(this.#classOf(state), box, 7), ...this.#finalBorder(state, box), ...textOf(text)].join(
-      '\n',
-    );
+  #box({ state, text: _text, ...box }: PlacedState): string {
+    return [rect(this.#classOf(state), box, 7), ...this.#finalBorder(state, box)].join('\n');
   }
 
   #finalBorder({ kind, ...state }: ChartState, box: Box): string[] {

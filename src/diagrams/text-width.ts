@@ -28,13 +28,20 @@ export function textWidth(text: string, { size, bold = false }: TextFace): numbe
   return (thousandths / 1000) * size * (bold ? boldFactor : 1);
 }
 
-/** Breaks text between words so that no line is wider than `widthMax` pixels, unless one word is. */
+/**
+ * Breaks text between words, and long names behind a hyphen or full stop, so that no line is wider than `widthMax`
+ * pixels unless a piece is.
+ */
 export function wrapText(text: string, widthMax: number, face: TextFace): readonly string[] {
   const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const longer = `${lines.at(-1)} ${word}`;
-    if (lines.length > 0 && textWidth(longer, face) <= widthMax) lines.splice(-1, 1, longer);
-    else lines.push(word);
+  const fits = (line: string) => textWidth(line.trimEnd(), face) <= widthMax;
+  for (const word of text.match(/\S+\s*/g) ?? []) {
+    const pieces = fits(word) ? [word] : word.match(/[^-.]+(?:[-.]+|$)|[-.]+/g) ?? [];
+    for (const piece of pieces) {
+      const longer = `${lines.at(-1) ?? ''}${piece}`;
+      if (lines.length > 0 && fits(longer)) lines.splice(-1, 1, longer);
+      else lines.push(piece);
+    }
   }
-  return lines;
+  return lines.map((line) => line.trimEnd());
 }
