@@ -1,5 +1,6 @@
 import type { ElkExtendedEdge, ElkNode, ElkPoint } from 'elkjs/lib/elk-api.js';
 import { assert } from '../core/errors.ts';
+import { type Arrow, backEdges } from './back-edges.ts';
 import type { ChartState } from './chart.ts';
 import { loadElk } from './elk.ts';
 import type { Plan, PlanEdge, PlanEntry } from './plan.ts';
@@ -69,9 +70,12 @@ const padding = 14;
 const initialSize = 11;
 const headerWidthMin = 170;
 /** Of a state with so many rows that they would run down a long way. */
-const longHeaderWidthMin = 380;
-const longHeaderRows = 4;
+const longHeaderWidthMin = 770;
+const longHeaderRows = 8;
 const leafWidthMax = 260;
+/** Rows of actions are easier to read unbroken. */
+const busyLeafWidthMax = 480;
+const busyRows = 3;
 /** Regions lie side by side, so what is in them has to be narrow. */
 const regionLeafWidthMax = 172;
 /** So many arrows from one state lead to states that have to share the width. */
@@ -94,7 +98,7 @@ const spacing = {
   'elk.spacing.edgeEdge': '10',
   'elk.spacing.edgeLabel': '4',
   'elk.layered.spacing.nodeNodeBetweenLayers': '12',
-  'elk.layered.spacing.edgeNodeBetweenLayers': '8',
+  'elk.layered.spacing.edgeNodeBetweenLayers': '12',
   'elk.layered.spacing.edgeEdgeBetweenLayers': '10',
 } as const;
 
@@ -105,6 +109,8 @@ class Sketch {
   readonly #inside: ReadonlyMap<string, Box>;
   readonly #states = new Map<string, { state: ChartState; block: TextBlock }>();
   readonly #edges = new Map<string, PlanEdge | PlanEntry | undefined>();
+  /** Ids of arrows that ELK is given the other way round. */
+  readonly #turned = new Set<string>();
   readonly #labels = new Map<string, TextBlock>();
   readonly #entries = new Map<string, TextBlock>();
 
@@ -126,14 +132,18 @@ class Sketch {
     const isRegion = holder?.isRegions ?? false;
     const inRegion = isRegion || (holder?.areInRegion ?? false);
     const alignment = isRegion ? { 'elk.alignment': 'TOP' } : {};
-    if (state.states.length === 0) return { ...this.#leafOf(state, inRegion), layoutOptions: alignment };
+    if (state.states.length === 0)
+      return { ...this.#leafOf(state, inRegion), layoutOptions: alignment };
     const below = { isRegions: state.kind === 'parallel', areInRegion: inRegion };
     return {
       id: state.id,
       layoutOptions: { ...spacing, ...alignment, 'elk.padding': this.#headerOf(state) },
       children: [
         ...(state.initial === undefined ? [] : [dotOf(state)]),
-        ...state.states.flatMap((child) => [...this.#entryNodes(child), this.#nodeOf(child, below)]),
+        ...state.states.flatMap((child) => [
+          ...this.#entryNodes(child),
+          this.#nodeOf(child, below),
+        ]),
       ],
     };
   }
@@ -141,7 +151,9 @@ class Sketch {
   #leafOf(state: ChartState, inRegion: boolean): ElkNode {
     const { edges } = this.#input.plan;
     const isUnderFan = edges.some(({ source, target }) => target === state && this.#isFan(source));
-    const widthMax = isUnderFan ? fanWidthMax : inRegion ? regionLeafWidthMax : leafWidthMax;
+    const isBusy = (this.#input.plan.rows.get(state.id) ?? []).length >= busyRows;
+    const usual = isBusy ? busyLeafWidthMax : leafWidthMax;
+    const widthMax = isUnderFan ? fanWidthMax : inRegion ? regionLeafWidthMax : usual;
     const { width, height } = this.#textOf(state, widthMax);
     return { id: state.id, width: width + 2 * padding - 4, height: height + 16 };
   }
@@ -178,7 +190,12 @@ class Sketch {
   }
 
   #edgesOf(): ElkExtendedEdge[] {
-    return this.#input.plan.edges.map((edge, index) => {
+    const { root, edges, entries } = this.#input.plan;
+    const orders = entries.flatMap(({ after, target }) =>
+      after ? [{ source: after, target }] : [],
+    );
+    const back = backEdges<Arrow>(root, [...edges, ...orders]);
+    return edges.map((edge, index) => {
       const isInFan = this.#isFan(edge.source);
       const block = edgeText(edge, { counts: this.#input.counts, isInFan });
       const id = `edge ${index}`;
@@ -191,7 +208,10 @@ class Sketch {
         height: block.height + 4,
         layoutOptions: { 'elk.edgeLabels.inline': 'true', 'elk.edgeLabels.placement': 'CENTER' },
       };
-      return { id, sources: [edge.source.id], targets: [edge.target.id], labels: [label] };
+      const ends = [edge.source.id, edge.target.id];
+      if (back.has(edge)) this.#turned.add(id);
+      const [from = '', to = ''] = back.has(edge) ? ends.reverse() : ends;
+      return { id, sources: [from], targets: [to], labels: [label] };
     });
   }
 
@@ -227,7 +247,10 @@ class Sketch {
       width: Math.ceil(frame.x + frame.width + frame.x),
       height: Math.ceil(frame.y + frame.height + frame.x),
       states: [...this.#states].map(([id, { state, block }]) => {
-        const box = asHighAs(this.#regionsWith(state).map((region) => placeOf(region.id)), placeOf(id));
+        const box = asHighAs(
+          this.#regionsWith(state).map((region) => placeOf(region.id)),
+          placeOf(id),
+        );
         return { ...box, state, text: textIn(box, block, state.states.length === 0) };
       }),
       edges: (found.edges ?? []).flatMap((edge) => this.#placedEdge(edge)),
@@ -238,7 +261,9 @@ class Sketch {
 
   /** A region and those beside it; of any other state, itself. */
   #regionsWith(state: ChartState): readonly ChartState[] {
-    const holder = [...this.#states.values()].find(({ state: { states } }) => states.includes(state));
+    const holder = [...this.#states.values()].find(({ state: { states } }) =>
+      states.includes(state),
+    );
     return holder?.state.kind === 'parallel' ? holder.state.states : [state];
   }
 
@@ -246,13 +271,14 @@ class Sketch {
     const [section] = sections;
     if (!this.#edges.has(id) || section === undefined) return [];
     const { startPoint, bendPoints = [], endPoint } = section;
+    const points = [startPoint, ...bendPoints, endPoint];
     const block = this.#labels.get(id);
     const [label] = labels;
     const box = label && boxOf(label);
     return [
       {
         edge: this.#edges.get(id),
-        points: [startPoint, ...bendPoints, endPoint],
+        points: this.#turned.has(id) ? points.reverse() : points,
         label: block && box && { ...inset(box, 4, 2), block },
       },
     ];

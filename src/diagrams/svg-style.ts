@@ -34,10 +34,10 @@ export const light: Palette = {
   chips: [
     ['#ffe28a', '#1f2328'],
     ['#a8dba8', '#1f2328'],
-    ['#3f8f8b', '#ffffff'],
+    ['#2b6f6b', '#ffffff'],
     ['#24507a', '#ffffff'],
   ],
-  heat: ['#b98900', '#3f8f46', '#2b7f7b', '#24507a'],
+  heat: ['#8f6a00', '#2f7d37', '#2b6f6b', '#24507a'],
 };
 
 export const dark: Palette = {
@@ -83,7 +83,12 @@ function rulesOf(palette: Palette): string {
     `.title,.label{fill:${text}}.note,.quiet{fill:${note}}.failure{fill:${failure}}`,
     `.edge{stroke:${line}}.tip,.dot{fill:${line}}.edge.bad{stroke:${failure}}.tip.bad{fill:${failure}}`,
     `.onOuter{fill:${outer}}.onInner{fill:${inner}}.rule{stroke:${border}}`,
-    ...chips.map(([ground, ink], magnitude) => `.g${magnitude}{fill:${ground}}.i${magnitude}{fill:${ink}}`),
-    ...heat.map((colour, magnitude) => `.edge.h${magnitude}{stroke:${colour}}.tip.h${magnitude}{fill:${colour}}`),
+    ...chips.map(
+      ([ground, ink], magnitude) => `.g${magnitude}{fill:${ground}}.i${magnitude}{fill:${ink}}`,
+    ),
+    ...heat.map(
+      (colour, magnitude) =>
+        `.edge.h${magnitude}{stroke:${colour}}.tip.h${magnitude}{fill:${colour}}`,
+    ),
   ].join('');
 }

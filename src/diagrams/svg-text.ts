@@ -1,5 +1,12 @@
 import type { ChartState } from './chart.ts';
-import { effectOf, labelOf, type Plan, type PlanEdge, type PlanEntry, type PlanWay } from './plan.ts';
+import {
+  effectOf,
+  labelOf,
+  type Plan,
+  type PlanEdge,
+  type PlanEntry,
+  type PlanWay,
+} from './plan.ts';
 import { type TextFace, textWidth, wrapText } from './text-width.ts';
 
 /** How many paths run through each state, by its id, and each transition, by its name. */
@@ -52,6 +59,8 @@ interface Paragraph {
   readonly kind: TextKind;
   /** How many paths run through; set for all that is counted, where counts are drawn. */
   readonly paths?: number;
+  /** Said beside the text where there is room. */
+  readonly aside?: string | undefined;
 }
 
 /** What stands in a state's box: name, description, the actors that it runs, and its rows. */
@@ -64,19 +73,47 @@ export function stateText(
   const runs = state.invokes.map(({ id }) => id).join(', ');
   const rows = plan.rows.get(state.id) ?? [];
   const ignored = rows.filter(isIgnored);
+  const isOuter = state.states.length > 0;
   const paragraphs: Paragraph[] = [
     title,
     ...note,
     ...(runs === '' ? [] : [quiet(`runs ${runs}`)]),
-    ...(state.states.length > 0 && rows.length > ignored.length ? [quiet('at any time:')] : []),
-    ...rows.filter((row) => counts !== undefined || !isIgnored(row)).map((row) => rowOf(row, counts)),
+    ...(isOuter && rows.length > ignored.length ? [quiet('at any time:')] : []),
+    ...rows
+      .filter((row) => counts !== undefined || !isIgnored(row))
+      .map((row) => rowOf(row, counts)),
   ];
   if (counts === undefined && ignored.length > 0) {
     const events = ignored.map(({ transition }) => transition.trigger).join(', ');
     paragraphs.push(quiet(`ignores ${events}`));
   }
-  return blockOf(paragraphs, widthMax);
+  return withAsides(blockOf(paragraphs, widthMax), paragraphs, widthMax);
 }
+
+const asideGap = 20;
+const asideWidthMin = 240;
+
+/** Adds the descriptions of rows in a column of their own, where all of them fit on one line each. */
+function withAsides(
+  block: TextBlock,
+  paragraphs: readonly Paragraph[],
+  widthMax: number,
+): TextBlock {
+  const rows = paragraphs.filter(({ aside }) => aside !== undefined);
+  const x =
+    asideGap + Math.max(0, ...block.lines.filter(isRowText).map((line) => line.x + line.width));
+  const asides = rows.flatMap(({ text, aside = '' }): TextLine[] => {
+    const line = block.lines.find((candidate) => candidate.text === text);
+    const [words = '', ...more] = wrapText(aside, widthMax - x, faces.note);
+    if (line === undefined || more.length > 0) return [];
+    return [{ text: words, kind: 'note', x, y: line.y, width: textWidth(words, faces.note) }];
+  });
+  if (widthMax - x < asideWidthMin || asides.length < rows.length) return block;
+  const width = Math.ceil(Math.max(block.width, ...asides.map((line) => line.x + line.width)));
+  return { ...block, lines: [...block.lines, ...asides], width };
+}
+
+const isRowText = ({ kind }: TextLine) => kind === 'label' || kind === 'failure';
 
 const quiet = (text: string, kind: TextKind = 'quiet'): Paragraph => ({ text, kind });
 
@@ -89,6 +126,7 @@ function rowOf(row: PlanWay, counts: PathCounts | undefined): Paragraph {
   return {
     text,
     kind: isIgnored(row) ? 'quiet' : isFailure ? 'failure' : 'label',
+    aside: transition.description,
     ...paths(counts?.transitions, transition.name),
   };
 }
@@ -131,7 +169,9 @@ function blockOf(
   widthMax: number,
   anchor: 'start' | 'middle' = 'start',
 ): TextBlock {
-  const chips = paragraphs.map(({ paths: count }) => (count === undefined ? undefined : chipOf(count)));
+  const chips = paragraphs.map(({ paths: count }) =>
+    count === undefined ? undefined : chipOf(count),
+  );
   const chipColumn = Math.max(0, ...chips.map((chip) => (chip ? chip.width + 6 : 0)));
   const lines: TextLine[] = [];
   let y = 0;

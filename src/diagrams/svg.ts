@@ -10,7 +10,8 @@ import {
   type PlacedText,
 } from './svg-layout.ts';
 import { styleSheet } from './svg-style.ts';
-import type { Chip, PathCounts, TextLine } from './svg-text.ts';
+import { type Chip, faces, type PathCounts, type TextLine } from './svg-text.ts';
+import { textWidth, wrapText } from './text-width.ts';
 
 export interface SvgOptions extends PlanOptions {
   /** Draws the map of how many paths run through each state and transition. */
@@ -43,13 +44,13 @@ class Picture {
 
   text(): string {
     const { width, height: chartHeight, states, edges, initials, entries } = this.#layout;
-    const legend = this.#legend(chartHeight);
-    const height = chartHeight + (this.#counts ? 26 : 0);
+    const keyHeight = 16 * keyLines(width).length + 6;
+    const height = chartHeight + keyHeight + (this.#counts ? 22 : 0);
     const { key, description = '' } = this.#plan.root;
     const lines = [
       `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="title desc">`,
-      `<title id="title">Statechart ${escape(key)}${this.#counts ? ': paths through it' : ''}</title>`,
-      `<desc id="desc">${escape([description, ...this.#sentences()].join(' '))}</desc>`,
+      `<title id="title">Statechart ${escaped(key)}${this.#counts ? ': paths through it' : ''}</title>`,
+      `<desc id="desc">${escaped([description, ...this.#sentences()].join(' '))}</desc>`,
       `<style>${styleSheet()}</style>`,
       `<rect class="page" width="${width}" height="${height}" rx="8"/>`,
       ...states.map((placed) => this.#box(placed)),
@@ -64,7 +65,8 @@ class Picture {
         ...textOf(text),
       ]),
       ...entries.flatMap(textOf),
-      ...legend,
+      ...this.#key(chartHeight),
+      ...this.#legend(chartHeight + keyHeight),
       '</svg>',
     ];
     return `${lines.join('\n')}\n`;
@@ -90,8 +92,9 @@ class Picture {
   }
 
   #classOf(state: ChartState): string {
-    if (state.states.length === 0) return this.#plan.isFailure(state) ? 'leaf bad' : 'leaf';
-    return `${groundOf(state)}${this.#isRegion(state) ? ' region' : ''}`;
+    const failure = this.#plan.isFailure(state) ? 'leaf bad' : 'leaf';
+    const ground = state.states.length === 0 ? failure : groundOf(state);
+    return this.#isRegion(state) ? `${ground} region` : ground;
   }
 
   #isRegion({ path }: ChartState): boolean {
@@ -115,21 +118,38 @@ class Picture {
     const classes = `${edge?.isFailure ? ' bad' : ''}${heat}`;
     const [tip, before] = [...points].reverse();
     if (tip === undefined || before === undefined) return [];
-    return [`<path class="edge${classes}" d="${lineThrough(points)}"/>`, arrow(tip, before, classes)];
+    return [
+      `<path class="edge${classes}" d="${lineThrough(points)}"/>`,
+      arrow(tip, before, classes),
+    ];
+  }
+
+  #key(top: number): readonly string[] {
+    const lines = keyLines(this.#layout.width);
+    return lines.map(
+      (line, index) =>
+        `<text class="note" x="10" y="${top + 12 + 16 * index}" textLength="${px(textWidth(line, faces.note))}" lengthAdjust="spacingAndGlyphs">${line}</text>`,
+    );
   }
 
   #legend(top: number): readonly string[] {
     if (this.#counts === undefined) return [];
-    const names = ['1 to 9', '10 to 99', '100 to 999', '1,000 and more paths'];
+    const names = ['1 to 9 paths', '10 to 99', '100 to 999', '1,000 or more'];
     return names.flatMap((name, magnitude) => {
-      const x = 12 + magnitude * 90;
+      const x = 10 + magnitude * 104;
       return [
-        rect(`g${magnitude}`, { x, y: top + 2, width: 14, height: 14 }, 3),
-        `<text class="note" x="${x + 20}" y="${top + 14}">${name}</text>`,
+        rect(`g${magnitude}`, { x, y: top + 1, width: 14, height: 14 }, 3),
+        `<text class="note" x="${x + 19}" y="${top + 12}">${name}</text>`,
       ];
     });
   }
 }
+
+const keyLines = (width: number) => wrapText(keyText, width - 20, faces.note);
+
+/** For whoever has not seen a statechart before. */
+const keyText =
+  'event [guard] / actions → where it leads · dot: begins · double border: ends · dashed: at the same time · red: failure, refusal, rollback or cancellation';
 
 const groundOf = ({ path }: ChartState) =>
   path !== '' && path.split('.').length % 2 === 1 ? 'inner' : 'outer';
@@ -140,7 +160,7 @@ function textOf({ x, y, block }: PlacedText): readonly string[] {
 
 function lineOf({ text, kind, x, y, width }: TextLine, left: number, top: number): string {
   // The length holds the place that was measured, whatever font the reader has.
-  return `<text class="${kind}" x="${px(left + x)}" y="${px(top + y)}" textLength="${px(width)}" lengthAdjust="spacingAndGlyphs">${escape(text)}</text>`;
+  return `<text class="${kind}" x="${px(left + x)}" y="${px(top + y)}" textLength="${px(width)}" lengthAdjust="spacingAndGlyphs">${escaped(text)}</text>`;
 }
 
 function chipOf(chip: Chip | undefined, x: number, baseline: number): readonly string[] {
@@ -205,6 +225,12 @@ const at = ({ x, y }: Point) => `${px(x)} ${px(y)}`;
 /** Tenths of a pixel are enough, and keep the files small. */
 const px = (value: number) => String(Math.round(value * 10) / 10);
 
-const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+const escapes: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+};
 
-const escape = (text: string) => text.replaceAll(/[&<>"]/g, (character) => escapes[character] ?? '');
+const escaped = (text: string) =>
+  text.replaceAll(/[&<>"]/g, (character) => escapes[character] ?? '');
