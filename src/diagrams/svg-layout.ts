@@ -74,7 +74,7 @@ const longHeaderWidthMin = 770;
 const longHeaderRows = 8;
 const leafWidthMax = 260;
 /** Rows of actions are easier to read unbroken. */
-const busyLeafWidthMax = 480;
+const busyLeafWidthMax = 520;
 const busyRows = 3;
 /** Regions lie side by side, so what is in them has to be narrow. */
 const regionLeafWidthMax = 172;
@@ -151,7 +151,8 @@ class Sketch {
   #leafOf(state: ChartState, inRegion: boolean): ElkNode {
     const { edges } = this.#input.plan;
     const isUnderFan = edges.some(({ source, target }) => target === state && this.#isFan(source));
-    const isBusy = (this.#input.plan.rows.get(state.id) ?? []).length >= busyRows;
+    const rows = this.#input.plan.rows.get(state.id) ?? [];
+    const isBusy = rows.filter(({ leadsTo }) => leadsTo === undefined).length >= busyRows;
     const usual = isBusy ? busyLeafWidthMax : leafWidthMax;
     const widthMax = isUnderFan ? fanWidthMax : inRegion ? regionLeafWidthMax : usual;
     const { width, height } = this.#textOf(state, widthMax);

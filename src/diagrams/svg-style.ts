@@ -88,7 +88,7 @@ function rulesOf(palette: Palette): string {
     ),
     ...heat.map(
       (colour, magnitude) =>
-        `.edge.h${magnitude}{stroke:${colour}}.tip.h${magnitude}{fill:${colour}}`,
+        `.edge.h${magnitude}{stroke:${colour}}.tip.h${magnitude}{fill:${colour}}.leaf.h${magnitude}{stroke:${colour};stroke-width:2}`,
     ),
   ].join('');
 }

@@ -20,13 +20,15 @@ export type TextKind = 'title' | 'note' | 'label' | 'failure' | 'quiet';
 
 /** A number of paths, on a ground that tells its magnitude. */
 export interface Chip {
+  /** Id of the state or name of the transition whose paths are counted. */
+  readonly of: string;
   readonly text: string;
   /** Decimal magnitude, 0 to 3. */
   readonly magnitude: number;
   readonly width: number;
 }
 
-/** A line of a block; its place is relative to the block, `y` that of the baseline. */
+/** A line of a block, or a chip alone where the text is empty; its place is relative to the block, `y` that of the baseline. */
 export interface TextLine {
   readonly text: string;
   readonly kind: TextKind;
@@ -57,8 +59,8 @@ const indent = 12;
 interface Paragraph {
   readonly text: string;
   readonly kind: TextKind;
-  /** How many paths run through; set for all that is counted, where counts are drawn. */
-  readonly paths?: number;
+  /** Set for all that is counted, where counts are drawn. */
+  readonly chip?: Chip;
   /** Said beside the text where there is room. */
   readonly aside?: string | undefined;
 }
@@ -160,8 +162,8 @@ export function entryText({ target, rows, isFailure }: PlanEntry): TextBlock {
   );
 }
 
-function paths(counts: ReadonlyMap<string, number> | undefined, name: string): { paths?: number } {
-  return counts === undefined ? {} : { paths: counts.get(name) ?? 0 };
+function paths(counts: ReadonlyMap<string, number> | undefined, of: string): { chip?: Chip } {
+  return counts === undefined ? {} : { chip: chipOf(of, counts.get(of) ?? 0) };
 }
 
 function blockOf(
@@ -169,36 +171,37 @@ function blockOf(
   widthMax: number,
   anchor: 'start' | 'middle' = 'start',
 ): TextBlock {
-  const chips = paragraphs.map(({ paths: count }) =>
-    count === undefined ? undefined : chipOf(count),
-  );
-  const chipColumn = Math.max(0, ...chips.map((chip) => (chip ? chip.width + 6 : 0)));
+  const isNarrow = anchor === 'middle' || widthMax <= fanWidthMax;
+  const chips = paragraphs.flatMap(({ chip }) => chip?.width ?? []);
+  const column = isNarrow || chips.length === 0 ? 0 : Math.max(...chips) + chipGap;
   const lines: TextLine[] = [];
   let y = 0;
-  for (const [index, { text, kind }] of paragraphs.entries()) {
-    const face = faces[kind];
+  for (const paragraph of paragraphs) {
+    const { kind, chip } = paragraph;
+    if (chip && isNarrow) {
+      y += lineHeight;
+      lines.push({ text: '', kind, x: 0, y: y - 4, width: chip.width, chip });
+    }
     const isHanging = anchor === 'start' && kind !== 'title' && kind !== 'note';
-    const texts = wrapText(text, widthMax - chipColumn - (isHanging ? indent : 0), face);
-    for (const [line, words] of texts.entries()) {
+    const room = widthMax - column - (isHanging ? indent : 0);
+    for (const [index, text] of wrapText(paragraph.text, room, faces[kind]).entries()) {
       y += kind === 'title' ? lineHeight + 1 : lineHeight;
-      const x = chipColumn + (isHanging && line > 0 ? indent : 0);
-      const chip = line === 0 ? chips[index] : undefined;
-      const width = textWidth(words, face);
-      lines.push({ text: words, kind, x, y: y - 4, width, ...(chip && { chip }) });
+      const x = column + (isHanging && index > 0 ? indent : 0);
+      const width = textWidth(text, faces[kind]);
+      const own = chip && !isNarrow && index === 0 ? { chip } : {};
+      lines.push({ text, kind, x, y: y - 4, width, ...own });
     }
     if (kind === 'title' || kind === 'note') y += 2;
   }
   const width = Math.ceil(Math.max(0, ...lines.map((line) => line.x + line.width)));
-  if (anchor === 'start') return { lines, width, height: y };
-  const centred = lines.map((line) => ({
-    ...line,
-    x: chipColumn + (width - chipColumn - line.width) / 2,
-  }));
-  return { lines: centred, width, height: y };
+  const centred = lines.map((line) => ({ ...line, x: (width - line.width) / 2 }));
+  return { lines: anchor === 'start' ? lines : centred, width, height: y };
 }
 
-function chipOf(paths: number): Chip {
+const chipGap = 6;
+
+function chipOf(of: string, paths: number): Chip {
   const text = paths.toLocaleString('en-US');
   const magnitude = Math.min(3, Math.max(0, Math.floor(Math.log10(Math.max(1, paths)))));
-  return { text, magnitude, width: Math.ceil(textWidth(text, { size: 12, bold: true })) + 8 };
+  return { of, text, magnitude, width: Math.ceil(textWidth(text, { size: 12, bold: true })) + 8 };
 }

@@ -82,8 +82,10 @@ class Picture {
     );
   }
 
-  #box({ state, text: _text, ...box }: PlacedState): string {
-    return [rect(this.#classOf(state), box, 7), ...this.#finalBorder(state, box)].join('\n');
+  #box({ state, text, ...box }: PlacedState): string {
+    const [heat] = text.block.lines.flatMap(({ chip }) => chip ?? []);
+    const classes = `${this.#classOf(state)}${heat ? ` h${heat.magnitude}` : ''}`;
+    return [rect(classes, box, 7), ...this.#finalBorder(state, box)].join('\n');
   }
 
   #finalBorder({ kind, ...state }: ChartState, box: Box): string[] {
@@ -155,20 +157,22 @@ const groundOf = ({ path }: ChartState) =>
   path !== '' && path.split('.').length % 2 === 1 ? 'inner' : 'outer';
 
 function textOf({ x, y, block }: PlacedText): readonly string[] {
-  return block.lines.flatMap((line) => [...chipOf(line.chip, x, y + line.y), lineOf(line, x, y)]);
+  return block.lines.flatMap((line) => lineOf(line, x, y));
 }
 
-function lineOf({ text, kind, x, y, width }: TextLine, left: number, top: number): string {
+function lineOf({ text, kind, x, y, width, chip }: TextLine, left: number, top: number): string[] {
+  const baseline = top + y;
+  const chips = chip ? chipOf(chip, left + (text === '' ? x : 0), baseline) : [];
+  if (text === '') return chips;
   // The length holds the place that was measured, whatever font the reader has.
-  return `<text class="${kind}" x="${px(left + x)}" y="${px(top + y)}" textLength="${px(width)}" lengthAdjust="spacingAndGlyphs">${escaped(text)}</text>`;
+  const words = `<text class="${kind}" x="${px(left + x)}" y="${px(baseline)}" textLength="${px(width)}" lengthAdjust="spacingAndGlyphs">${escaped(text)}</text>`;
+  return [...chips, words];
 }
 
-function chipOf(chip: Chip | undefined, x: number, baseline: number): readonly string[] {
-  if (chip === undefined) return [];
-  const { magnitude, width, text } = chip;
+function chipOf({ of, magnitude, width, text }: Chip, x: number, baseline: number): string[] {
   return [
     rect(`g${magnitude}`, { x, y: baseline - 11, width, height: 14 }, 3),
-    `<text class="chip i${magnitude}" x="${px(x + 4)}" y="${px(baseline)}">${text}</text>`,
+    `<text class="chip i${magnitude}" x="${px(x + 4)}" y="${px(baseline)}" data-of="${escaped(of)}">${text}</text>`,
   ];
 }
 

@@ -48,9 +48,7 @@ export const pathSets = {
   snapshotter: (): PathSets => {
     const points = (capacity: number, whenFull: 'drop' | 'keep') =>
       explore(snapshotterSubject(pointsPast(capacity), { capacity, whenFull }));
-    const onePoint = explore(
-      snapshotterSubject(oneLeanPoint, { capacity: 1, whenFull: 'drop' }),
-    );
+    const onePoint = explore(snapshotterSubject(oneLeanPoint, { capacity: 1, whenFull: 'drop' }));
     const full = explore(snapshotterSubject(oneFullPoint, { capacity: 1, whenFull: 'drop' }));
     const simple = [onePoint, points(1, 'drop'), points(1, 'keep')];
     const many = [points(2, 'drop'), points(2, 'keep'), points(3, 'drop')];
@@ -66,7 +64,10 @@ const same = (graph: Graph): PathSets => ({ simple: [graph], edges: [graph], ref
  * Runs every path live and counts those that run through each state and each transition. Of a transition that
  * only ignores its event, it counts the states in which a live actor was sent that event after all.
  */
-export function countPaths(machine: AnyStateMachine, { simple, edges, refused }: PathSets): PathCounts {
+export function countPaths(
+  machine: AnyStateMachine,
+  { simple, edges, refused }: PathSets,
+): PathCounts {
   const root = chartOf(machine);
   const counts = {
     states: new Map(statesOf(root).map(({ id }) => [id, 0])),
@@ -77,7 +78,9 @@ export function countPaths(machine: AnyStateMachine, { simple, edges, refused }:
   const probes = new Coverage();
   refusedThatAct(refused, probes);
   const sent = probes.counts(machine);
-  for (const { name, targets, actions } of statesOf(root).flatMap(({ transitions }) => transitions)) {
+  for (const { name, targets, actions } of statesOf(root).flatMap(
+    ({ transitions }) => transitions,
+  )) {
     const isIgnored = targets.length === 0 && actions.length === 0;
     if (isIgnored) counts.transitions.set(name, sent.get(name) ?? 0);
   }

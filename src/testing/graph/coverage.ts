@@ -31,7 +31,9 @@ export class Coverage {
 
   /** How often each of the machine's transitions was taken, by its name. */
   counts(machine: AnyStateMachine): ReadonlyMap<string, number> {
-    const counts = new Map(definitionsOf(machine.root).map((definition) => [nameOf(definition), 0]));
+    const counts = new Map(
+      definitionsOf(machine.root).map((definition) => [nameOf(definition), 0]),
+    );
     for (const [definition, times] of this.#taken) {
       const name = nameOf(definition);
       const before = counts.get(name);
