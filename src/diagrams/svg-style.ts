@@ -68,7 +68,7 @@ export function styleSheet(): string {
   return [
     `text{font:12px ${fontFamily}}`,
     '.title{font-size:14px;font-weight:700}.chip{font-weight:700}',
-    '.edge,.box{fill:none}.edge{stroke-width:1.4}.region{stroke-dasharray:5 4}',
+    '.edge{fill:none}.edge{stroke-width:1.4}.region{stroke-dasharray:5 4}',
     rulesOf(light),
     `@media (prefers-color-scheme:dark){${rulesOf(dark)}}`,
   ].join('\n');
@@ -82,7 +82,7 @@ function rulesOf(palette: Palette): string {
     `.leaf{fill:${leaf};stroke:${leafBorder}}.leaf.bad{fill:${leafOfFailure};stroke:${failure}}`,
     `.title,.label{fill:${text}}.note,.quiet{fill:${note}}.failure{fill:${failure}}`,
     `.edge{stroke:${line}}.tip,.dot{fill:${line}}.edge.bad{stroke:${failure}}.tip.bad{fill:${failure}}`,
-    `.onOuter{fill:${outer}}.onInner{fill:${inner}}.rule{stroke:${border}}`,
+    `.onOuter{fill:${outer}}.onInner{fill:${inner}}`,
     ...chips.map(
       ([ground, ink], magnitude) => `.g${magnitude}{fill:${ground}}.i${magnitude}{fill:${ink}}`,
     ),

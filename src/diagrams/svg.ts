@@ -90,7 +90,7 @@ class Picture {
 
   #finalBorder({ kind, ...state }: ChartState, box: Box): string[] {
     if (kind !== 'final') return [];
-    return [rect(`box ${this.#classOf({ kind, ...state })} hollow`, grown(box, -3), 5)];
+    return [rect(`${this.#classOf({ kind, ...state })} hollow`, grown(box, -3), 5)];
   }
 
   #classOf(state: ChartState): string {
