@@ -136,6 +136,7 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   SECRETS_MISSING: 'restore the members’ keys, as many as the service needs for its recovery',
   LEDGER_BEHIND_SNAPSHOT:
     'restore the ledger from a copy; recover reads a snapshot without it. To begin another service give an empty directory',
+  LAYOUT_UNAVAILABLE: 'install elkjs beside ledger-snapshotter, and try again',
   CROSS_CHECK_UNAVAILABLE: 'install what is named, or leave out --cross-check',
 };
 

@@ -22,6 +22,7 @@ const unavailable: ReadonlySet<string> = new Set([
   'CHUNK_OVERLAP',
   'SECRETS_MISSING',
   'CROSS_CHECK_UNAVAILABLE',
+  'LAYOUT_UNAVAILABLE',
 ]);
 
 /** What a command that ended with this error exits with. */

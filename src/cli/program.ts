@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { environmentOf } from '../engine/environment.ts';
 import type { CommandContext, CommonFlags } from './context.ts';
+import { addDiagramCommand } from './diagram-command.ts';
 import { explain } from './errors.ts';
 import { type ExitStatus, exitStatusOf } from './exit-status.ts';
 import { addListCommand } from './list-command.ts';
@@ -83,6 +84,7 @@ function build(program: Command, context: CommandContext): void {
   addListCommand(program, context);
   addRecoverCommand(program, context);
   addPruneCommand(program, context);
+  addDiagramCommand(program, context);
 }
 
 const programHelp = `

@@ -132,7 +132,16 @@ export type ConsensusCode =
   | 'CLOSED'
   | 'RE_ENTRANT_CALL';
 
-export type ErrorCode = FormatCode | VerificationCode | StorageCode | ConsensusCode | 'ABORTED';
+/** Codes of {@link DiagramError}: a chart could not be drawn. */
+export type DiagramCode = 'LAYOUT_UNAVAILABLE';
+
+export type ErrorCode =
+  | FormatCode
+  | VerificationCode
+  | StorageCode
+  | ConsensusCode
+  | DiagramCode
+  | 'ABORTED';
 
 /** The base of every error that the outside world can cause; `code` is of a closed union. */
 export abstract class LedgerSnapshotterError<Code extends ErrorCode = ErrorCode> extends Error {
@@ -172,6 +181,11 @@ export class StorageError extends LedgerSnapshotterError<StorageCode> {
 /** The host called the snapshotter in an order that a replicated log cannot have. */
 export class ConsensusError extends LedgerSnapshotterError<ConsensusCode> {
   override readonly name = 'ConsensusError';
+}
+
+/** A chart could not be drawn. */
+export class DiagramError extends LedgerSnapshotterError<DiagramCode> {
+  override readonly name = 'DiagramError';
 }
 
 /** The work was aborted by its caller's signal. */

@@ -1,83 +1,86 @@
-import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from 'xstate';
-
-/** Mermaid ids by XState's: names such as `awaiting-evidence` are no Mermaid ids. */
-type Ids = ReadonlyMap<string, string>;
+import type { AnyStateMachine } from 'xstate';
+import { type ChartState, chartOf, statesOf } from './chart.ts';
+import { effectOf, labelOf, type Plan, type PlanOptions, type PlanWay, planOf } from './plan.ts';
 
 /**
- * Draws a machine as a Mermaid state diagram: every state, and every transition with its event and
- * guard, those of the whole machine and automatic ones included.
+ * Draws a machine as a Mermaid state diagram: every state, and every transition with its event and guard. As in the
+ * SVG, what stays in a state, or is one of many ways to the same failure, is a line of text of that state.
  */
-export function machineToMermaid(machine: AnyStateMachine): string {
-  const nodes = [...statesOf(machine.root)];
-  const ids = new Map(nodes.map(({ id }, index) => [id, `s${index + 1}`]));
-  const lines = [
-    'stateDiagram-v2',
-    `  state "${machine.root.key}" as s0 {`,
-    ...childLines(machine.root, ids, '    '),
-    '  }',
-  ];
-  ids.set(machine.root.id, 's0');
-  for (const node of [machine.root, ...nodes]) lines.push(...transitionLines(node, ids));
-  return `${lines.join('\n')}\n`;
+export function machineToMermaid(machine: AnyStateMachine, options: PlanOptions = {}): string {
+  const plan = planOf(chartOf(machine), options);
+  const sketch = new Sketch(plan);
+  return `${sketch.lines().join('\n')}\n`;
 }
 
-function* statesOf(node: AnyStateNode): Generator<AnyStateNode, void, undefined> {
-  for (const child of Object.values(node.states)) {
-    yield child;
-    yield* statesOf(child);
+class Sketch {
+  readonly #plan: Plan;
+  /** Mermaid ids by XState's: names such as `awaiting-evidence` are no Mermaid ids. */
+  readonly #ids: ReadonlyMap<string, string>;
+
+  constructor(plan: Plan) {
+    this.#plan = plan;
+    this.#ids = new Map(statesOf(plan.root).map(({ id }, index) => [id, `s${index}`]));
   }
-}
 
-function childLines(node: AnyStateNode, ids: Ids, indent: string): string[] {
-  const children = Object.values(node.states);
-  const lines = children.flatMap((child, index) => {
-    const isNextRegion = node.type === 'parallel' && index > 0;
-    return [...(isNextRegion ? [`${indent}--`] : []), ...stateLines(child, ids, indent)];
-  });
-  const initial = node.type === 'compound' ? node.initial.target[0] : undefined;
-  return initial ? [`${indent}[*] --> ${ids.get(initial.id)}`, ...lines] : lines;
-}
-
-function stateLines(node: AnyStateNode, ids: Ids, indent: string): string[] {
-  const id = ids.get(node.id);
-  const declaration = `${indent}state "${node.key}" as ${id}`;
-  if (Object.keys(node.states).length > 0) {
-    return [`${declaration} {`, ...childLines(node, ids, `${indent}  `), `${indent}}`];
+  lines(): readonly string[] {
+    return [
+      'stateDiagram-v2',
+      '  direction TB',
+      ...this.#stateLines(this.#plan.root, '  '),
+      ...this.#plan.edges.map(({ source, target, ways }) => {
+        const labels = ways.map(({ transition }) => labelOf(transition));
+        return `  ${this.#idOf(source.id)} --> ${this.#idOf(target.id)} : ${textOf([...new Set(labels)])}`;
+      }),
+      ...statesOf(this.#plan.root).flatMap((state) => this.#noteLines(state)),
+    ];
   }
-  return node.type === 'final' ? [declaration, `${indent}${id} --> [*]`] : [declaration];
-}
 
-function transitionLines(node: AnyStateNode, ids: Ids): string[] {
-  const transitions = [...node.transitions.values(), node.always ?? []].flat();
-  const labels = new Map<string, string[]>();
-  for (const transition of transitions) {
-    for (const target of transition.target ?? [node]) {
-      const arrow = `  ${ids.get(node.id)} --> ${ids.get(target.id)}`;
-      labels.set(arrow, [...(labels.get(arrow) ?? []), labelOf(transition)]);
+  #stateLines(state: ChartState, indent: string): string[] {
+    const id = this.#idOf(state.id);
+    const declaration = `${indent}state "${state.key}" as ${id}`;
+    if (state.states.length > 0) {
+      return [`${declaration} {`, ...this.#childLines(state, `${indent}  `), `${indent}}`];
     }
+    const rows = this.#rowsOf(state).map((row) => `${indent}${id} : ${textOf([row])}`);
+    return [
+      rows.length === 0 ? declaration : `${indent}${id} : ${state.key}`,
+      ...rows,
+      ...(state.kind === 'final' ? [`${indent}${id} --> [*]`] : []),
+    ];
   }
-  return [...labels].map(([arrow, texts]) => `${arrow} : ${[...new Set(texts)].join('<br>')}`);
+
+  #childLines(state: ChartState, indent: string): string[] {
+    const lines = state.states.flatMap((child, index) => {
+      const isNextRegion = state.kind === 'parallel' && index > 0;
+      return [...(isNextRegion ? [`${indent}--`] : []), ...this.#stateLines(child, indent)];
+    });
+    if (state.initial === undefined) return lines;
+    return [`${indent}[*] --> ${this.#idOf(state.initial)}`, ...lines];
+  }
+
+  /** Mermaid gives a state with others inside no text of its own, so its rows are a note beside it. */
+  #noteLines(state: ChartState): string[] {
+    const rows = this.#rowsOf(state);
+    if (state.states.length === 0 || rows.length === 0) return [];
+    const lines = ['at any time', ...rows].map((row) => `    ${row}`);
+    return [`  note right of ${this.#idOf(state.id)}`, ...lines, '  end note'];
+  }
+
+  #rowsOf({ id }: ChartState): readonly string[] {
+    return (this.#plan.rows.get(id) ?? []).map(rowText);
+  }
+
+  #idOf(id: string): string {
+    return this.#ids.get(id) ?? '';
+  }
 }
 
-function labelOf({ eventType, guard }: AnyTransitionDefinition): string {
-  const name = typeof guard === 'string' ? guard : (guard as { type?: string } | undefined)?.type;
-  return `${eventLabel(eventType)}${name === undefined ? '' : ` [${name}]`}`;
-}
+const rowText = (way: PlanWay) => `${labelOf(way.transition)} ${effectOf(way)}`;
 
-/** XState's own event names in plain words. */
-function eventLabel(type: string): string {
-  const [, kind, of] =
-    /^xstate\.(done\.actor|error\.actor|done\.state|after)\.(.*)$/.exec(type) ?? [];
-  switch (kind) {
-    case 'done.actor':
-      return `${of} done`;
-    case 'error.actor':
-      return `${of} failed`;
-    case 'done.state':
-      return 'all done';
-    case 'after':
-      return `after ${of?.split('.')[0]}`;
-    default:
-      return type === '' ? 'always' : type;
-  }
+/** Colons and semicolons end what Mermaid reads as a label. */
+function textOf(lines: readonly string[]): string {
+  return lines
+    .join('<br>')
+    .replaceAll(':', '#58;')
+    .replaceAll(/;(?<!#58;)/g, '#59;');
 }

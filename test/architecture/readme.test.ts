@@ -73,7 +73,16 @@ test('every command of the README has help', async () => {
   const commands = [...readme.matchAll(/^ledger-snapshotter (\w+)/gm)].map(
     ([, name]) => name ?? '',
   );
-  expect(commands).toEqual(['start', 'replay', 'verify', 'recover', 'show', 'list', 'prune']);
+  expect(commands).toEqual([
+    'start',
+    'replay',
+    'verify',
+    'recover',
+    'show',
+    'list',
+    'prune',
+    'diagram',
+  ]);
   for (const command of commands) {
     const { stdout } = await run(process.execPath, ['dist/src/cli/main.js', command, '--help'], {
       cwd: projectRoot,

@@ -1,11 +1,21 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { machineToMermaid } from '../../src/diagrams/mermaid.ts';
-import { drawnMachines } from '../diagrams/machines.ts';
+import { diagramFiles } from '../../src/cli/drawn-machines.ts';
+import { coverageMap, coverageMapNames } from './coverage-maps.ts';
 
-/** Draws `machines/` into `visualizations/diagrams`: `npm run diagrams`. */
-const folder = join(process.cwd(), 'visualizations/diagrams');
-mkdirSync(folder, { recursive: true });
-for (const [name, machine] of Object.entries(drawnMachines)) {
-  writeFileSync(join(folder, `${name}.mmd`), machineToMermaid(machine));
+/** Draws `machines/` into `visualizations/diagrams`, and their paths into `coverage`: `npm run diagrams`. */
+function folder(name: string): string {
+  const path = join(process.cwd(), 'visualizations', name);
+  mkdirSync(path, { recursive: true });
+  return path;
+}
+
+const diagrams = folder('diagrams');
+for await (const { file, text } of diagramFiles()) writeFileSync(join(diagrams, file), text);
+
+const coverage = folder('coverage');
+for (const name of coverageMapNames) {
+  const before = performance.now();
+  writeFileSync(join(coverage, `${name}.svg`), await coverageMap(name));
+  console.log(`${name}: paths counted and drawn in ${Math.round(performance.now() - before)} ms`);
 }

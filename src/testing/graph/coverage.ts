@@ -13,20 +13,33 @@ import type {
  * `provide()` makes new objects of them.
  */
 export class Coverage {
-  readonly #taken = new Set<AnyTransitionDefinition>();
+  readonly #taken = new Map<AnyTransitionDefinition, number>();
 
   /** To be given to live actors as their `inspect`. */
   readonly inspect = (event: InspectionEvent): void => {
     if (event.type !== '@xstate.microstep') return;
-    for (const definition of event._transitions) this.#taken.add(definition);
+    for (const definition of event._transitions) {
+      this.#taken.set(definition, (this.#taken.get(definition) ?? 0) + 1);
+    }
   };
 
   /** Names of the machine's transitions that no actor has taken yet. */
   missing(machine: AnyStateMachine): readonly string[] {
-    const taken = new Set([...this.#taken].map(nameOf));
-    return definitionsOf(machine.root)
-      .map(nameOf)
-      .filter((name) => !taken.has(name));
+    const counts = this.counts(machine);
+    return [...counts].filter(([, times]) => times === 0).map(([name]) => name);
+  }
+
+  /** How often each of the machine's transitions was taken, by its name. */
+  counts(machine: AnyStateMachine): ReadonlyMap<string, number> {
+    const counts = new Map(
+      definitionsOf(machine.root).map((definition) => [nameOf(definition), 0]),
+    );
+    for (const [definition, times] of this.#taken) {
+      const name = nameOf(definition);
+      const before = counts.get(name);
+      if (before !== undefined) counts.set(name, before + times);
+    }
+    return counts;
   }
 }
 

@@ -1,0 +1,14 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { diagramFiles } from '../../src/cli/drawn-machines.ts';
+import { projectRoot, textOf } from '../architecture/sources.ts';
+
+test('the diagrams are fresh and none is left over: npm run diagrams draws them', async () => {
+  const drawn: string[] = [];
+  for await (const { file, text } of diagramFiles()) {
+    drawn.push(file);
+    expect(textOf(`visualizations/diagrams/${file}`), file).toBe(text);
+  }
+  expect(readdirSync(join(projectRoot, 'visualizations/diagrams')).sort()).toEqual(drawn.sort());
+});
