@@ -19,8 +19,10 @@ function write(value: unknown, above: readonly unknown[]): string {
 }
 
 function writeObject(value: object, above: readonly unknown[]): string {
-  if (value instanceof Error) return `${value.name}(${JSON.stringify(value.message)})`;
-  if (ArrayBuffer.isView(value)) return writeBytes(value);
+  if (value instanceof Error) return writeError(value, above);
+  if (ArrayBuffer.isView(value)) return writeBytes(value.constructor.name, value);
+  if (value instanceof ArrayBuffer) return writeBytes('ArrayBuffer', new Uint8Array(value));
+  if (value instanceof RegExp) return String(value);
   if (value instanceof Map) return `Map${writeEntries([...value], above)}`;
   if (value instanceof Set) return `Set${writeEntries([...value], above)}`;
   if (Array.isArray(value)) return `[${value.map((item) => write(item, above)).join(',')}]`;
@@ -40,8 +42,13 @@ function writeEntries(entries: readonly unknown[], above: readonly unknown[]): s
     .join(',')})`;
 }
 
-function writeBytes(view: ArrayBufferView): string {
-  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+function writeError(error: Error, above: readonly unknown[]): string {
+  const fields = Object.keys(error).length === 0 ? '' : write({ ...error }, above);
+  return `${error.name}(${JSON.stringify(error.message)})${fields}`;
+}
+
+function writeBytes(name: string, { buffer, byteOffset, byteLength }: ArrayBufferView): string {
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return `${view.constructor.name}(${hex})`;
+  return `${name}(${hex})`;
 }

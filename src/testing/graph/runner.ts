@@ -99,7 +99,10 @@ export class LiveRun {
 
   #end(id: string, event: AnyEventObject): void {
     if (!this.lives(id)) throw new Error(`no child ${id} lives that could end`);
-    this.state.children[id]?.send(endStub(event));
+    const child = this.state.children[id];
+    child?.send(endStub(event));
+    if (child?.getSnapshot().status !== 'active') return;
+    throw new Error(`the child ${id} is no stub: name its logic in setup({ actors })`);
   }
 }
 
