@@ -50,8 +50,14 @@ export {
   titleOf,
 } from './graph/paths.ts';
 export { refusedThatAct } from './graph/refused.ts';
-export { type ActionNote, LiveRun, type RunOptions, runPath } from './graph/runner.ts';
+export { type ActionNote, LiveRun, type RunOptions, runPath, runSamples } from './graph/runner.ts';
 export { deadEnds, structureFaults, unreachedStates } from './graph/structure.ts';
 export { type ChildNote, StubbedMachine } from './graph/stub.ts';
 export type { Samples, Situation, Subject } from './graph/subject.ts';
 export { randomWalks, type WalkOptions } from './graph/walk.ts';
+export {
+  type MachineName,
+  machineNames,
+  type SubjectSize,
+  subjectOf,
+} from './subjects/subjects.ts';

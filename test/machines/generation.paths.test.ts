@@ -4,7 +4,6 @@ import { generationMachine } from '../../machines/generation.ts';
 import { forgedSamples, missingSamples, strangeSamples } from '../../src/testing/graph/alphabet.ts';
 import { Coverage } from '../../src/testing/graph/coverage.ts';
 import { explore } from '../../src/testing/graph/explore.ts';
-import { goldenGraph } from '../../src/testing/graph/golden.ts';
 import { brokenInvariants, brokenRunLaws } from '../../src/testing/graph/invariants.ts';
 import { edgePaths, simplePaths } from '../../src/testing/graph/paths.ts';
 import { refusedThatAct } from '../../src/testing/graph/refused.ts';
@@ -13,6 +12,7 @@ import { deadEnds, unreachedStates } from '../../src/testing/graph/structure.ts'
 import { generationSubject } from './alphabets.ts';
 import { generationInvariants, generationRunLaws } from './generation-laws.ts';
 import { expectedOutcome } from './generation-reference.ts';
+import { goldenOf, plainly } from './golden.ts';
 
 // Every outcome of every guard makes far more than 2,000 simple paths: these take one sample for each
 // (lean), while edges, invariants and refusals take all of them (full).
@@ -52,9 +52,12 @@ describe.each(forms)('a generation with a $receipt receipt', ({ receipt, lean, f
   });
 
   test('has the paths that were reviewed', async () => {
-    const golden = goldenGraph(lean, simplePaths(lean), {
-      outcome: ({ output }) => `${outcomeOf(output)}`,
-    });
+    const golden = goldenOf(
+      lean,
+      simplePaths(lean),
+      plainly,
+      ({ output }) => `${outcomeOf(output)}`,
+    );
     await expect(golden).toMatchFileSnapshot('./__snapshots__/generation.paths.txt');
   });
 });

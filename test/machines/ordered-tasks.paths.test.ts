@@ -6,7 +6,6 @@ import type { RunActionInput } from '../../machines/ports.ts';
 import { forgedSamples, missingSamples, strangeSamples } from '../../src/testing/graph/alphabet.ts';
 import { Coverage } from '../../src/testing/graph/coverage.ts';
 import { explore } from '../../src/testing/graph/explore.ts';
-import { goldenGraph } from '../../src/testing/graph/golden.ts';
 import {
   brokenInvariants,
   brokenRunLaws,
@@ -18,6 +17,7 @@ import { refusedThatAct } from '../../src/testing/graph/refused.ts';
 import type { LiveRun } from '../../src/testing/graph/runner.ts';
 import { deadEnds, unreachedStates } from '../../src/testing/graph/structure.ts';
 import { chainSubject } from './alphabets.ts';
+import { goldenOf } from './golden.ts';
 
 // Two equal actions for the simple paths, three of two kinds for edges and laws.
 const lean = explore(chainSubject(2, 'lean'));
@@ -119,10 +119,7 @@ describe('ordered-tasks', () => {
   test('has the paths that were reviewed', async () => {
     const name = (state: AnyMachineSnapshot) =>
       `${stateName(state.value)} ${known(state).queue.length}#${known(state).attempt}`;
-    const golden = goldenGraph(lean, simplePaths(lean), {
-      name,
-      outcome: (state) => `${statusOf(state)}`,
-    });
+    const golden = goldenOf(lean, simplePaths(lean), name, (state) => `${statusOf(state)}`);
     await expect(golden).toMatchFileSnapshot('./__snapshots__/ordered-tasks.paths.txt');
   });
 });

@@ -5,13 +5,13 @@ import type { SnapshotterContext } from '../../machines/snapshotter-setup.ts';
 import { forgedSamples, missingSamples, strangeSamples } from '../../src/testing/graph/alphabet.ts';
 import { Coverage } from '../../src/testing/graph/coverage.ts';
 import { explore } from '../../src/testing/graph/explore.ts';
-import { goldenGraph } from '../../src/testing/graph/golden.ts';
 import { brokenInvariants, brokenRunLaws } from '../../src/testing/graph/invariants.ts';
 import { edgePaths, simplePaths, stateName } from '../../src/testing/graph/paths.ts';
 import { refusedThatAct } from '../../src/testing/graph/refused.ts';
 import { LiveRun } from '../../src/testing/graph/runner.ts';
 import { deadEnds, unreachedStates } from '../../src/testing/graph/structure.ts';
 
+import { goldenOf } from './golden.ts';
 import { snapshotterInvariants, snapshotterRunLaws } from './snapshotter-laws.ts';
 import {
   bySeconds,
@@ -96,7 +96,7 @@ describe('snapshotter', () => {
       const slots = known(state).slots.map(({ id, seqno }) => `${id}=${seqno}`);
       return [stateName(state.value), `@${known(state).committed}`, ...points, ...slots].join(' ');
     };
-    const golden = goldenGraph(onePoint, simplePaths(onePoint), { name });
+    const golden = goldenOf(onePoint, simplePaths(onePoint), name, name);
     await expect(golden).toMatchFileSnapshot('./__snapshots__/snapshotter.paths.txt');
   });
 });

@@ -5,7 +5,6 @@ import { type WriterContext, writerMachine } from '../../machines/writer.ts';
 import { forgedSamples, missingSamples, strangeSamples } from '../../src/testing/graph/alphabet.ts';
 import { Coverage } from '../../src/testing/graph/coverage.ts';
 import { explore } from '../../src/testing/graph/explore.ts';
-import { goldenGraph } from '../../src/testing/graph/golden.ts';
 import {
   brokenInvariants,
   brokenRunLaws,
@@ -18,6 +17,7 @@ import type { LiveRun } from '../../src/testing/graph/runner.ts';
 import { deadEnds, unreachedStates } from '../../src/testing/graph/structure.ts';
 import type { ChildNote } from '../../src/testing/graph/stub.ts';
 import { writerSubject } from './alphabets.ts';
+import { goldenOf } from './golden.ts';
 
 const graph = explore(writerSubject);
 
@@ -190,10 +190,7 @@ describe('writer', () => {
       const { attempt, file, status } = context as WriterContext;
       return `${value} ${attempt}${file ? ' named' : ''}${status === 'failed' ? ' failed' : ''}`;
     };
-    const golden = goldenGraph(graph, simplePaths(graph), {
-      name,
-      outcome: (state) => outputOf(state).status,
-    });
+    const golden = goldenOf(graph, simplePaths(graph), name, (state) => outputOf(state).status);
     await expect(golden).toMatchFileSnapshot('./__snapshots__/writer.paths.txt');
   });
 });
