@@ -11,6 +11,7 @@ import { addReplayCommand } from './replay-command.ts';
 import { addShowCommand } from './show-command.ts';
 import { addStartCommand } from './start-command.ts';
 import { type OutputStream, Terminal } from './terminal.ts';
+import { addTestgenCommand } from './testgen-command.ts';
 import { addVerifyCommand } from './verify-command.ts';
 
 /** What the program has of the process that runs it. */
@@ -83,6 +84,7 @@ function build(program: Command, context: CommandContext): void {
   addListCommand(program, context);
   addRecoverCommand(program, context);
   addPruneCommand(program, context);
+  addTestgenCommand(program, context);
 }
 
 const programHelp = `
