@@ -6,8 +6,14 @@ import { isFinal, stateName } from './paths.ts';
 export function unreachedStates({ subject, vertices }: Graph): readonly string[] {
   const reached = new Set(vertices.flatMap(({ state }) => state._nodes.map(({ id }) => id)));
   return leavesOf(subject.machine.root)
-    .filter(({ id, always }) => always === undefined && !reached.has(id))
+    .filter((node) => !reached.has(node.id) && !passesThrough(node))
     .map(({ id }) => id);
+}
+
+/** Left in the step that enters it: by `always`, or as the end of a state that goes on with `onDone`. */
+function passesThrough({ always, type, parent }: AnyStateNode): boolean {
+  if (always !== undefined) return true;
+  return type === 'final' && parent?.transitions.has(`xstate.done.state.${parent.id}`) === true;
 }
 
 function leavesOf(node: AnyStateNode): readonly AnyStateNode[] {
