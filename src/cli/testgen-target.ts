@@ -103,7 +103,7 @@ function checked(file: string, exported: unknown): Subject {
   const faults = alphabetFaults(whole);
   if (faults.length === 0) return whole;
   throw new UsageError(
-    [`the samples of ${file} are not those of its machine:`, ...faults].join('\n  '),
+    `the samples of ${file} are not those of its machine: ${faults.join('; ')}`,
     'export samples, an event for each outcome of a guard; childDone, childFailed and delayPassed of ledger-snapshotter/testing make those of children and delays',
   );
 }
