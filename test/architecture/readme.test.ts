@@ -73,7 +73,7 @@ test('every command of the README has help', async () => {
   const commands = [...readme.matchAll(/^ledger-snapshotter (\w+)/gm)].map(
     ([, name]) => name ?? '',
   );
-  expect(commands).toEqual(['start', 'replay', 'verify', 'recover', 'show', 'list', 'prune']);
+  expect(commands).toEqual('start replay verify recover show list prune testgen'.split(' '));
   for (const command of commands) {
     const { stdout } = await run(process.execPath, ['dist/src/cli/main.js', command, '--help'], {
       cwd: projectRoot,
