@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -20,13 +21,19 @@ describe("the README's test of a traffic light", () => {
   const [, example = ''] = /```js\n([\s\S]*?)```/.exec(readme) ?? [];
   const light = join(projectRoot, 'dist/test/testing/machines/traffic-light.js');
   const text = example.replace("'./traffic-light.js'", JSON.stringify(pathToFileURL(light).href));
-  const bin = (path: string) => join(projectRoot, 'node_modules', path);
+  const require = createRequire(import.meta.url);
   const runners = {
     'node:test': (file: string) => ['--test', '--test-reporter', 'tap', file],
-    vitest: (file: string) => [bin('vitest/vitest.mjs'), 'run', '--root', folder, file],
+    vitest: (file: string) => [
+      join(projectRoot, 'node_modules/vitest/vitest.mjs'),
+      'run',
+      '--root',
+      folder,
+      file,
+    ],
     jest: (file: string) => [
       '--experimental-vm-modules',
-      bin('jest/bin/jest.js'),
+      require.resolve('jest/bin/jest'),
       ...['--rootDir', folder, '--testMatch', file, '--transform', '{}'],
     ],
   };
