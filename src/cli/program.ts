@@ -12,6 +12,7 @@ import { addReplayCommand } from './replay-command.ts';
 import { addShowCommand } from './show-command.ts';
 import { addStartCommand } from './start-command.ts';
 import { type OutputStream, Terminal } from './terminal.ts';
+import { addTestgenCommand } from './testgen-command.ts';
 import { addVerifyCommand } from './verify-command.ts';
 
 /** What the program has of the process that runs it. */
@@ -85,6 +86,7 @@ function build(program: Command, context: CommandContext): void {
   addRecoverCommand(program, context);
   addPruneCommand(program, context);
   addDiagramCommand(program, context);
+  addTestgenCommand(program, context);
 }
 
 const programHelp = `

@@ -4,8 +4,8 @@ import type { Digest, Seqno } from './words.ts';
  * A signature over a ledger root that a verifier has checked.
  *
  * A machine's gate believes nothing else: the private field makes a look-alike impossible, so that
- * neither a caller's event nor a flag can open the gate. Only src/engine/effects.ts makes one, out of
- * what a verifier found; a test holds everyone else to that.
+ * neither a caller's event nor a flag can open the gate. Of what runs, only src/engine/effects.ts makes
+ * one, out of what a verifier found; a test holds everyone else to that.
  */
 export class SignatureProof {
   readonly #verified = true;

@@ -92,6 +92,14 @@ describe('proofs', () => {
     const makers = [...sourcesIn('src'), ...sourcesIn('machines')].filter((source) =>
       /new (?:SignatureProof|InclusionProof)\(/.test(textOf(source)),
     );
-    expect(makers).toEqual(['src/engine/effects.ts']);
+    // A sample of a proof is what a gate is tried with; only tests and their generator import those.
+    expect(makers).toEqual(['src/engine/effects.ts', 'src/testing/subjects/generation.ts']);
+  });
+
+  test('as samples reach no service: nothing but the kit and the test generator imports them', () => {
+    const users = [...sourcesIn('src'), ...sourcesIn('machines')].filter((source) =>
+      importsOf(textOf(source)).some((specifier) => /testing\/(?:subjects|kit)/.test(specifier)),
+    );
+    expect(users.every((source) => source.startsWith('src/cli/testgen-'))).toBe(true);
   });
 });

@@ -10,6 +10,8 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'src/testing/graph': ['src/core'],
   'src/diagrams': ['src/core'],
   machines: ['src/core'],
+  'src/testing/subjects': ['machines', 'src/core', 'src/testing/graph'],
+  'src/testing/kit.ts': ['src/testing/graph', 'src/testing/subjects'],
   'src/store': ['src/core', 'src/formats'],
   'src/files': ['src/core', 'src/io', 'src/formats'],
   'src/consensus': ['src/core'],

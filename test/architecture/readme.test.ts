@@ -56,7 +56,8 @@ test(
 test("every npm script that the README names is there, and the docs' links lead somewhere", () => {
   const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> };
   const named = [...readme.matchAll(/npm (?:run )?(start|test|check|bench|nightly|run \w+)\b/g)];
-  expect(named.map(([, name]) => name).filter((name) => !scripts[name ?? ''])).toEqual([]);
+  const names = named.map(([, name = '']) => name.replace(/^run /, ''));
+  expect(names.filter((name) => !scripts[name])).toEqual([]);
   const links = [...readme.matchAll(/\]\((?!https)([^)]+)\)/g)].map(([, link]) => link ?? '');
   expect(links.length).toBeGreaterThan(2);
   for (const link of links) expect(textOf(link).length).toBeGreaterThan(100);
@@ -73,16 +74,9 @@ test('every command of the README has help', async () => {
   const commands = [...readme.matchAll(/^ledger-snapshotter (\w+)/gm)].map(
     ([, name]) => name ?? '',
   );
-  expect(commands).toEqual([
-    'start',
-    'replay',
-    'verify',
-    'recover',
-    'show',
-    'list',
-    'prune',
-    'diagram',
-  ]);
+  expect(commands).toEqual(
+    'start replay verify recover show list prune diagram testgen'.split(' '),
+  );
   for (const command of commands) {
     const { stdout } = await run(process.execPath, ['dist/src/cli/main.js', command, '--help'], {
       cwd: projectRoot,

@@ -25,6 +25,17 @@ export function delayPassed<Delay extends string | number, Id extends string>(
   return { type: `xstate.after.${delay}.${id}` } as const;
 }
 
+/** What is wrong with the samples, in words: those that are missing, strange or forged. */
+export function alphabetFaults(subject: Pick<Subject, 'machine' | 'samples'>): readonly string[] {
+  return [
+    ...missingSamples(subject).map((descriptor) => `no sample for ${descriptor}`),
+    ...strangeSamples(subject).map((name) => `the machine does not know the sample ${name}`),
+    ...forgedSamples(subject.samples).map(
+      (name) => `only the machine may raise the sample ${name}`,
+    ),
+  ];
+}
+
 /**
  * Descriptors that the machine reacts to and no sample has: each hides paths.
  *

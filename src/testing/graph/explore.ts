@@ -1,5 +1,13 @@
 import { getAdjacencyMap } from '@xstate/graph';
-import type { ActorLogic, AnyEventObject, AnyMachineSnapshot, Snapshot } from 'xstate';
+import {
+  type ActorLogic,
+  type ActorScope,
+  type AnyEventObject,
+  type AnyMachineSnapshot,
+  createEmptyActor,
+  type Snapshot,
+} from 'xstate';
+import { forgedSamples } from './alphabet.ts';
 import { canonical } from './identity.ts';
 import { StubbedMachine } from './stub.ts';
 import { canCome, endedChild, keyOf, pastAfter, type Situation, type Subject } from './subject.ts';
@@ -47,8 +55,10 @@ type Model = Snapshot<unknown> & Situation & { readonly ended: readonly string[]
  * run: their ends and the passing of time are samples like any other, and a child can end once.
  *
  * @throws RangeError when there are more than `verticesMax` states; it says which inputs multiply.
+ * @throws TypeError for a sample that only the machine itself may raise: it would open what it guards.
  */
 export function explore(subject: Subject, { verticesMax = 2_000 }: ExploreOptions = {}): Graph {
+  refuseForged(subject);
   const stubbed = new StubbedMachine(subject.machine);
   const key = memoised((model: Model) => keyOf(subject, model));
   const labels = new Map(Object.entries(subject.samples).map(([name, event]) => [event, name]));
@@ -67,11 +77,23 @@ export function explore(subject: Subject, { verticesMax = 2_000 }: ExploreOption
   return { subject, stubbed, ...assemble(Object.entries(adjacency), key) };
 }
 
+function refuseForged({ samples }: Subject): void {
+  const [forged] = forgedSamples(samples);
+  if (forged === undefined) return;
+  throw new TypeError(`the sample ${forged} is raised by the machine itself, never sent to it`);
+}
+
 type ModelLogic = ActorLogic<Model, AnyEventObject, unknown>;
 
 function modelOf(subject: Subject, { machine }: StubbedMachine): ModelLogic {
-  // The scope of a walk does nothing for any logic, so the model's own serves its machine as well.
-  const inert = (scope: unknown) => scope as Parameters<typeof machine.transition>[2];
+  // The scope of a walk does nothing for any logic, so the model's own serves its machine as well. The
+  // system is new for each step, else a `systemId` is taken from the second invocation on.
+  const inert = (scope: ActorScope<Model, AnyEventObject>) => {
+    const self = createEmptyActor();
+    return { ...scope, self, system: self.system } as unknown as Parameters<
+      typeof machine.transition
+    >[2];
+  };
   const model = (state: AnyMachineSnapshot, past: Iterable<string>, ended: string[]): Model => ({
     ...{ status: 'active', output: undefined, error: undefined },
     ...{ state, ended, past: pastAfter(subject, past, state) },

@@ -32,7 +32,8 @@ const joined = (name: string, inner: string): string =>
   inner === '' || inner.startsWith('(') ? name + inner : `${name}.${inner}`;
 
 /**
- * Every path that ends in a final state and is in no state twice, in the order of the samples.
+ * Every path that ends in a final state and is in no state twice, in the order of the samples. Where no
+ * final state is reached, each goes on until every way leads back to where it has been.
  *
  * @throws RangeError when there are more than `pathsMax`; it says which inputs multiply.
  */
@@ -40,15 +41,15 @@ export function simplePaths(graph: Graph, { pathsMax = 2_000 }: SimplePathsOptio
   const paths: Path[] = [];
   const visited = new Set<Vertex>();
   const stepsMax = pathsMax * 1_000;
+  const ends = graph.vertices.some(isFinal);
   let steps = 0;
   const walk = (vertex: Vertex, path: Path): void => {
-    if (isFinal(vertex)) paths.push(path);
+    visited.add(vertex);
+    const onward = vertex.edges.filter(({ target }) => !visited.has(target));
+    if (ends ? isFinal(vertex) : onward.length === 0) paths.push(path);
     steps += 1;
     if (paths.length > pathsMax || steps > stepsMax) throw tooMany(pathsMax, paths);
-    visited.add(vertex);
-    for (const edge of vertex.edges) {
-      if (!visited.has(edge.target)) walk(edge.target, [...path, edge]);
-    }
+    for (const edge of onward) walk(edge.target, [...path, edge]);
     visited.delete(vertex);
   };
   walk(graph.initial, []);

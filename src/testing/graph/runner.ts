@@ -11,7 +11,7 @@ import {
 import type { Graph } from './explore.ts';
 import { HeldClock } from './held-clock.ts';
 import { type Path, titleOf } from './paths.ts';
-import { type ChildNote, endStub } from './stub.ts';
+import { type ChildNote, endStub, StubbedMachine } from './stub.ts';
 import { endedChild, keyOf, pastAfter, type Subject } from './subject.ts';
 
 export interface RunOptions {
@@ -99,7 +99,10 @@ export class LiveRun {
 
   #end(id: string, event: AnyEventObject): void {
     if (!this.lives(id)) throw new Error(`no child ${id} lives that could end`);
-    this.state.children[id]?.send(endStub(event));
+    const child = this.state.children[id];
+    child?.send(endStub(event));
+    if (child?.getSnapshot().status !== 'active') return;
+    throw new Error(`the child ${id} is no stub: name its logic in setup({ actors })`);
   }
 }
 
@@ -117,6 +120,25 @@ export function runPath(graph: Graph, path: Path, options?: RunOptions): LiveRun
           `model ${target.key}\nlive  ${run.key}`,
       );
     }
+  }
+  return run;
+}
+
+/**
+ * Drives a live actor by the names of samples, without a graph to hold it against.
+ * @throws RangeError for a name that the subject has no sample of.
+ * @throws Error when a child or a timer is to end that does not live.
+ */
+export function runSamples(
+  subject: Subject,
+  names: readonly string[],
+  options?: RunOptions,
+): LiveRun {
+  const run = new LiveRun({ subject, stubbed: new StubbedMachine(subject.machine) }, options);
+  for (const name of names) {
+    const event = subject.samples[name];
+    if (event === undefined) throw new RangeError(`there is no sample ${name}`);
+    run.take(event);
   }
   return run;
 }

@@ -1,4 +1,12 @@
-import type { ActorLogic, AnyActor, AnyEventObject, AnyStateMachine, Snapshot } from 'xstate';
+import {
+  type ActorLogic,
+  type AnyActor,
+  type AnyEventObject,
+  type AnyStateMachine,
+  type AnyStateNode,
+  type Snapshot,
+  StateMachine,
+} from 'xstate';
 
 /** One thing that befell a child of the machine under test. */
 export interface ChildNote {
@@ -22,8 +30,12 @@ export function endStub(event: AnyEventObject): AnyEventObject {
   return { type: endType, as: event };
 }
 
+/** Microsteps of one step before XState calls a loop of `always` endless; by itself it would go on for ever. */
+const microstepsMax = 10_000;
+
 /**
- * A machine with a stub in place of every named or inline actor: a promise, a callback and a machine alike.
+ * A machine with a stub in place of every actor that it names or invokes: a promise, a callback and a
+ * machine alike, whether or not it has an implementation.
  *
  * A stub works on nothing. It notes what it is given and sent, and ends when the runner says so, in
  * the same step, so that a path needs no waiting. Logic that an action hands to `spawnChild` by value
@@ -33,12 +45,14 @@ export class StubbedMachine {
   readonly machine: AnyStateMachine;
   readonly #notes: Notes = new WeakMap();
 
-  constructor(machine: AnyStateMachine) {
-    const names = Object.keys(machine.implementations.actors);
+  constructor({ config, implementations, root }: AnyStateMachine) {
     const logic = stub(this.#notes);
-    this.machine = machine.provide({
-      actors: Object.fromEntries(names.map((name) => [name, logic])),
-    });
+    const names = [...Object.keys(implementations.actors), ...invokedNames(root)];
+    const options = { maxIterations: microstepsMax, ...config.options };
+    this.machine = new StateMachine(
+      { ...withStubs(config, logic), options },
+      { ...implementations, actors: Object.fromEntries(names.map((name) => [name, logic])) },
+    );
   }
 
   /** The list in which the stubs of one live system take their notes. */
@@ -62,6 +76,30 @@ function stub(all: Notes): StubLogic {
       all.get(system)?.push({ child: self.id, ...noteOf(next, event) });
       return next;
     },
+  };
+}
+
+function invokedNames(node: AnyStateNode): readonly string[] {
+  const own = node.invoke.map(({ src }) => String(src));
+  return [...own, ...Object.values(node.states).flatMap(invokedNames)];
+}
+
+type Config = AnyStateMachine['config'];
+
+/** The same chart with the stub for each actor that an `invoke` holds by value: `provide` reaches only named ones. */
+function withStubs({ invoke, states, ...rest }: Config, logic: StubLogic): Config {
+  const invoked = [invoke ?? []].flat().map((one: { src: unknown }) => ({
+    ...one,
+    src: typeof one.src === 'string' ? one.src : logic,
+  }));
+  const inner = Object.entries(states ?? {}).map(([key, node]) => [
+    key,
+    withStubs(node as Config, logic),
+  ]);
+  return {
+    ...rest,
+    ...(invoke !== undefined && { invoke: invoked }),
+    ...(states !== undefined && { states: Object.fromEntries(inner) }),
   };
 }
 

@@ -38,7 +38,14 @@ export function keyOf(subject: Subject, { state, past, lives }: Situation): stri
   const projected = subject.identity?.(state) ?? { value, context, status, output, error };
   // In a final state the children are gone.
   const ids = status === 'active' ? Object.keys(state.children).sort() : [];
-  return canonical([projected, ids.map((id) => (lives(id) ? id : `${id} ended`)), past]);
+  const children = ids.map((id) => (lives(id) ? id : `${id} ended`));
+  return canonical([projected, children, past, ...historyOf(state)]);
+}
+
+/** Where the history states of a machine that has any lead back to. */
+function historyOf({ historyValue }: AnyMachineSnapshot): readonly unknown[] {
+  const known = Object.entries(historyValue ?? {});
+  return known.length === 0 ? [] : [known.map(([id, nodes]) => [id, nodes.map((node) => node.id)])];
 }
 
 /** What the world remembers after `state`. */
