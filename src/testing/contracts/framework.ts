@@ -113,16 +113,16 @@ async function runCase<Driver extends Closable, Capability extends string, Rule 
 }
 
 /** @throws ContractError when it takes longer: no framework would name what it waited for */
-async function withinMs<T>(limitMs: number, work: Promise<T>): Promise<T> {
+async function withinMs<T>(limitMs: number, work: Promise<T>, clock = realClock): Promise<T> {
   let timer: unknown;
   const late = new Promise<never>((_, reject) => {
     const refuse = () => reject(new ContractError(`it has not ended within ${limitMs} ms`));
-    timer = realClock.setTimeout(refuse, limitMs);
+    timer = clock.setTimeout(refuse, limitMs);
   });
   try {
     return await Promise.race([work, late]);
   } finally {
-    realClock.clearTimeout(timer);
+    clock.clearTimeout(timer);
   }
 }
 

@@ -86,7 +86,11 @@ const cases: readonly SecretsCase[] = [
       const ends = seqnos.flatMap((seqno, index) => [seqno, seqnos[seqnos.length - 1 - index]]);
       for (const seqno of [...seqnos.toReversed(), ...ends, ...seqnos]) {
         if (seqno === undefined) continue;
-        checkSame(secrets.at(seqno), first.get(seqno), `the secret at ${seqno}, asked out of order`);
+        checkSame(
+          secrets.at(seqno),
+          first.get(seqno),
+          `the secret at ${seqno}, asked out of order`,
+        );
       }
     },
   },
