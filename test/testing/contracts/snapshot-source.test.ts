@@ -1,0 +1,36 @@
+import { describe, test } from 'vitest';
+import { registerSnapshotSourceContract } from '../../../src/testing/contracts/snapshot-source-contract.ts';
+import {
+  openExampleState,
+  openNodeLog,
+  openReferenceStore,
+  openVersionedStore,
+} from './source-drivers.ts';
+
+const noTree = { leafAt: 'a store alone has no tree' };
+
+describe('ReferenceStore', () => {
+  registerSnapshotSourceContract(
+    { test },
+    {
+      open: openReferenceStore,
+      lacks: {
+        ...noTree,
+        rollback: 'it knows its newest state only',
+        commit: 'it knows its newest state only',
+      },
+    },
+  );
+});
+
+describe('VersionedStore', () => {
+  registerSnapshotSourceContract({ test }, { open: () => openVersionedStore(), lacks: noTree });
+});
+
+describe("the node's Log", () => {
+  registerSnapshotSourceContract({ test }, { open: openNodeLog });
+});
+
+describe("the log example's store", () => {
+  registerSnapshotSourceContract({ test }, { open: () => openExampleState() });
+});
