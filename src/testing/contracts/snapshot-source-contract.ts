@@ -1,4 +1,5 @@
 import type { FrozenState, StoreRecord } from '../../core/host-ports.ts';
+import { seqno as toSeqno } from '../../core/words.ts';
 import { titleOf } from '../graph/paths.ts';
 import { check, checkBytes, checkSame } from './expectations.ts';
 import {
@@ -209,6 +210,21 @@ const proofCases: readonly SourceCase[] = [
     }
     run.checkHeld('three transactions');
   }),
+  beside(
+    'F6',
+    'item i of the view history is the first seqno of view i + 1, also after rollbacks',
+    async (run) => {
+      const viewAt = capability(run.driver.viewAt, 'viewAt').bind(run.driver);
+      await takeAll(run, steps('apply', 'apply', 'roll back by 1', 'apply', 'apply'));
+      await takeAll(run, steps('roll back by 1', 'roll back by 1', 'apply', 'apply'));
+      const { frozen, seqno } = run.freeze();
+      for (let at = 1; at <= seqno; at++) {
+        const view = frozen.viewHistory.filter((first) => first <= at).length;
+        checkSame(view, viewAt(toSeqno(at)), `the view of ${at} by the view history`);
+      }
+    },
+    ['rollback', 'viewAt'],
+  ),
   beside(
     'F6',
     'the view history of a frozen state does not grow with the views that follow',

@@ -18,10 +18,12 @@ export interface SourceDriver extends Closable {
   commit?(): Promise<void> | void;
   /** The Merkle leaf of the entry at `seqno`, as the log's tree has it. */
   leafAt?(seqno: Seqno): Uint8Array;
+  /** The view of the entry at `seqno`, an entry of the log as it is now. */
+  viewAt?(seqno: Seqno): number;
 }
 
 /** What a source's driver may be able to do; the methods of {@link SourceDriver} have the same names. */
-export type SourceCapability = 'rollback' | 'commit' | 'leafAt';
+export type SourceCapability = 'rollback' | 'commit' | 'leafAt' | 'viewAt';
 
 /** The rules of a {@link SnapshotSource}. */
 export const sourceRules = {

@@ -7,7 +7,7 @@ import {
   openVersionedStore,
 } from './source-drivers.ts';
 
-const noTree = { leafAt: 'a store alone has no tree' };
+const noTree = { leafAt: 'a store alone has no tree', viewAt: 'a store alone has no views' };
 
 describe('ReferenceStore', () => {
   registerSnapshotSourceContract(

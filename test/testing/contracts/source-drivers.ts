@@ -67,11 +67,17 @@ export function openNodeLog(): SourceDriver {
     { at: () => secret },
   );
   let view = toView(2);
+  const views = new Map<Seqno, number>();
   return {
     source: { freeze: () => log.freeze() },
     tables: names,
     last: () => log.last,
-    apply: (changes) => log.append(mapsOf(changes), { view }).txId.seqno,
+    apply: (changes) => {
+      const { txId } = log.append(mapsOf(changes), { view });
+      views.set(txId.seqno, txId.view);
+      return txId.seqno;
+    },
+    viewAt: (seqno) => views.get(seqno) ?? 0,
     rollback: (seqno) => {
       log.rollback(seqno);
       view = toView(view + 1);
@@ -85,10 +91,12 @@ export function openNodeLog(): SourceDriver {
 export function openExampleState(state = new LogState()): SourceDriver {
   const secret = new Uint8Array(32).fill(7);
   let view = 2;
+  const views = new Map<Seqno, number>();
   const append = (put: Readonly<Record<string, string | null>>): Seqno => {
     const entry: Entry = { view: toView(view), seqno: toSeqno(state.last + 1), put };
     const bytes = toUtf8(JSON.stringify(entry));
     state.apply(entry, proofOf({ entry, bytes }, secret).leaf);
+    views.set(entry.seqno, view);
     return entry.seqno;
   };
   return {
@@ -108,5 +116,6 @@ export function openExampleState(state = new LogState()): SourceDriver {
       state.commit(seqno);
     },
     leafAt: (seqno) => state.tree.leafAt(seqno),
+    viewAt: (seqno) => views.get(seqno) ?? 0,
   };
 }
