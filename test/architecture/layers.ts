@@ -13,6 +13,16 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'src/store': ['src/core', 'src/formats'],
   'src/files': ['src/core', 'src/io', 'src/formats'],
   'src/consensus': ['src/core'],
+  'src/testing/contracts': [
+    'machines',
+    'src/core',
+    'src/io',
+    'src/formats',
+    'src/store',
+    'src/files',
+    'src/consensus',
+    'src/testing/graph',
+  ],
   'src/engine': [
     'machines',
     'src/core',
