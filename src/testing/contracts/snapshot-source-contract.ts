@@ -112,8 +112,11 @@ const frozenCases: readonly SourceCase[] = [
     const walked = [];
     for (const { name, version, live } of frozen.tables) {
       const records = [];
+      const { size } = live;
       for (const { key, version: at, value } of live.records()) {
         records.push({ key: new Uint8Array(key), version: at, value: new Uint8Array(value) });
+        // A walk that meets what is applied on its way would never end.
+        check(records.length <= size, `a walk of ${name} meets what is applied meanwhile`);
         await run.apply();
       }
       walked.push({ name, version, live: records });
@@ -185,7 +188,9 @@ const proofCases: readonly SourceCase[] = [
       const { frozen } = run.freeze();
       checkBytes(frozen.leaf, 32, 'the leaf');
       leaves.add(Buffer.from(frozen.leaf).toString('hex'));
-      run.checkHeld('another transaction');
+      for (const held of run.held) {
+        checkSame(held.frozen.leaf, held.content.leaf, `the leaf of ${held.seqno}, later`);
+      }
     }
     checkSame(leaves.size, 4, 'the number of different leaves of four transactions');
   }),
@@ -208,7 +213,9 @@ const proofCases: readonly SourceCase[] = [
       const { frozen, seqno } = run.freeze();
       checkViewHistory(frozen, seqno);
     }
-    run.checkHeld('three transactions');
+    for (const { frozen, content } of run.held) {
+      checkSame(frozen.viewHistory, content.viewHistory, 'a view history, later');
+    }
   }),
   beside(
     'F6',
@@ -230,7 +237,10 @@ const proofCases: readonly SourceCase[] = [
     'the view history of a frozen state does not grow with the views that follow',
     async (run) => {
       await takeAll(run, steps('apply', 'freeze', 'apply', 'roll back by 1', 'apply', 'freeze'));
-      for (const { frozen, seqno } of run.held) checkViewHistory(frozen, seqno);
+      for (const { frozen, seqno, content } of run.held) {
+        checkViewHistory(frozen, seqno);
+        checkSame(frozen.viewHistory, content.viewHistory, `the view history of ${seqno}, later`);
+      }
     },
     ['rollback'],
   ),

@@ -39,8 +39,8 @@ export function applied(
 }
 
 /**
- * The changes of transaction number `step`: a key that every one writes anew, one of its own, and the removal of
- * an earlier one's; of several tables each second transaction leaves all but the first alone.
+ * The changes of transaction number `step`: a key that most write anew, one of its own, and now and then the
+ * removal of an earlier one's; of several tables each second transaction leaves all but the first alone.
  */
 export function changesOf(
   step: number,
@@ -50,11 +50,13 @@ export function changesOf(
   const used = step % 2 === 0 ? tables : tables.slice(0, 1);
   return used.flatMap((table) => {
     const old = [...(state.get(table)?.records.keys() ?? [])].find((key) => key !== 'shared');
-    const removal = step % 3 === 2 && old !== undefined ? [{ table, key: old }] : [];
+    const removal = old === undefined ? [] : [{ table, key: old, value: undefined }];
+    // A removal alone: nothing but the table's version tells of it.
+    if (step % 3 === 2 && removal.length > 0) return removal;
     return [
       { table, key: 'shared', value: `of step ${step} in ${table}` },
       { table, key: `own ${step}`, value: 'x'.repeat(step) },
-      ...removal.map((change) => ({ ...change, value: undefined })),
+      ...(step % 4 === 0 ? removal : []),
     ];
   });
 }

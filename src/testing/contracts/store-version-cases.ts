@@ -100,6 +100,7 @@ const singleCases: readonly StoreCase[] = [
         checkSame(String(Buffer.from(value)), 'old', 'a value on the way');
         applyNext(store, mapsOf({ [a]: { [String(Buffer.from(key))]: undefined, new: 'new' } }));
         walked += 1;
+        check(walked <= 50, 'a walk meets what is applied meanwhile');
       }
       checkSame(walked, 50, 'the number of records on the way');
     },
