@@ -82,9 +82,9 @@ const broken: Readonly<
       'store T4: a removed key leaves no tombstone',
       'store T5: empty, zero and high bytes are keys and values of their own',
       'store T7: what was given out stays, whatever is applied, taken back and compacted',
-      'store T6: 300 random steps from seed 1',
-      'store T6: 300 random steps from seed 2',
-      'store T6: 300 random steps from seed 3',
+      'store T6: 200 random steps from seed 1',
+      'store T6: 200 random steps from seed 2',
+      'store T6: 200 random steps from seed 3',
     ],
   },
   'shared-release-store': {

@@ -171,11 +171,11 @@ function randomMaps(pick: (below: number) => number): readonly MapWrites[] {
 const randomCases = [1, 2, 3].map(
   (seed): StoreCase => ({
     rule: 'T6',
-    title: `300 random steps from seed ${seed}`,
+    title: `200 random steps from seed ${seed}`,
     async run(driver) {
       const run = new StoreRun(await startEmpty(driver));
       const pick = numbers(seed);
-      for (let step = 1; step <= 300; step++) {
+      for (let step = 1; step <= 200; step++) {
         const { seqno, compacted } = run.store;
         const kind = pick(10);
         if (kind === 0) run.rollback(compacted + pick(seqno - compacted + 1));
