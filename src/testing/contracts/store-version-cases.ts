@@ -49,6 +49,26 @@ const refusalCases = refusals.map(
   }),
 );
 
+const takenBack: readonly Refused[] = [
+  ['at', (store) => store.at(toSeqno(4))],
+  ['rollback', (store) => store.rollback(toSeqno(5))],
+  ['compact', (store) => store.compact(toSeqno(4))],
+];
+
+const takenBackCases = takenBack.map(
+  ([title, call]): StoreCase => ({
+    rule: 'T10',
+    title: `${title} of what was taken back is refused`,
+    async run(driver) {
+      const store = await startWithFive(driver);
+      store.rollback(toSeqno(3));
+      const error = thrownBy(() => call(store), title);
+      check(error instanceof RangeError, `it failed with ${shown(error)}, not a RangeError`);
+      checkSame([store.seqno, store.compacted], [3, 2], 'seqno and oldest version after it');
+    },
+  }),
+);
+
 const stateOf = (store: NodeStore) => {
   const { seqno, compacted } = store;
   const count = seqno - compacted + 1;
@@ -224,5 +244,5 @@ export function versionCases(): readonly StoreCase[] {
       run: (driver) => runPath(driver, path),
     }),
   );
-  return [...singleCases, ...refusalCases, ...randomCases, ...ways];
+  return [...singleCases, ...refusalCases, ...takenBackCases, ...randomCases, ...ways];
 }
