@@ -39,7 +39,7 @@ export type ConsensusRule = keyof typeof consensusRules;
 export type ConsensusCase = ContractCase<ConsensusDriver, never, ConsensusRule>;
 
 /** A record of views in memory, whose writes can be held back or fail; it notes what was durable when. */
-export class TestViews implements ViewRecord {
+class TestViews implements ViewRecord {
   recorded: View | undefined;
   readonly writes: View[] = [];
   held: Promise<void> = Promise.resolve();

@@ -52,7 +52,7 @@ const consensusSetup = setup({
 });
 
 /** A node around its consensus: what it writes, makes durable, takes back and loses. */
-export const consensusModel = consensusSetup.createMachine({
+const consensusModel = consensusSetup.createMachine({
   id: 'consensus',
   description: 'What a node may do with its consensus, in any order.',
   context: { entries: '', durable: 0, committed: 0 },

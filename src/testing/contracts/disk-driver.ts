@@ -59,7 +59,7 @@ export type DiskRule = keyof typeof diskRules;
 export type DiskCase = ContractCase<DiskDriver, DiskCapability, DiskRule>;
 
 /** Ample for every file that the tests write. */
-export const fileBytesMax = 16 * 1024 * 1024;
+const fileBytesMax = 16 * 1024 * 1024;
 
 export const hello: Uint8Array = toUtf8('hello');
 

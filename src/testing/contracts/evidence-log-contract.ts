@@ -304,7 +304,7 @@ export function registerEvidenceLogContract(
 }
 
 /** Opens a log that is watched: what it tells is noted, copied. */
-export async function watch(open: OpenEvidenceLog): Promise<WatchedLog> {
+async function watch(open: OpenEvidenceLog): Promise<WatchedLog> {
   const told: { readonly seqno: Seqno; readonly fact: RecordedFact }[] = [];
   const log = await open({
     recordEvidence: (seqno, fact) => told.push({ seqno, fact: { ...fact } }),

@@ -55,7 +55,7 @@ const byOf = ({ event }: { event: { readonly by: number } }) => ({ by: event.by 
  * A store under a log, as far as frozen states have to do with it: transactions are applied, taken back as long
  * as they are not committed, and compacted once they are; states are frozen and released meanwhile.
  */
-export const logModel = logSetup.createMachine({
+const logModel = logSetup.createMachine({
   id: 'log',
   description: 'A store under a log, and the states that are frozen of it.',
   context: { last: 0, committed: 0, frozen: [] },

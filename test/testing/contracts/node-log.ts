@@ -50,7 +50,7 @@ interface Made {
 }
 
 /** The node's sequencer with its log, writer and consensus, and a snapshotter that only notes what it is told. */
-export class NodeLog {
+class NodeLog {
   readonly snapshotter: RecordingSnapshotter;
   readonly sequencer: Sequencer;
   readonly log: Log;

@@ -4,6 +4,9 @@ import { consensusContract } from '../../../src/testing/contracts/consensus-cont
 import { diskContract } from '../../../src/testing/contracts/disk-contract.ts';
 import { evidenceLogContract } from '../../../src/testing/contracts/evidence-log-contract.ts';
 import {
+  type Closable,
+  type Contract,
+  type ContractOptions,
   registerContract,
   type TestFramework,
   testNameOf,
@@ -34,27 +37,28 @@ test.each(contracts)('the tests of the $name have names of their own', (contract
   expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
 });
 
+interface NumberDriver extends Closable {
+  readonly number: number;
+}
+
 /** A contract of one rule, whose adapter is a number. */
-const made = {
+const made: Contract<NumberDriver, 'sleep', 'N1'> = {
   name: 'number',
   rules: { N1: 'it is small' },
   cases: [
     {
-      rule: 'N1' as const,
+      rule: 'N1',
       title: 'it is below 10',
-      run: ({ number }: { readonly number: number }) => {
+      run: ({ number }) => {
         if (number >= 10) throw new Error(`it is ${number}`);
       },
     },
-    { rule: 'N1' as const, title: 'it sleeps', needs: ['sleep'] as const, run: () => {} },
+    { rule: 'N1', title: 'it sleeps', needs: ['sleep'], run: () => {} },
   ],
 };
 
 /** Registers it, and gives the tests by name; skipped ones have no function. */
-function collect(
-  options: Parameters<typeof registerContract<{ number: number }, 'sleep', 'N1'>>[2],
-  { canSkip = true } = {},
-) {
+function collect(options: ContractOptions<NumberDriver, 'sleep'>, { canSkip = true } = {}) {
   const tests = new Map<string, (() => Promise<void>) | undefined>();
   const test = (name: string, fn: () => Promise<void>) => tests.set(name, fn);
   const skip = (name: string) => tests.set(name, undefined);

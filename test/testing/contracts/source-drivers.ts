@@ -14,7 +14,7 @@ import { plainSource } from './plain-source.ts';
 const names = ['public:records', 'private'];
 
 /** What a transaction writes, as a store takes it. */
-export function mapsOf(changes: readonly TableChange[]): readonly MapWrites[] {
+function mapsOf(changes: readonly TableChange[]): readonly MapWrites[] {
   const tables = [...new Set(changes.map(({ table }) => table))];
   return tables.map((name) => {
     const own = changes.filter(({ table }) => table === name);
