@@ -15,6 +15,23 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'src/store': ['src/core', 'src/formats'],
   'src/files': ['src/core', 'src/io', 'src/formats'],
   'src/consensus': ['src/core'],
+  'src/testing/contracts': [
+    'machines',
+    'src/core',
+    'src/io',
+    'src/formats',
+    'src/store',
+    'src/files',
+    'src/consensus',
+    'src/testing/graph',
+  ],
+  'src/testing/host-contracts.ts': [
+    'src/core',
+    'src/io',
+    'src/store',
+    'src/consensus',
+    'src/testing/contracts',
+  ],
   'src/engine': [
     'machines',
     'src/core',

@@ -268,7 +268,10 @@ export class Model implements Surroundings {
 
   orphan(of: ModelGeneration): void {
     const isProof = ({ port }: Ticket) => port === 'verify' || port === 'prove';
-    this.#tickets = this.#tickets.filter((ticket) => ticket.of !== of || !isProof(ticket));
+    const gone = this.#tickets.filter((ticket) => ticket.of === of && isProof(ticket));
+    this.#tickets = this.#tickets.filter((ticket) => !gone.includes(ticket));
+    // In a schedule they wait for their turn like the others.
+    if (this.#isOpen) for (const ticket of gone) this.releaseOrphan(ticketKey(ticket));
   }
 
   submit(of: ModelGeneration): void {
