@@ -9,12 +9,14 @@ import { UsageError } from './errors.ts';
 
 /** The option that pins services; it comes as a list of files. */
 export function serviceCertOption(): Option {
-  return new Option(
+  const option = new Option(
     '--service-cert <pem>',
     'certificate of a service to trust; repeat it for several identities',
-  )
-    .argParser((file: string, files: readonly string[]) => [...files, file])
-    .default([], 'none');
+  ).default([], 'none');
+  // The first that the command line names takes the place of those that a configuration names.
+  return option.argParser((file: string, files: readonly string[]) =>
+    files === option.defaultValue ? [file] : [...files, file],
+  );
 }
 
 /** Reads the certificates that {@link serviceCertOption} names. @throws UsageError, StorageError */

@@ -1,6 +1,9 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { environmentOf } from '../engine/environment.ts';
+import type { FileSystem } from '../io/file-system.ts';
+import { addCompletionCommand } from './completion-command.ts';
+import { applyConfig, configFileOf } from './config.ts';
 import type { CommandContext, CommonFlags } from './context.ts';
 import { addDiagramCommand } from './diagram-command.ts';
 import { explain } from './errors.ts';
@@ -38,15 +41,27 @@ export async function runProgram(
     writeOut: (text) => stdout.write(text),
     writeErr: (text) => stderr.write(text),
   });
-  build(program, { terminal, environment: environmentOf(), signal, run });
+  const environment = environmentOf();
+  build(program, { terminal, environment, signal, run });
   try {
-    await program.parseAsync(args, { from: 'user' });
+    const file = configFileOf(args);
+    if (file !== undefined) await run(() => configured(program, file, environment.fileSystem));
+    if (status === 0) await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Commander has said what is wrong already; help and version are no error.
     return error.exitCode === 0 ? 0 : 2;
   }
   return status;
+}
+
+async function configured(
+  program: Command,
+  file: string,
+  fileSystem: FileSystem,
+): Promise<ExitStatus> {
+  await applyConfig(program, file, fileSystem);
+  return 0;
 }
 
 /** The status of a command's body, and on stderr why it failed, if it did. */
@@ -72,6 +87,10 @@ function build(program: Command, context: CommandContext): void {
     .description('Verifiable snapshots of replicated ledgers, byte-compatible with Microsoft CCF.')
     .version(packageVersion(), '--version', 'print the version')
     .helpOption('-h, --help', 'print help; with a command, of that command')
+    .option(
+      '--config <file>',
+      'defaults of options, as YAML or JSON; those of a command under its name',
+    )
     .option('--no-progress', 'show no progress on stderr')
     .option('--debug', 'print stack traces of errors')
     .configureHelp({ showGlobalOptions: true })
@@ -87,6 +106,7 @@ function build(program: Command, context: CommandContext): void {
   addPruneCommand(program, context);
   addDiagramCommand(program, context);
   addTestgenCommand(program, context);
+  addCompletionCommand(program, context);
 }
 
 const programHelp = `

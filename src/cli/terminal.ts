@@ -35,6 +35,12 @@ export class Terminal {
     this.#stdout.write(`${harmless(line)}\n`);
   }
 
+  /** Text of our own that another program reads, tabs and line ends as they are, to stdout. */
+  raw(text: string): void {
+    this.clearStatus();
+    this.#stdout.write(text);
+  }
+
   /** A JSON object of the result, to stdout; `undefined` fields are left out. */
   json(value: object): void {
     this.result(JSON.stringify(value));
