@@ -27,7 +27,7 @@ else
   compdef _ledger_snapshotter ledger-snapshotter
 fi
 `,
-  fish: `complete -c ledger-snapshotter -a '(ledger-snapshotter complete -- (commandline -opc)[2..-1] (commandline -ct | string collect --allow-empty) 2>/dev/null)'
+  fish: `complete -c ledger-snapshotter -a '(ledger-snapshotter complete -- (commandline -opc)[2..-1] "$(commandline -ct)" 2>/dev/null)'
 `,
 } as const;
 
