@@ -1,0 +1,69 @@
+import type { AnyMachineSnapshot } from 'xstate';
+import type { ChainOutput } from '../../machines/events.ts';
+import type { OrderedTasksContext } from '../../machines/ordered-tasks.ts';
+import type { RunActionInput } from '../../machines/ports.ts';
+import type { Invariants, RunLaws } from '../../src/testing/graph/invariants.ts';
+import type { LiveRun } from '../../src/testing/graph/runner.ts';
+
+/** A chain's context. */
+export const known = (state: AnyMachineSnapshot) => state.context as OrderedTasksContext;
+
+export const chainInvariants: Invariants = {
+  states: {
+    'an action is under way exactly while running': (state) =>
+      state.status !== 'active' || state.matches('running') === 'runAction' in state.children,
+    'an idle chain has nothing to do': (state) =>
+      !state.matches('idle') || known(state).queue.length === 0,
+    'a running chain has something to do': (state) =>
+      !state.matches('running') || known(state).queue.length > 0,
+    'no action is run more often than it may': (state) =>
+      known(state).attempt >= 1 && known(state).attempt <= known(state).attemptsMax,
+    'a chain that ended says how many actions it leaves': (state) =>
+      state.status !== 'done' ||
+      (state.output as ChainOutput).unfinished === known(state).queue.length,
+  },
+  steps: {
+    'a chain is poisoned by an action that throws, and by nothing else': ({
+      event,
+      source,
+      target,
+    }) =>
+      target.state.matches('poisoned') ===
+      (event.type === 'xstate.error.actor.runAction' &&
+        !source.state.matches({ running: 'aborting' })),
+    'a paused chain starts nothing': ({ source, target, event }) =>
+      !source.state.matches('paused') ||
+      !target.state.matches('running') ||
+      event.type === 'resume.requested',
+  },
+};
+
+const runs = (run: LiveRun) =>
+  run.children
+    .filter(({ what }) => what === 'started')
+    .map(({ detail }) => detail as RunActionInput);
+
+export const chainRunLaws: RunLaws = {
+  'two actions never run at once': ({ children }) =>
+    children.every(({ what }, index) => what === (index % 2 === 0 ? 'started' : 'ended')),
+  'actions run in the order asked': (run, path) => {
+    const asked = path.filter(({ event }) => event.type === 'action.requested');
+    const ran = runs(run).filter(({ attempt }) => attempt === 1);
+    return ran.every(({ action }, index) => action === asked[index]?.event['action']);
+  },
+  'an action is run again only when it has failed, and next': (run) =>
+    runs(run).every(
+      ({ action, attempt }, index, all) =>
+        attempt === 1 ||
+        (all[index - 1]?.action === action && all[index - 1]?.attempt === attempt - 1),
+    ),
+  'every action is reported once, when it needs no other run and is not aborted': (run, path) =>
+    run.reports.filter(({ type }) => type.startsWith('action.')).length ===
+    path.filter(
+      ({ event, source }) =>
+        event.type === 'xstate.done.actor.runAction' &&
+        !source.state.matches({ running: 'aborting' }) &&
+        (event['output'].status === 'completed' ||
+          known(source.state).attempt === known(source.state).attemptsMax),
+    ).length,
+};
