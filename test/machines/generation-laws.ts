@@ -1,13 +1,14 @@
 import type { AnyMachineSnapshot } from 'xstate';
 import type { GenerationOutput } from '../../machines/events.ts';
 import type { GenerationContext } from '../../machines/generation-setup.ts';
-import type { Outcome } from '../../src/core/words.ts';
+import type { Outcome, ReceiptForm } from '../../src/core/words.ts';
 import type { Edge } from '../../src/testing/graph/explore.ts';
 import type { Invariants, RunLaws } from '../../src/testing/graph/invariants.ts';
 import type { Path } from '../../src/testing/graph/paths.ts';
 import type { LiveRun } from '../../src/testing/graph/runner.ts';
 import type { ChildNote } from '../../src/testing/graph/stub.ts';
 import { at } from './alphabets.ts';
+import { expectedOutcome } from './generation-reference.ts';
 
 const known = (state: AnyMachineSnapshot) => state.context as GenerationContext;
 const proving = (region: string, inner: string) => ({
@@ -196,3 +197,10 @@ export const generationRunLaws: RunLaws = {
       .filter(({ child, what }) => what === 'started' && /^(verify|prove)/.test(child))
       .every(({ detail }) => (detail as { signatureSeqno: number }).signatureSeqno > at.evidence),
 };
+
+/** The laws, and the reference: with which receipt decides which proof is the right one. */
+export const generationLaws = (receipt: ReceiptForm): RunLaws => ({
+  ...generationRunLaws,
+  'it ends as the reference says': ({ state }, path) =>
+    (state.output as GenerationOutput | undefined)?.outcome === expectedOutcome(receipt, path),
+});

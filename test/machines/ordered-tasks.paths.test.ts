@@ -1,23 +1,19 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { AnyMachineSnapshot } from 'xstate';
-import type { ChainOutput } from '../../machines/events.ts';
 import { orderedTasksMachine } from '../../machines/ordered-tasks.ts';
 import { forgedSamples, missingSamples, strangeSamples } from '../../src/testing/graph/alphabet.ts';
 import { Coverage } from '../../src/testing/graph/coverage.ts';
 import { explore } from '../../src/testing/graph/explore.ts';
 import { brokenInvariants, brokenRunLaws } from '../../src/testing/graph/invariants.ts';
-import { edgePaths, simplePaths, stateName } from '../../src/testing/graph/paths.ts';
+import { edgePaths, simplePaths } from '../../src/testing/graph/paths.ts';
 import { refusedThatAct } from '../../src/testing/graph/refused.ts';
 import { deadEnds, unreachedStates } from '../../src/testing/graph/structure.ts';
 import { chainSubject } from './alphabets.ts';
-import { goldenOf } from './golden.ts';
-import { chainInvariants, chainRunLaws, known } from './ordered-tasks-laws.ts';
+import { goldens } from './goldens.ts';
+import { chainInvariants, chainRunLaws } from './ordered-tasks-laws.ts';
 
 // Two equal actions for the simple paths, three of two kinds for edges and laws.
 const lean = explore(chainSubject(2, 'lean'));
 const full = explore(chainSubject(3, 'full'));
-
-const statusOf = ({ output }: AnyMachineSnapshot) => (output as ChainOutput | undefined)?.status;
 
 describe('ordered-tasks', () => {
   test('has a sample for all that it reacts to, none strange and none forged', () => {
@@ -50,9 +46,7 @@ describe('ordered-tasks', () => {
   });
 
   test('has the paths that were reviewed', async () => {
-    const name = (state: AnyMachineSnapshot) =>
-      `${stateName(state.value)} ${known(state).queue.length}#${known(state).attempt}`;
-    const golden = goldenOf(lean, simplePaths(lean), name, (state) => `${statusOf(state)}`);
+    const golden = goldens.orderedTasks(lean, simplePaths(lean));
     await expect(golden).toMatchFileSnapshot('./__snapshots__/ordered-tasks.paths.txt');
   });
 });

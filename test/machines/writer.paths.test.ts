@@ -1,5 +1,4 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { AnyMachineSnapshot } from 'xstate';
 import { type WriterContext, writerMachine } from '../../machines/writer.ts';
 import { forgedSamples, missingSamples, strangeSamples } from '../../src/testing/graph/alphabet.ts';
 import { Coverage } from '../../src/testing/graph/coverage.ts';
@@ -9,8 +8,8 @@ import { edgePaths, simplePaths } from '../../src/testing/graph/paths.ts';
 import { refusedThatAct } from '../../src/testing/graph/refused.ts';
 import { deadEnds, unreachedStates } from '../../src/testing/graph/structure.ts';
 import { writerSubject } from './alphabets.ts';
-import { goldenOf } from './golden.ts';
-import { outputOf, writerInvariants, writerRunLaws } from './writer-laws.ts';
+import { goldens } from './goldens.ts';
+import { writerInvariants, writerRunLaws } from './writer-laws.ts';
 
 const graph = explore(writerSubject);
 
@@ -67,11 +66,7 @@ describe('writer', () => {
   });
 
   test('has the paths that were reviewed', async () => {
-    const name = ({ value, context }: AnyMachineSnapshot) => {
-      const { attempt, file, status } = context as WriterContext;
-      return `${value} ${attempt}${file ? ' named' : ''}${status === 'failed' ? ' failed' : ''}`;
-    };
-    const golden = goldenOf(graph, simplePaths(graph), name, (state) => outputOf(state).status);
+    const golden = goldens.writer(graph, simplePaths(graph));
     await expect(golden).toMatchFileSnapshot('./__snapshots__/writer.paths.txt');
   });
 });
