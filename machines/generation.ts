@@ -189,7 +189,6 @@ export const generationMachine = generationSetup.createMachine({
                 description: 'Signature and tree are gone: collected anew, late answers are void.',
                 guard: { type: 'rollbackTakesSignature', params: eventOf },
                 target: 'proving',
-                reenter: true,
                 actions: 'forgetSignature',
               },
             ],

@@ -2,12 +2,13 @@ import type { AnyMachineSnapshot } from 'xstate';
 import type { GenerationOutput } from '../../machines/events.ts';
 import type { GenerationContext } from '../../machines/generation-setup.ts';
 import type { Outcome, ReceiptForm } from '../../src/core/words.ts';
+import { childDone, childFailed, delayPassed } from '../../src/testing/graph/alphabet.ts';
 import type { Edge } from '../../src/testing/graph/explore.ts';
 import type { Invariants, RunLaws } from '../../src/testing/graph/invariants.ts';
 import type { Path } from '../../src/testing/graph/paths.ts';
 import type { LiveRun } from '../../src/testing/graph/runner.ts';
 import type { ChildNote } from '../../src/testing/graph/stub.ts';
-import { at } from './alphabets.ts';
+import { at, evidence, fact } from './alphabets.ts';
 import { expectedOutcome } from './generation-reference.ts';
 
 const known = (state: AnyMachineSnapshot) => state.context as GenerationContext;
@@ -17,6 +18,10 @@ const proving = (region: string, inner: string) => ({
 const isReleasing = (state: AnyMachineSnapshot): boolean => state.matches('releasing');
 const isPastGate = (state: AnyMachineSnapshot): boolean =>
   state.matches('persisting') || state.matches('committed') || state.matches('notDurable');
+
+const isWaiting = (state: AnyMachineSnapshot): boolean =>
+  state.matches('serialised') || state.matches('awaiting-evidence');
+const verifiers = { verifySignature: 'signature', proveEvidence: 'tree' } as const;
 
 /** Which outcomes each final state may have. */
 const outcomesOf: Readonly<Record<string, readonly Outcome[]>> = {
@@ -65,8 +70,73 @@ function takesSignature({ source, event }: Edge): boolean {
   );
 }
 
+/** What a live generation must hear, by the state that it is in. */
+const heardIn: Invariants['states'] = {
+  'a generation that is not ending hears of each spool, and that it is cancelled': (state) =>
+    state.status !== 'active' ||
+    isReleasing(state) ||
+    (state.can({ type: 'spool.opened' }) && state.can({ type: 'cancel.requested' })),
+  'chain and writer are awaited, however they end': (state) =>
+    state.status !== 'active' ||
+    ['chain', 'writer'].every(
+      (child) =>
+        state.can(childFailed(child, new Error('broke'))) &&
+        state.can(childDone(child, { status: 'discarded' })),
+    ),
+  'a verifier is awaited, whatever it finds': (state) =>
+    Object.entries(verifiers).every(
+      ([child, region]) =>
+        !state.matches(proving(region, 'verifying')) ||
+        (state.can(childDone(child, undefined)) && state.can(childFailed(child, new Error('no')))),
+    ),
+  'what waits for others waits no longer than it may': (state) =>
+    ['serialised', 'awaiting-evidence'].every(
+      (name) =>
+        !state.matches(name) || state.can(delayPassed('evidenceTimeout', `generation.${name}`)),
+    ),
+  'a rollback is heard where it takes evidence or signature': (state) => {
+    const { evidenceSeqno, submittedSeqno, signatureSeqno } = known(state);
+    const newest = signatureSeqno ?? evidenceSeqno ?? submittedSeqno ?? at.evidence;
+    return !isWaiting(state) || state.can(fact('rollback.occurred', newest - 1));
+  },
+  'its evidence is heard while none is known': (state) =>
+    !(state.matches('serialised') || state.matches({ 'awaiting-evidence': 'unseen' })) ||
+    state.can(evidence(at.evidence, at.snapshot)),
+};
+
+/** What a step may know that it did not know before. */
+const learnt: Invariants['steps'] = {
+  'evidence is of this version and digest': ({ source, event, target }) =>
+    known(source.state).evidenceSeqno === known(target.state).evidenceSeqno ||
+    (event['version'] === at.snapshot &&
+      event['digest'] === known(source.state).digest &&
+      event['seqno'] === known(target.state).evidenceSeqno),
+  'evidence is collected as soon as it is seen': ({ source, event, target }) =>
+    event.type !== 'evidence.recorded' ||
+    known(source.state).evidenceSeqno !== undefined ||
+    target.state.matches({ 'awaiting-evidence': 'proving' }) ===
+      (known(target.state).evidenceSeqno !== undefined),
+  'a verifier starts with the tree of the signature that is known': ({ source, event, target }) =>
+    Object.values(verifiers).every(
+      (region) =>
+        !target.state.matches(proving(region, 'verifying')) ||
+        source.state.matches(proving(region, 'verifying')) ||
+        (event.type === 'tree.recorded' && event['seqno'] === known(source.state).signatureSeqno),
+    ),
+  'a rollback that takes the evidence ends it': ({ source, event, target }) => {
+    const { evidenceSeqno, submittedSeqno = Number.POSITIVE_INFINITY } = known(source.state);
+    return (
+      event.type !== 'rollback.occurred' ||
+      !isWaiting(source.state) ||
+      (evidenceSeqno ?? submittedSeqno) <= event['seqno'] ||
+      (isReleasing(target.state) && known(target.state).outcome === 'rolled-back')
+    );
+  },
+};
+
 export const generationInvariants: Invariants = {
   states: {
+    ...heardIn,
     'evidence comes after the snapshot': (state) =>
       (known(state).evidenceSeqno ?? Number.POSITIVE_INFINITY) > known(state).seqno,
     'the signature comes after the evidence': (state) =>
@@ -89,6 +159,7 @@ export const generationInvariants: Invariants = {
         ((state.output as GenerationOutput).file !== undefined),
   },
   steps: {
+    ...learnt,
     'a signature is verified by its own genuine proof alone': (edge) =>
       !opens(edge, 'signature', 'verified') || isGenuine(edge, 'signature'),
     'a tree is verified by its own genuine proof alone': (edge) =>

@@ -18,11 +18,22 @@ export const chainInvariants: Invariants = {
       !state.matches('running') || known(state).queue.length > 0,
     'no action is run more often than it may': (state) =>
       known(state).attempt >= 1 && known(state).attempt <= known(state).attemptsMax,
+    'a live chain takes what it is asked, and can be told to end': (state) =>
+      state.status !== 'active' ||
+      (state.can({ type: 'action.requested', action: { kind: 'serialise' } }) &&
+        (state.matches({ running: 'aborting' }) || state.can({ type: 'cancel.requested' }))),
+    'a live chain can be paused, and resumed where it was': (state) =>
+      (!state.matches('idle') && !state.matches({ running: 'working' })) ||
+      state.can({ type: 'pause.requested' }),
     'a chain that ended says how many actions it leaves': (state) =>
       state.status !== 'done' ||
       (state.output as ChainOutput).unfinished === known(state).queue.length,
   },
   steps: {
+    'what is asked waits behind the others': ({ source, event, target }) =>
+      event.type !== 'action.requested' ||
+      (known(target.state).queue.length === known(source.state).queue.length + 1 &&
+        known(target.state).queue.at(-1) === event['action']),
     'a chain is poisoned by an action that throws, and by nothing else': ({
       event,
       source,
@@ -65,5 +76,26 @@ export const chainRunLaws: RunLaws = {
         !source.state.matches({ running: 'aborting' }) &&
         (event['output'].status === 'completed' ||
           known(source.state).attempt === known(source.state).attemptsMax),
+    ).length,
+  'a report says how its action ended': (run, path) => {
+    const ends = path
+      .filter(({ event }) => event.type === 'xstate.done.actor.runAction')
+      .map(({ event }) => event['output']);
+    return run.reports
+      .filter(({ type }) => type.startsWith('action.'))
+      .every(({ type, ...said }) =>
+        ends.some(({ status, output, kind, reason }) =>
+          type === 'action.completed'
+            ? status === 'completed' && said['output'] === output
+            : status === 'failed' && said['kind'] === kind && said['reason'] === reason,
+        ),
+      );
+  },
+  'an action under way is asked to end, once, when its chain is cancelled': (run, path) =>
+    run.actions.filter(({ type }) => type === 'abortAction').length ===
+    path.filter(
+      ({ source, target }) =>
+        target.state.matches({ running: 'aborting' }) &&
+        !source.state.matches({ running: 'aborting' }),
     ).length,
 };

@@ -1,9 +1,20 @@
 import type { AnyMachineSnapshot } from 'xstate';
 import type { WriterOutput } from '../../machines/events.ts';
 import type { WriterContext } from '../../machines/writer.ts';
+import { childDone, childFailed } from '../../src/testing/graph/alphabet.ts';
 import type { Invariants, RunLaws } from '../../src/testing/graph/invariants.ts';
 import type { LiveRun } from '../../src/testing/graph/runner.ts';
 import type { ChildNote } from '../../src/testing/graph/stub.ts';
+
+/** Where each step leads that is done. */
+const next: Readonly<Record<string, string>> = {
+  opening: 'spooling',
+  appending: 'syncing',
+  syncing: 'closing',
+  closing: 'publishing',
+  publishing: 'syncingDirectory',
+  syncingDirectory: 'durable',
+};
 
 /** What a writer that has ended says. */
 export const outputOf = ({ output }: AnyMachineSnapshot) => output as WriterOutput;
@@ -26,8 +37,61 @@ export const writerInvariants: Invariants = {
         (outputOf(state).step !== undefined),
     'a name is known before a file is published': (state) =>
       !state.matches('publishing') || contextOf(state).file !== undefined,
+    'a step under way is awaited, however it ends': (state) =>
+      state.status !== 'active' ||
+      Object.keys(state.children).every(
+        (step) =>
+          [undefined, 'published', 'duplicate'].every((output) =>
+            state.can(childDone(step, output)),
+          ) && state.can(childFailed(step, new Error('EIO'))),
+      ),
+    'a writer can be told to end, unless its file is published already': (state) =>
+      state.status !== 'active' ||
+      state.matches('syncingDirectory') ||
+      state.can({ type: 'discard.requested' }),
+    'a receipt is taken as soon as it is ready': (state) =>
+      state.status !== 'active' || state.can({ type: 'receipt.ready', file: 'ready' }),
   },
   steps: {
+    'a step that is done leads to the next one, and only that': ({ source, event, target }) =>
+      !event.type.startsWith('xstate.done.actor.') ||
+      source.state.matches('discarding') ||
+      ['duplicate', 'conflict'].includes(event['output']) ||
+      target.state.matches(next[String(source.state.value)] ?? ''),
+    'a spool that is filled waits for its receipt, and no longer than that': (edge) => {
+      const { source, event, target } = edge;
+      const isNamed = contextOf(target.state).file !== undefined;
+      if (event.type === 'spool.filled') {
+        return target.state.matches(isNamed ? 'appending' : 'spooled');
+      }
+      return (
+        event.type !== 'receipt.ready' ||
+        (isNamed &&
+          target.state.matches(source.state.matches('spooled') ? 'appending' : source.state.value))
+      );
+    },
+    'a step that fails leads to discarding, and is the one that is named': (edge) => {
+      const { source, event, target } = edge;
+      if (!event.type.startsWith('xstate.error.') || source.state.matches('discarding'))
+        return true;
+      if (source.state.matches('syncingDirectory')) return target.state.matches('notDurable');
+      const isForgiven = source.state.matches('publishing') && contextOf(source.state).isUnwanted;
+      const { status, step } = contextOf(target.state);
+      return (
+        target.state.matches('discarding') &&
+        (isForgiven ? status === 'discarded' : status === 'failed' && step === source.state.value)
+      );
+    },
+    'a file that is there already is named as what it is': ({ event, target }) =>
+      !['duplicate', 'conflict'].includes(event['output']) ||
+      (target.state.matches('discarding') && contextOf(target.state).status === event['output']),
+    'a writer that is told to end discards its spool and tries no other': (edge) => {
+      const { source, event, target } = edge;
+      if (event.type !== 'discard.requested') return true;
+      return source.state.matches('publishing')
+        ? contextOf(target.state).isUnwanted
+        : target.state.matches('discarding') && contextOf(target.state).status !== 'failed';
+    },
     'only a failed spool is followed by another, and no more of them than the bound': ({
       source,
       target,

@@ -1,11 +1,11 @@
 import type { AnyStateMachine } from 'xstate';
 import { Coverage } from './coverage.ts';
-import { explore, type Graph } from './explore.ts';
+import { explore, type Graph, type Vertex } from './explore.ts';
 import { brokenInvariants, brokenRunLaws, type Invariants, type RunLaws } from './invariants.ts';
 import { type Mutant, rebuilt } from './mutants.ts';
-import { edgePaths, type Path, shortestPaths, simplePaths } from './paths.ts';
+import { edgePaths, type Path, shortestPaths, simplePaths, titleOf } from './paths.ts';
 import { refusedThatAct } from './refused.ts';
-import { LiveRun, runPath } from './runner.ts';
+import { runPath } from './runner.ts';
 import { deadEnds, unreachedStates } from './structure.ts';
 import type { Subject } from './subject.ts';
 
@@ -15,7 +15,7 @@ export interface Suite {
   readonly invariants?: Invariants;
   /** Held of live runs along the paths; without them the runs must follow their graph all the same. */
   readonly laws?: RunLaws;
-  /** Whether every simple path is run too. @default false */
+  /** Whether every simple path is run too, and the shortest one to each state. @default false */
   readonly isSimple?: boolean;
   /** Whether every event is tried where it is refused. @default false */
   readonly triesRefused?: boolean;
@@ -42,11 +42,11 @@ export const checkNames = {
   invariants: 'a law of states and steps',
   refused: 'what is refused changes nothing',
   edges: 'a law of runs, over every edge',
-  simple: 'a law of runs, over every simple path',
+  simple: 'a law of runs, over every simple path and the shortest ones',
   rules: 'a rule with a run of its own',
   coverage: 'every transition is taken',
   golden: 'the list that was reviewed',
-  reviewed: 'the paths that were reviewed lead where they led',
+  reviewed: 'each sample of the graph that was reviewed leads where it led, and no other is taken',
 } as const;
 
 export type CheckName = keyof typeof checkNames;
@@ -123,7 +123,8 @@ export class Judge {
     const untaken = () =>
       coverage.missing(machine).find((transition) => !this.#untaken.has(transition));
     yield { check: 'coverage', find: untaken };
-    for (const trial of trials) yield* trial.comparedSteps();
+    for (const trial of trials) yield* trial.goldenSteps();
+    for (const trial of trials) yield trial.reviewedStep();
   }
 }
 
@@ -157,7 +158,6 @@ function complaintOf(name: string, rule: () => void): string | undefined {
 interface Original {
   readonly suite: Suite;
   readonly graph: Graph;
-  readonly paths: readonly Path[];
   readonly simple: readonly Path[];
   /** What it does not reach or end from: a mutant need not either. */
   readonly lacks: ReadonlySet<string>;
@@ -167,10 +167,9 @@ interface Original {
 function originalOf(suite: Suite, coverage: Coverage): Original {
   const graph = explore({ ...suite.subject, machine: rebuilt(suite.subject.machine) });
   const simple = suite.isSimple ? simplePaths(graph) : [];
-  const paths = edgePaths(graph);
-  for (const path of paths) runPath(graph, path, coverage);
+  for (const path of edgePaths(graph)) runPath(graph, path, coverage);
   const golden = suite.golden?.(graph, simple);
-  return { suite, graph, paths, simple, lacks: new Set(structureOf(graph)), golden };
+  return { suite, graph, simple, lacks: new Set(structureOf(graph)), golden };
 }
 
 const structureOf = (graph: Graph): readonly string[] => [
@@ -200,20 +199,23 @@ class Trial {
     if (invariants) {
       yield { check: 'invariants', find: () => brokenInvariants(this.graph, invariants)[0] };
     }
-    yield { check: 'edges', find: () => this.#broken(this.#pathsOfEdges()) };
+    yield { check: 'edges', find: () => this.#broken(edgePaths(this.graph)) };
     if (suite.triesRefused) yield { check: 'refused', find: () => refusedThatAct(this.graph)[0] };
-    if (suite.isSimple) yield { check: 'simple', find: () => this.#broken(this.simple) };
+    if (!suite.isSimple) return;
+    const paths = () => [...shortestPaths(this.graph).values(), ...this.simple];
+    yield { check: 'simple', find: () => this.#broken(paths()) };
   }
 
-  *comparedSteps(): Iterable<Step> {
+  /** The list that is reviewed, where the suite has one. */
+  *goldenSteps(): Iterable<Step> {
     const { suite, golden } = this.#original;
-    if (golden !== undefined) {
-      yield {
-        check: 'golden',
-        find: () => firstDifference(golden, suite.golden?.(this.graph, this.simple) ?? ''),
-      };
-    }
-    yield { check: 'reviewed', find: () => this.#astray() };
+    if (golden === undefined) return;
+    const drawn = () => suite.golden?.(this.graph, this.simple) ?? '';
+    yield { check: 'golden', find: () => firstDifference(golden, drawn()) };
+  }
+
+  reviewedStep(): Step {
+    return { check: 'reviewed', find: () => this.#astray() };
   }
 
   get graph(): Graph {
@@ -229,10 +231,6 @@ class Trial {
     return this.#simple;
   }
 
-  #pathsOfEdges(): readonly Path[] {
-    return [...edgePaths(this.graph), ...shortestPaths(this.graph).values()];
-  }
-
   #broken(paths: readonly Path[]): string | undefined {
     for (const path of paths) {
       const { laws: held = {} } = this.#original.suite;
@@ -246,18 +244,24 @@ class Trial {
     return names.find((lacking) => !this.#original.lacks.has(lacking));
   }
 
-  /** The first path of the machine itself on which this one is somewhere else. */
+  /** The first state that this one leaves otherwise than the machine itself, the nearest ones first. */
   #astray(): string | undefined {
-    const { graph, paths } = this.#original;
-    const { stubbed } = this.graph;
-    const mine = { ...graph, subject: this.#subject, stubbed };
-    if (new LiveRun(mine).key !== graph.initial.key) return 'it begins otherwise';
-    for (const path of paths) {
-      const found = complaintOf('', () => void runPath(mine, path));
-      if (found !== undefined) return found;
+    const mine = new Map(this.graph.vertices.map((vertex) => [vertex.key, vertex]));
+    for (const [vertex, path] of shortestPaths(this.#original.graph)) {
+      const labels = waysOf(vertex);
+      const others = waysOf(mine.get(vertex.key));
+      const label = [...labels.keys(), ...others.keys()].find(
+        (name) => labels.get(name) !== others.get(name),
+      );
+      if (!mine.has(vertex.key) || label !== undefined) return `${titleOf(path)}, then ${label}`;
     }
     return undefined;
   }
+}
+
+/** Where each sample leads from a state. */
+function waysOf(vertex: Vertex | undefined): ReadonlyMap<string, string> {
+  return new Map(vertex?.edges.map(({ label, target }) => [label, target.key]));
 }
 
 function firstDifference(expected: string, actual: string): string | undefined {

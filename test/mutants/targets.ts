@@ -3,7 +3,7 @@ import { orderedTasksMachine } from '../../machines/ordered-tasks.ts';
 import { recoveryMachine } from '../../machines/recovery.ts';
 import { snapshotterMachine } from '../../machines/snapshotter.ts';
 import { writerMachine } from '../../machines/writer.ts';
-import type { Checks, Suite } from '../../src/testing/graph/mutants-trial.ts';
+import type { Suite } from '../../src/testing/graph/mutants-trial.ts';
 import { chainSubject, generationSubject, writerSubject } from '../machines/alphabets.ts';
 import { generationInvariants, generationLaws } from '../machines/generation-laws.ts';
 import { goldens } from '../machines/goldens.ts';
@@ -20,13 +20,8 @@ import {
   snapshotterSubject,
 } from '../machines/snapshotter-subject.ts';
 import { writerInvariants, writerRunLaws } from '../machines/writer-laws.ts';
-import type { SourceMachine } from './source-mutants.ts';
-
-/** A machine of ours with all that is held against it: what its tests hold, in an order that is quick. */
-export interface Target {
-  readonly checks: Checks;
-  readonly source: SourceMachine;
-}
+import type { Target } from './campaign.ts';
+import { equivalents } from './equivalents.ts';
 
 const generationSuite = (receipt: 'cose' | 'json', size: 'lean' | 'full'): Suite => ({
   subject: generationSubject(receipt, size),
@@ -36,8 +31,22 @@ const generationSuite = (receipt: 'cose' | 'json', size: 'lean' | 'full'): Suite
 
 const snapshotterLaws = { invariants: snapshotterInvariants, laws: snapshotterRunLaws };
 
+const generationSource = {
+  module: 'generation',
+  name: 'generationMachine',
+  changes: ['generation', 'generation-setup', 'guards'],
+};
+
+/** Every machine, and the gates of a generation by themselves: the COSE signature's and the tree's. */
 export const targets: Readonly<Record<string, Target>> = {
+  gates: {
+    checks: { machine: generationMachine, suites: gateSuites() },
+    source: { ...generationSource, changes: ['guards'] },
+    takes: (mutant) => /^(?:generation\.awaiting-evidence|guards )/.test(mutant),
+    equivalents: equivalents['generation'] ?? {},
+  },
   generation: {
+    equivalents: equivalents['generation'] ?? {},
     checks: {
       machine: generationMachine,
       suites: [
@@ -48,13 +57,10 @@ export const targets: Readonly<Record<string, Target>> = {
         { ...generationSuite('cose', 'lean'), isSimple: true, golden: goldens.generation },
       ],
     },
-    source: {
-      module: 'generation',
-      name: 'generationMachine',
-      changes: ['generation', 'generation-setup', 'guards'],
-    },
+    source: generationSource,
   },
   'ordered-tasks': {
+    equivalents: equivalents['ordered-tasks'] ?? {},
     checks: {
       machine: orderedTasksMachine,
       suites: [
@@ -76,6 +82,7 @@ export const targets: Readonly<Record<string, Target>> = {
     source: { module: 'ordered-tasks', name: 'orderedTasksMachine', changes: ['ordered-tasks'] },
   },
   recovery: {
+    equivalents: equivalents['recovery'] ?? {},
     checks: {
       machine: recoveryMachine,
       suites: [
@@ -92,6 +99,7 @@ export const targets: Readonly<Record<string, Target>> = {
     source: { module: 'recovery', name: 'recoveryMachine', changes: ['recovery'] },
   },
   snapshotter: {
+    equivalents: equivalents['snapshotter'] ?? {},
     checks: { machine: snapshotterMachine, suites: snapshotterSuites() },
     source: {
       module: 'snapshotter',
@@ -100,6 +108,7 @@ export const targets: Readonly<Record<string, Target>> = {
     },
   },
   writer: {
+    equivalents: equivalents['writer'] ?? {},
     checks: {
       machine: writerMachine,
       suites: [
@@ -117,27 +126,38 @@ export const targets: Readonly<Record<string, Target>> = {
   },
 };
 
+/** What is judged with every run of the tests. */
+export const usual: readonly string[] = ['gates', 'writer'];
+
+/** All of the proofs, from the digest to the gate, and one way to end: what else can happen is elsewhere. */
+const gateSamples =
+  /^(?:serialised|submitted|.*evidence.*|.*signature.*|.*tree.*|.*commit.*|receipt built|chain ended|out of time|inclusion look-alike|writer (?:durable|discarded))$/;
+
+function gateSuites(): readonly Suite[] {
+  return (['cose', 'json'] as const).map((receipt) => {
+    const { subject, ...held } = generationSuite(receipt, 'full');
+    const samples = Object.entries(subject.samples).filter(([name]) => gateSamples.test(name));
+    return { ...held, subject: { ...subject, samples: Object.fromEntries(samples) } };
+  });
+}
+
 function snapshotterSuites(): readonly Suite[] {
+  const onePoint = snapshotterSubject(oneLeanPoint, { capacity: 1, whenFull: 'drop' });
   const inputs = [
     { capacity: 1, whenFull: 'drop' },
     { capacity: 1, whenFull: 'keep' },
     { capacity: 2, whenFull: 'drop' },
     { capacity: 2, whenFull: 'keep' },
-    { capacity: 3, whenFull: 'drop' },
   ] as const;
-  const onePoint = snapshotterSubject(oneLeanPoint, inputs[0]);
+  const full = snapshotterSubject(oneFullPoint, { capacity: 1, whenFull: 'drop' });
   return [
     { ...snapshotterLaws, subject: onePoint },
-    { ...snapshotterLaws, subject: snapshotterSubject(pointsByTime, bySeconds) },
-    {
-      ...snapshotterLaws,
-      subject: snapshotterSubject(oneFullPoint, inputs[0]),
-      triesRefused: true,
-    },
     ...inputs.map((input) => ({
       ...snapshotterLaws,
       subject: snapshotterSubject(pointsPast(input.capacity), input),
     })),
+    { ...snapshotterLaws, subject: snapshotterSubject(pointsByTime, bySeconds) },
     { ...snapshotterLaws, subject: onePoint, isSimple: true, golden: goldens.snapshotter },
+    { ...snapshotterLaws, subject: full, triesRefused: true },
   ];
 }
