@@ -99,6 +99,17 @@ const heardIn: Invariants['states'] = {
     const newest = signatureSeqno ?? evidenceSeqno ?? submittedSeqno ?? at.evidence;
     return !isWaiting(state) || state.can(fact('rollback.occurred', newest - 1));
   },
+  'the proof that is missing is heard, from the first seqno that it may have': (state) => {
+    const { evidenceSeqno = 0, signatureSeqno } = known(state);
+    const missing = {
+      'signature.recorded': state.matches(proving('signature', 'missing')) && evidenceSeqno + 1,
+      'tree.recorded': state.matches(proving('tree', 'missing')) && signatureSeqno,
+      'commit.advanced': state.matches(proving('commit', 'waiting')) && signatureSeqno,
+    };
+    return Object.entries(missing).every(
+      ([type, seqno]) => !seqno || state.can({ type, seqno, primary: true }),
+    );
+  },
   'its evidence is heard while none is known': (state) =>
     !(state.matches('serialised') || state.matches({ 'awaiting-evidence': 'unseen' })) ||
     state.can(evidence(at.evidence, at.snapshot)),
@@ -123,6 +134,18 @@ const learnt: Invariants['steps'] = {
         source.state.matches(proving(region, 'verifying')) ||
         (event.type === 'tree.recorded' && event['seqno'] === known(source.state).signatureSeqno),
     ),
+  'a genuine proof verifies': (edge) =>
+    Object.entries(verifiers).every(
+      ([child, region]) =>
+        edge.event.type !== `xstate.done.actor.${child}` ||
+        isReleasing(edge.target.state) ||
+        opens(edge, region, 'verified'),
+    ),
+  'a signature that is recorded is the one that is known': ({ event, source, target }) =>
+    event.type !== 'signature.recorded' ||
+    known(source.state).signatureSeqno !== undefined ||
+    (target.state.matches(proving('signature', 'recorded')) &&
+      known(target.state).signatureSeqno === event['seqno']),
   'a rollback that takes the evidence ends it': ({ source, event, target }) => {
     const { evidenceSeqno, submittedSeqno = Number.POSITIVE_INFINITY } = known(source.state);
     return (

@@ -1,5 +1,10 @@
 import { type Mutant, mutantsOf } from '../../src/testing/graph/mutants.ts';
-import { type Checks, Judge, type Verdict } from '../../src/testing/graph/mutants-trial.ts';
+import {
+  type Checks,
+  Judge,
+  type JudgeOptions,
+  type Verdict,
+} from '../../src/testing/graph/mutants-trial.ts';
 import { type SourceMachine, sourceMutantsOf } from './source-mutants.ts';
 
 /** A machine of ours with what is held against it. */
@@ -28,10 +33,14 @@ export interface Line {
 }
 
 /** Judges every mutant of a target, a line each. */
-export async function* judged(machine: string, target: Target): AsyncGenerator<Line> {
+export async function* judged(
+  machine: string,
+  target: Target,
+  options?: JudgeOptions,
+): AsyncGenerator<Line> {
   const { takes = () => true } = target;
   const mutants = (await mutantsOfTarget(target)).filter(({ name }) => takes(name));
-  const judge = new Judge(target.checks);
+  const judge = new Judge(target.checks, options);
   for (const mutant of mutants) {
     const startMs = performance.now();
     const verdict = judge.judge(mutant);

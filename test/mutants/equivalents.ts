@@ -2,4 +2,17 @@
  * Mutants that no check could notice, by machine and name, each with its proof. An entry that names no mutant, or one
  * that a check notices, fails the campaign; so do more of them than three in a hundred.
  */
-export const equivalents: Readonly<Record<string, Readonly<Record<string, string>>>> = {};
+export const equivalents: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  generation: {
+    'guards signatureCoversEvidence: without collected.evidenceSeqno !== undefined':
+      'a comparison with undefined is false: the operand is there for the types',
+    'guards commitPassedSignature: without collected.signatureSeqno !== undefined':
+      'a comparison with undefined is false: the operand is there for the types',
+  },
+  recovery: {
+    'recovery withRefused: without candidate === undefined':
+      'checking is entered only while a candidate waits, and else throws',
+    "recovery withRefused: without verdict.verdict !== 'refused'":
+      'isUsable has taken every other verdict',
+  },
+};

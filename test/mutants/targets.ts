@@ -23,6 +23,10 @@ import { writerInvariants, writerRunLaws } from '../machines/writer-laws.ts';
 import type { Target } from './campaign.ts';
 import { equivalents } from './equivalents.ts';
 
+/** All of the proofs, from the digest to the gate, and one way to end: what else can happen is elsewhere. */
+const gateSamples =
+  /^(?:serialised|submitted|.*evidence.*|.*signature.*|.*tree.*|.*commit.*|receipt built|chain ended|out of time|inclusion look-alike|writer (?:durable|discarded))$/;
+
 const generationSuite = (receipt: 'cose' | 'json', size: 'lean' | 'full'): Suite => ({
   subject: generationSubject(receipt, size),
   invariants: generationInvariants,
@@ -128,10 +132,6 @@ export const targets: Readonly<Record<string, Target>> = {
 
 /** What is judged with every run of the tests. */
 export const usual: readonly string[] = ['gates', 'writer'];
-
-/** All of the proofs, from the digest to the gate, and one way to end: what else can happen is elsewhere. */
-const gateSamples =
-  /^(?:serialised|submitted|.*evidence.*|.*signature.*|.*tree.*|.*commit.*|receipt built|chain ended|out of time|inclusion look-alike|writer (?:durable|discarded))$/;
 
 function gateSuites(): readonly Suite[] {
   return (['cose', 'json'] as const).map((receipt) => {

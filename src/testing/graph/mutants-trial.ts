@@ -34,6 +34,14 @@ export interface Checks {
   readonly rules?: Readonly<Record<string, Rule>>;
 }
 
+export interface JudgeOptions {
+  /**
+   * Whether a mutant that some check has noticed is shown to the laws all the same.
+   * @default true
+   */
+  readonly asksLaws?: boolean;
+}
+
 /** The checks in their order. What is a law says what must be so, without the original to compare with. */
 export const checkNames = {
   explored: 'the samples are tried without an exception',
@@ -82,12 +90,14 @@ export interface Verdict {
  */
 export class Judge {
   readonly #checks: Checks;
+  readonly #asksLaws: boolean;
   readonly #originals: readonly Original[];
   /** Transitions that no path of the machine itself takes: a mutant need not take them either. */
   readonly #untaken: ReadonlySet<string>;
 
-  constructor(checks: Checks) {
+  constructor(checks: Checks, { asksLaws = true }: JudgeOptions = {}) {
     this.#checks = checks;
+    this.#asksLaws = asksLaws;
     const run: Mutant['run'] = (trial) => trial(rebuilt(checks.machine));
     const coverage = new Coverage();
     this.#originals = checks.suites.map((suite) => originalOf(suite, coverage));
@@ -103,7 +113,7 @@ export class Judge {
       let byLaw: Kill | undefined;
       for (const { check, find } of this.#stepsOf(machine)) {
         const isLaw = laws.includes(check);
-        if (kill && (byLaw || !isLaw)) continue;
+        if (kill && (byLaw || !isLaw || !this.#asksLaws)) continue;
         const found = attempt(check, find);
         if (found) kill ??= found;
         if (found && laws.includes(found.check)) byLaw ??= found;
