@@ -2,11 +2,40 @@ import type { AnyMachineSnapshot } from 'xstate';
 import type { ChainOutput } from '../../machines/events.ts';
 import type { OrderedTasksContext } from '../../machines/ordered-tasks.ts';
 import type { RunActionInput } from '../../machines/ports.ts';
+import { childDone, childFailed } from '../../src/testing/graph/alphabet.ts';
+import type { Edge } from '../../src/testing/graph/explore.ts';
 import type { Invariants, RunLaws } from '../../src/testing/graph/invariants.ts';
+import { stateName } from '../../src/testing/graph/paths.ts';
 import type { LiveRun } from '../../src/testing/graph/runner.ts';
 
 /** A chain's context. */
 export const known = (state: AnyMachineSnapshot) => state.context as OrderedTasksContext;
+
+/** Where a chain is after it was told something, or its action has ended without throwing. */
+function placeAfter({ source, event, target }: Edge): string {
+  const place = stateName(source.state.value);
+  const more = known(target.state).queue.length > 0;
+  const places: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+    'action.requested': { idle: 'running.working' },
+    'pause.requested': { idle: 'paused', 'running.working': 'running.pausing' },
+    'resume.requested': {
+      'running.pausing': 'running.working',
+      paused: more ? 'running.working' : 'idle',
+    },
+    'cancel.requested': {
+      idle: 'cancelled',
+      paused: 'cancelled',
+      'running.working': 'running.aborting',
+      'running.pausing': 'running.aborting',
+    },
+    'xstate.done.actor.runAction': {
+      'running.working': more ? 'running.working' : 'idle',
+      'running.pausing': 'paused',
+      'running.aborting': 'cancelled',
+    },
+  };
+  return places[event.type]?.[place] ?? place;
+}
 
 export const chainInvariants: Invariants = {
   states: {
@@ -23,13 +52,21 @@ export const chainInvariants: Invariants = {
       (state.can({ type: 'action.requested', action: { kind: 'serialise' } }) &&
         (state.matches({ running: 'aborting' }) || state.can({ type: 'cancel.requested' }))),
     'a live chain can be paused, and resumed where it was': (state) =>
-      (!state.matches('idle') && !state.matches({ running: 'working' })) ||
-      state.can({ type: 'pause.requested' }),
+      state.status !== 'active' ||
+      state.matches({ running: 'aborting' }) ||
+      state.can({ type: 'pause.requested' }) !== state.can({ type: 'resume.requested' }),
+    'an action under way is awaited, however it ends': (state) =>
+      !state.matches('running') ||
+      (state.can(childDone('runAction', { status: 'completed' })) &&
+        state.can(childFailed('runAction', new Error('thrown')))),
     'a chain that ended says how many actions it leaves': (state) =>
       state.status !== 'done' ||
       (state.output as ChainOutput).unfinished === known(state).queue.length,
   },
   steps: {
+    'a chain is where it was told to be': (edge) =>
+      edge.event.type === 'xstate.error.actor.runAction' ||
+      stateName(edge.target.state.value) === placeAfter(edge),
     'what is asked waits behind the others': ({ source, event, target }) =>
       event.type !== 'action.requested' ||
       (known(target.state).queue.length === known(source.state).queue.length + 1 &&

@@ -13,9 +13,9 @@ const composites: Readonly<Record<string, (guards: readonly unknown[]) => unknow
 };
 
 /** A guard or an action in a few words: its name, and the operands of one that is put together. */
-export function wordsOfGuard(guard: unknown): string {
+export function wordsOf(guard: unknown): string {
   if (typeof guard === 'string') return guard;
-  if (isComposite(guard)) return `${guard.name}(${guard.guards.map(wordsOfGuard).join(', ')})`;
+  if (isComposite(guard)) return `${guard.name}(${guard.guards.map(wordsOf).join(', ')})`;
   if (typeof guard === 'function') return guard.name || 'inline';
   return typeof guard === 'object' && guard !== null && 'type' in guard
     ? String(guard.type)
@@ -31,9 +31,9 @@ export function operandVariants(guard: unknown): readonly (readonly [string, unk
       ([what, variant]) => [what, composites[name]?.(guards.toSpliced(index, 1, variant))] as const,
     ),
   );
-  if (name === 'not') return [[`${wordsOfGuard(guard)} without not`, guards[0]], ...nested];
+  if (name === 'not') return [[`${wordsOf(guard)} without not`, guards[0]], ...nested];
   const fewer = guards.map((operand, index) => {
-    const what = `${wordsOfGuard(guard)} without ${wordsOfGuard(operand)}`;
+    const what = `${wordsOf(guard)} without ${wordsOf(operand)}`;
     return [what, composites[name]?.(guards.toSpliced(index, 1))] as const;
   });
   return [...(guards.length > 1 ? fewer : []), ...nested];

@@ -1,5 +1,5 @@
 import { type AnyStateMachine, type AnyStateNode, StateMachine } from 'xstate';
-import { operandVariants, wordsOfGuard } from './mutants-guards.ts';
+import { operandVariants, wordsOf } from './mutants-guards.ts';
 
 /** A machine that differs from another in one thing; a check that does not tell them apart has no teeth there. */
 export interface Mutant {
@@ -146,8 +146,8 @@ function variantsOf(item: Config, targets: readonly AnyStateNode[]): readonly Va
 function guardVariants(item: Config): readonly Variant[] {
   const { guard } = item;
   return [
-    [`guard ${wordsOfGuard(guard)} never`, undefined],
-    [`guard ${wordsOfGuard(guard)} always`, without(item, 'guard')],
+    [`guard ${wordsOf(guard)} never`, undefined],
+    [`guard ${wordsOf(guard)} always`, without(item, 'guard')],
     ...operandVariants(guard).map(
       ([what, variant]): Variant => [`guard ${what}`, { ...item, guard: variant }],
     ),
@@ -182,10 +182,12 @@ function idOf({ machine, path }: AnyStateNode): string {
 function withoutEach(actions: unknown): readonly (readonly [string, unknown])[] {
   const all = itemsOf(actions);
   return all.map((action, index) => {
+    const name = wordsOf(action);
+    const twins = (items: readonly unknown[]) =>
+      items.filter((other) => wordsOf(other) === name).length;
+    const which = twins(all) > 1 ? ` ${twins(all.slice(0, index)) + 1}` : '';
     const rest = all.toSpliced(index, 1);
-    const twins = all.filter((other) => wordsOfGuard(other) === wordsOfGuard(action));
-    const which = twins.length > 1 ? ` ${twins.indexOf(action) + 1}` : '';
-    return [`${wordsOfGuard(action)}${which}`, rest.length === 0 ? undefined : rest];
+    return [`${name}${which}`, rest.length === 0 ? undefined : rest];
   });
 }
 
