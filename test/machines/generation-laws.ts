@@ -1,7 +1,7 @@
 import type { AnyMachineSnapshot } from 'xstate';
 import type { GenerationOutput } from '../../machines/events.ts';
 import type { GenerationContext } from '../../machines/generation-setup.ts';
-import type { Outcome, ReceiptForm } from '../../src/core/words.ts';
+import { digest, type Outcome, type ReceiptForm } from '../../src/core/words.ts';
 import { childDone, childFailed, delayPassed } from '../../src/testing/graph/alphabet.ts';
 import type { Edge } from '../../src/testing/graph/explore.ts';
 import type { Invariants, RunLaws } from '../../src/testing/graph/invariants.ts';
@@ -89,6 +89,14 @@ const heardIn: Invariants['states'] = {
         !state.matches(proving(region, 'verifying')) ||
         (state.can(childDone(child, undefined)) && state.can(childFailed(child, new Error('no')))),
     ),
+  'another content of the same state is heard, once one is known': (state) =>
+    state.status !== 'active' ||
+    isReleasing(state) ||
+    known(state).digest === undefined ||
+    ['d', 'e'].every((hex) => {
+      const output = { kind: 'serialise', digest: digest(hex.repeat(64)), bytes: 1 };
+      return state.can({ type: 'action.completed', output });
+    }),
   'what waits for others waits no longer than it may': (state) =>
     ['serialised', 'awaiting-evidence'].every(
       (name) =>

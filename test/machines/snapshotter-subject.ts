@@ -59,7 +59,7 @@ const moreOfSnapshotter = {
   'frozen 15': fact('freeze.taken', 15),
   'commit 15': committed(15),
   'rollback to 10': fact('rollback.occurred', 10),
-  'status 12': status(12),
+  'status 12': status(12, 1_500),
   evidence: evidence(at.evidence, 10),
   'evidence of nobody': evidence(at.evidence, 11),
   signature: fact('signature.recorded', at.signature),

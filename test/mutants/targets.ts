@@ -39,7 +39,7 @@ const generationSuite = (receipt: 'cose' | 'json', size: 'lean' | 'full'): Suite
 
 /** One point, and what its generation is told and says. */
 const toldSamples =
-  /^(?:(?:point|frozen|commit) 10|evidence.*|signature|tree|cancel .*|slot:0 (?:failed|committed) 10|slot:0 broke|shutdown|rollback .*|commit 10 as backup)$/;
+  /^(?:(?:point|frozen) 10|commit 1[05]|evidence.*|signature|tree|cancel .*|slot:0 (?:failed|committed) 10|slot:0 broke|shutdown|rollback .*|commit 10 as backup)$/;
 
 /** Two points, one of them forced, and what makes them needless. */
 const forcedSamples =
