@@ -285,6 +285,20 @@ export const generationRunLaws: RunLaws = {
     const once = asked(run).filter((kind) => kind > 0);
     return once.every((kind, index) => index === 0 || kind > (once[index - 1] ?? 0));
   },
+  'the chain is asked for evidence once the digest is known, for the receipt once the gate is open':
+    (run) =>
+      ['serialised', 'persisting'].every(
+        (phase, index) =>
+          asked(run).includes(index + 1) === run.states.some((it) => it.matches(phase)),
+      ),
+  'what the chain is asked for names what is known': (run) =>
+    told(run, 'chain', 'action.requested')
+      .map(({ detail }) => (detail as { action: Partial<GenerationContext> }).action)
+      .every((action) =>
+        (['digest', 'evidenceSeqno', 'signatureSeqno'] as const).every((name) =>
+          [undefined, known(run.state)[name]].includes(action[name]),
+        ),
+      ),
   'the chain is asked to serialise for each spool that was opened': (run, path) =>
     asked(run).filter((kind) => kind === 0).length === heard(path, 'spool opened').length,
   'a spool is filled with the one content that has the digest': (run, path) =>
