@@ -303,10 +303,12 @@ export const generationRunLaws: RunLaws = {
     asked(run).filter((kind) => kind === 0).length === heard(path, 'spool opened').length,
   'a spool is filled with the one content that has the digest': (run, path) =>
     told(run, 'writer', 'spool.filled').length === heard(path, 'serialised').length,
-  'the writer is given one receipt, once it is filled': (run) => {
+  'the writer is given one receipt, when it is built and the spool is filled': (run) => {
     const [ready, ...again] = told(run, 'writer', 'receipt.ready');
     const [filled] = told(run, 'writer', 'spool.filled');
-    return again.length === 0 && (!ready || run.children.indexOf(ready) > indexOf(run, filled));
+    const isBuilt = run.states.some((state) => state.matches({ persisting: 'writing' }));
+    if (!ready) return !isBuilt;
+    return again.length === 0 && isBuilt && run.children.indexOf(ready) > indexOf(run, filled);
   },
   'a verifier looks at the signature transaction that is known': (run) =>
     run.children
