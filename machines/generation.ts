@@ -329,7 +329,6 @@ export const generationMachine = generationSetup.createMachine({
                 target: '#generation.notDurable',
                 actions: { type: 'rememberFile', params: writerOutput },
               },
-              { target: writerEnded, actions: { type: 'rememberFile', params: writerOutput } },
             ],
           },
         },

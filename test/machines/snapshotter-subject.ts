@@ -58,6 +58,7 @@ const moreOfSnapshotter = {
   'point 15': signing(15),
   'frozen 15': fact('freeze.taken', 15),
   'commit 15': committed(15),
+  'commit 15 as backup': committed(15, false),
   'rollback to 10': fact('rollback.occurred', 10),
   'status 12': status(12, 1_500),
   evidence: evidence(at.evidence, 10),

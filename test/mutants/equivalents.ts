@@ -4,6 +4,8 @@
  */
 export const equivalents: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   generation: {
+    'generation-setup generationSetup.guards.endedAs: without context.outcome !== undefined':
+      'no list of outcomes has undefined in it: the operand is there for the types',
     'guards signatureCoversEvidence: without collected.evidenceSeqno !== undefined':
       'a comparison with undefined is false: the operand is there for the types',
     'guards commitPassedSignature: without collected.signatureSeqno !== undefined':

@@ -39,11 +39,11 @@ const generationSuite = (receipt: 'cose' | 'json', size: 'lean' | 'full'): Suite
 
 /** One point, and what its generation is told and says. */
 const toldSamples =
-  /^(?:(?:point|frozen) 10|commit 1[05]|evidence.*|signature|tree|cancel .*|slot:0 (?:failed|committed) 10|slot:0 broke|shutdown|rollback .*|commit 10 as backup)$/;
+  /^(?:(?:point|frozen) 10|commit 1[05]|evidence.*|signature|tree|cancel .*|slot:0 (?:failed|committed) 10|slot:0 broke|shutdown|rollback .*|commit 1[05] as backup)$/;
 
 /** Two points, one of them forced, and what makes them needless. */
 const forcedSamples =
-  /^(?:forced|(?:point|frozen|commit) 1[05]|status 12|rollback .*|slot:0 committed 1[05]|slot:0 failed 10|shutdown)$/;
+  /^(?:forced|(?:point|frozen|commit) 1[05]|status 12|rollback .*|slot:0 committed 1[05]|slot:0 failed 10|commit 15 as backup|enabled|disabled|shutdown)$/;
 
 const snapshotterLaws = { invariants: snapshotterInvariants, laws: snapshotterRunLaws };
 
@@ -159,10 +159,10 @@ function withSamples(suite: Suite, names: RegExp): Suite {
 function snapshotterSuites(): readonly Suite[] {
   const onePoint = snapshotterSubject(oneLeanPoint, { capacity: 1, whenFull: 'drop' });
   const inputs = [
-    { capacity: 1, whenFull: 'drop' },
-    { capacity: 1, whenFull: 'keep' },
-    { capacity: 2, whenFull: 'drop' },
-    { capacity: 2, whenFull: 'keep' },
+    [1, { capacity: 1, whenFull: 'keep' }],
+    [2, { capacity: 1, whenFull: 'drop' }],
+    [2, { capacity: 2, whenFull: 'drop' }],
+    [2, { capacity: 2, whenFull: 'keep' }],
   ] as const;
   const full = {
     ...snapshotterLaws,
@@ -170,9 +170,9 @@ function snapshotterSuites(): readonly Suite[] {
   };
   return [
     { ...snapshotterLaws, subject: onePoint, isSimple: true, golden: goldens.snapshotter },
-    ...inputs.map((input) => ({
+    ...inputs.map(([past, input]) => ({
       ...snapshotterLaws,
-      subject: snapshotterSubject(pointsPast(input.capacity), input),
+      subject: snapshotterSubject(pointsPast(past), input),
     })),
     { ...snapshotterLaws, subject: snapshotterSubject(pointsByTime, bySeconds) },
     { ...withSamples(full, toldSamples), triesRefused: true },
