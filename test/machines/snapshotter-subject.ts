@@ -60,7 +60,7 @@ const moreOfSnapshotter = {
   'commit 15': committed(15),
   'commit 15 as backup': committed(15, false),
   'rollback to 10': fact('rollback.occurred', 10),
-  'status 12': status(12, 1_500),
+  'status 15': status(15, 1_500),
   evidence: evidence(at.evidence, 10),
   'evidence of nobody': evidence(at.evidence, 11),
   signature: fact('signature.recorded', at.signature),

@@ -6,6 +6,12 @@ export const equivalents: Readonly<Record<string, Readonly<Record<string, string
   generation: {
     'generation-setup generationSetup.guards.endedAs: without context.outcome !== undefined':
       'no list of outcomes has undefined in it: the operand is there for the types',
+    'generation-setup receiptRequest: without digest === undefined':
+      'an assertion: the gate opens behind a state that is serialised',
+    'generation-setup receiptRequest: without evidenceSeqno === undefined':
+      'an assertion: proving is entered with the evidence',
+    'generation-setup receiptRequest: without signatureSeqno === undefined':
+      'an assertion: commit cannot pass a signature that is not known',
     'guards signatureCoversEvidence: without collected.evidenceSeqno !== undefined':
       'a comparison with undefined is false: the operand is there for the types',
     'guards commitPassedSignature: without collected.signatureSeqno !== undefined':

@@ -43,7 +43,7 @@ const toldSamples =
 
 /** Two points, one of them forced, and what makes them needless. */
 const forcedSamples =
-  /^(?:forced|(?:point|frozen|commit) 1[05]|status 12|rollback .*|slot:0 committed 1[05]|slot:0 failed 10|commit 15 as backup|enabled|disabled|shutdown)$/;
+  /^(?:forced|(?:point|frozen|commit) 1[05]|status 15|rollback .*|slot:0 committed 1[05]|slot:0 failed 10|commit 15 as backup|enabled|disabled|shutdown)$/;
 
 const snapshotterLaws = { invariants: snapshotterInvariants, laws: snapshotterRunLaws };
 
