@@ -27,6 +27,8 @@ import { equivalents } from './equivalents.ts';
 const gateSamples =
   /^(?:serialised|submitted|.*evidence.*|.*signature.*|.*tree.*|.*commit.*|receipt built|chain ended|out of time|inclusion look-alike|writer (?:durable|discarded))$/;
 
+const beforeGate = /^(?!receipt built|chain ended|writer )/;
+
 /** The straight way, and every way in which an action, the chain or the writer ends. */
 const endSamples =
   /^(?:serialise.*|spool opened|subm.*|evidence|signature|tree|signature proven|evidence proven|commit|receipt built|build failed|cancel|chain .*|writer .*)$/;
@@ -67,6 +69,7 @@ export const targets: Readonly<Record<string, Target>> = {
       machine: generationMachine,
       suites: [
         ...gateSuites(),
+        withSamples(generationSuite('json', 'full'), gateSamples),
         { ...withSamples(generationSuite('cose', 'full'), endSamples), triesRefused: true },
         generationSuite('json', 'lean'),
         { ...generationSuite('cose', 'lean'), isSimple: true, golden: goldens.generation },
@@ -144,10 +147,14 @@ export const targets: Readonly<Record<string, Target>> = {
 /** What is judged with every run of the tests. */
 export const usual: readonly string[] = ['gates', 'writer'];
 
+/** The small graph first, which ends where the gate does: most mutants are noticed there. */
 function gateSuites(): readonly Suite[] {
-  return (['cose', 'json'] as const).map((receipt) =>
-    withSamples(generationSuite(receipt, 'full'), gateSamples),
-  );
+  const cose = withSamples(generationSuite('cose', 'full'), gateSamples);
+  return [
+    withSamples(cose, beforeGate),
+    withSamples(withSamples(generationSuite('json', 'full'), gateSamples), beforeGate),
+    cose,
+  ];
 }
 
 /** All samples at once make too many states to walk through them for each mutant. */
