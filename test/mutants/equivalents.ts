@@ -23,4 +23,12 @@ export const equivalents: Readonly<Record<string, Readonly<Record<string, string
     "recovery withRefused: without verdict.verdict !== 'refused'":
       'isUsable has taken every other verdict',
   },
+  snapshotter: {
+    'snapshotter-setup snapshotterSetup.actions.startGeneration: without point === undefined':
+      'pointFits has seen the point: the operand is there for the types',
+    'snapshotter-setup snapshotterSetup.actions.startGeneration: without id === undefined':
+      'pointFits has seen the free slot: the operand is there for the types',
+    'snapshotter-setup snapshotterSetup.guards.pointFits: without reachedPoint(context) !== undefined':
+      'startGeneration does nothing without a point, so the machine comes to rest as it was',
+  },
 };

@@ -11,6 +11,7 @@ import { chainInvariants, chainRunLaws } from '../machines/ordered-tasks-laws.ts
 import { recoveryInvariants, recoveryRunLaws } from '../machines/recovery-laws.ts';
 import { recoverySubject } from '../machines/recovery-subject.ts';
 import { snapshotterInvariants, snapshotterRunLaws } from '../machines/snapshotter-laws.ts';
+import { snapshotterRules } from '../machines/snapshotter-rules.ts';
 import {
   bySeconds,
   oneFullPoint,
@@ -41,11 +42,11 @@ const generationSuite = (receipt: 'cose' | 'json', size: 'lean' | 'full'): Suite
 
 /** One point, and what its generation is told and says. */
 const toldSamples =
-  /^(?:(?:point|frozen) 10|commit 1[05]|evidence.*|signature|tree|cancel .*|slot:0 (?:failed|committed) 10|slot:0 broke|shutdown|rollback .*|commit 1[05] as backup)$/;
+  /^(?:(?:point|frozen) 10|commit 1[05]|evidence.*|(?:late )?signature|tree|cancel .*|slot:0 (?:failed|committed) 10|slot:0 broke|shutdown|rollback .*|commit 1[05] as backup)$/;
 
 /** Two points, one of them forced, and what makes them needless. */
 const forcedSamples =
-  /^(?:forced|(?:point|frozen|commit) 1[05]|status 15|rollback .*|slot:0 committed 1[05]|slot:0 failed 10|commit 15 as backup|enabled|disabled|shutdown)$/;
+  /^(?:forced|(?:point|frozen|commit) 1[05]|status 15|rollback .*|slot:0 (?:failed|committed) 1[05]|commit 15 as backup|enabled|disabled|shutdown)$/;
 
 const snapshotterLaws = { invariants: snapshotterInvariants, laws: snapshotterRunLaws };
 
@@ -118,7 +119,7 @@ export const targets: Readonly<Record<string, Target>> = {
   },
   snapshotter: {
     equivalents: equivalents['snapshotter'] ?? {},
-    checks: { machine: snapshotterMachine, suites: snapshotterSuites() },
+    checks: { machine: snapshotterMachine, suites: snapshotterSuites(), rules: snapshotterRules },
     source: {
       module: 'snapshotter',
       name: 'snapshotterMachine',
