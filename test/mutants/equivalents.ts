@@ -30,5 +30,7 @@ export const equivalents: Readonly<Record<string, Readonly<Record<string, string
       'pointFits has seen the free slot: the operand is there for the types',
     'snapshotter-setup snapshotterSetup.guards.pointFits: without reachedPoint(context) !== undefined':
       'startGeneration does nothing without a point, so the machine comes to rest as it was',
+    'snapshotter-setup snapshotterSetup.guards.pointFits: without freeSlot(context) !== undefined':
+      'startGeneration does nothing without a free slot, so the machine comes to rest as it was',
   },
 };
