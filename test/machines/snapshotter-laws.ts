@@ -135,7 +135,8 @@ export const snapshotterInvariants: Invariants = {
     },
     'a signature is a point exactly when one is due': ({ source, target, event }) => {
       if (event.type !== 'committable.recorded' || !source.state.matches('open')) return true;
-      const isPoint = known(target.state).points !== known(source.state).points;
+      const isPoint =
+        canonical(known(target.state).points) !== canonical(known(source.state).points);
       return isPoint === isDue(known(source.state), event['seqno'], event['nowMs']);
     },
     'who leads is what the last commit said, while a point asks for it': (edge) => {
