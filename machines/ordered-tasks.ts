@@ -125,13 +125,11 @@ export const orderedTasksMachine = chainSetup.createMachine({
               {
                 guard: mayRunAgain,
                 target: '#ordered-tasks.running',
-                reenter: true,
                 actions: 'countAttempt',
               },
               {
                 guard: 'moreFollow',
                 target: '#ordered-tasks.running',
-                reenter: true,
                 actions: report,
               },
               { target: '#ordered-tasks.idle', actions: report },

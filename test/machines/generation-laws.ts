@@ -1,13 +1,15 @@
 import type { AnyMachineSnapshot } from 'xstate';
 import type { GenerationOutput } from '../../machines/events.ts';
 import type { GenerationContext } from '../../machines/generation-setup.ts';
-import type { Outcome } from '../../src/core/words.ts';
+import { digest, type Outcome, type ReceiptForm } from '../../src/core/words.ts';
+import { childDone, childFailed, delayPassed } from '../../src/testing/graph/alphabet.ts';
 import type { Edge } from '../../src/testing/graph/explore.ts';
 import type { Invariants, RunLaws } from '../../src/testing/graph/invariants.ts';
 import type { Path } from '../../src/testing/graph/paths.ts';
 import type { LiveRun } from '../../src/testing/graph/runner.ts';
 import type { ChildNote } from '../../src/testing/graph/stub.ts';
-import { at } from './alphabets.ts';
+import { at, evidence, fact } from './alphabets.ts';
+import { expectedOutcome } from './generation-reference.ts';
 
 const known = (state: AnyMachineSnapshot) => state.context as GenerationContext;
 const proving = (region: string, inner: string) => ({
@@ -16,6 +18,10 @@ const proving = (region: string, inner: string) => ({
 const isReleasing = (state: AnyMachineSnapshot): boolean => state.matches('releasing');
 const isPastGate = (state: AnyMachineSnapshot): boolean =>
   state.matches('persisting') || state.matches('committed') || state.matches('notDurable');
+
+const isWaiting = (state: AnyMachineSnapshot): boolean =>
+  state.matches('serialised') || state.matches('awaiting-evidence');
+const verifiers = { verifySignature: 'signature', proveEvidence: 'tree' } as const;
 
 /** Which outcomes each final state may have. */
 const outcomesOf: Readonly<Record<string, readonly Outcome[]>> = {
@@ -64,8 +70,104 @@ function takesSignature({ source, event }: Edge): boolean {
   );
 }
 
+/** What a live generation must hear, by the state that it is in. */
+const heardIn: Invariants['states'] = {
+  'a generation that is not ending hears of each spool, and that it is cancelled': (state) =>
+    state.status !== 'active' ||
+    isReleasing(state) ||
+    (state.can({ type: 'spool.opened' }) && state.can({ type: 'cancel.requested' })),
+  'chain and writer are awaited, however they end': (state) =>
+    state.status !== 'active' ||
+    ['chain', 'writer'].every(
+      (child) =>
+        state.can(childFailed(child, new Error('broke'))) &&
+        state.can(childDone(child, { status: 'discarded' })),
+    ),
+  'a verifier is awaited, whatever it finds': (state) =>
+    Object.entries(verifiers).every(
+      ([child, region]) =>
+        !state.matches(proving(region, 'verifying')) ||
+        (state.can(childDone(child, undefined)) && state.can(childFailed(child, new Error('no')))),
+    ),
+  'another content of the same state is heard, once one is known': (state) =>
+    state.status !== 'active' ||
+    isReleasing(state) ||
+    known(state).digest === undefined ||
+    ['d', 'e'].every((hex) => {
+      const output = { kind: 'serialise', digest: digest(hex.repeat(64)), bytes: 1 };
+      return state.can({ type: 'action.completed', output });
+    }),
+  'what waits for others waits no longer than it may': (state) =>
+    ['serialised', 'awaiting-evidence'].every(
+      (name) =>
+        !state.matches(name) || state.can(delayPassed('evidenceTimeout', `generation.${name}`)),
+    ),
+  'a rollback is heard where it takes evidence or signature': (state) => {
+    const { evidenceSeqno, submittedSeqno, signatureSeqno } = known(state);
+    const newest = signatureSeqno ?? evidenceSeqno ?? submittedSeqno ?? at.evidence;
+    return !isWaiting(state) || state.can(fact('rollback.occurred', newest - 1));
+  },
+  'the proof that is missing is heard, from the first seqno that it may have': (state) => {
+    const { evidenceSeqno = 0, signatureSeqno } = known(state);
+    const missing = {
+      'signature.recorded': state.matches(proving('signature', 'missing')) && evidenceSeqno + 1,
+      'tree.recorded': state.matches(proving('tree', 'missing')) && signatureSeqno,
+      'commit.advanced': state.matches(proving('commit', 'waiting')) && signatureSeqno,
+    };
+    return Object.entries(missing).every(
+      ([type, seqno]) => !seqno || state.can({ type, seqno, primary: true }),
+    );
+  },
+  'its evidence is heard while none is known': (state) =>
+    !(state.matches('serialised') || state.matches({ 'awaiting-evidence': 'unseen' })) ||
+    state.can(evidence(at.evidence, at.snapshot)),
+};
+
+/** What a step may know that it did not know before. */
+const learnt: Invariants['steps'] = {
+  'evidence is of this version and digest': ({ source, event, target }) =>
+    known(source.state).evidenceSeqno === known(target.state).evidenceSeqno ||
+    (event['version'] === at.snapshot &&
+      event['digest'] === known(source.state).digest &&
+      event['seqno'] === known(target.state).evidenceSeqno),
+  'evidence is collected as soon as it is seen': ({ source, event, target }) =>
+    event.type !== 'evidence.recorded' ||
+    known(source.state).evidenceSeqno !== undefined ||
+    target.state.matches({ 'awaiting-evidence': 'proving' }) ===
+      (known(target.state).evidenceSeqno !== undefined),
+  'a verifier starts with the tree of the signature that is known': ({ source, event, target }) =>
+    Object.values(verifiers).every(
+      (region) =>
+        !target.state.matches(proving(region, 'verifying')) ||
+        source.state.matches(proving(region, 'verifying')) ||
+        (event.type === 'tree.recorded' && event['seqno'] === known(source.state).signatureSeqno),
+    ),
+  'a genuine proof verifies': (edge) =>
+    Object.entries(verifiers).every(
+      ([child, region]) =>
+        edge.event.type !== `xstate.done.actor.${child}` ||
+        isReleasing(edge.target.state) ||
+        opens(edge, region, 'verified'),
+    ),
+  'a signature that is recorded is the one that is known': ({ event, source, target }) =>
+    event.type !== 'signature.recorded' ||
+    known(source.state).signatureSeqno !== undefined ||
+    (target.state.matches(proving('signature', 'recorded')) &&
+      known(target.state).signatureSeqno === event['seqno']),
+  'a rollback that takes the evidence ends it': ({ source, event, target }) => {
+    const { evidenceSeqno, submittedSeqno = Number.POSITIVE_INFINITY } = known(source.state);
+    return (
+      event.type !== 'rollback.occurred' ||
+      !isWaiting(source.state) ||
+      (evidenceSeqno ?? submittedSeqno) <= event['seqno'] ||
+      (isReleasing(target.state) && known(target.state).outcome === 'rolled-back')
+    );
+  },
+};
+
 export const generationInvariants: Invariants = {
   states: {
+    ...heardIn,
     'evidence comes after the snapshot': (state) =>
       (known(state).evidenceSeqno ?? Number.POSITIVE_INFINITY) > known(state).seqno,
     'the signature comes after the evidence': (state) =>
@@ -88,6 +190,7 @@ export const generationInvariants: Invariants = {
         ((state.output as GenerationOutput).file !== undefined),
   },
   steps: {
+    ...learnt,
     'a signature is verified by its own genuine proof alone': (edge) =>
       !opens(edge, 'signature', 'verified') || isGenuine(edge, 'signature'),
     'a tree is verified by its own genuine proof alone': (edge) =>
@@ -182,17 +285,40 @@ export const generationRunLaws: RunLaws = {
     const once = asked(run).filter((kind) => kind > 0);
     return once.every((kind, index) => index === 0 || kind > (once[index - 1] ?? 0));
   },
+  'the chain is asked for evidence once the digest is known, for the receipt once the gate is open':
+    (run) =>
+      ['serialised', 'persisting'].every(
+        (phase, index) =>
+          asked(run).includes(index + 1) === run.states.some((it) => it.matches(phase)),
+      ),
+  'what the chain is asked for names what is known': (run) =>
+    told(run, 'chain', 'action.requested')
+      .map(({ detail }) => (detail as { action: Partial<GenerationContext> }).action)
+      .every((action) =>
+        (['digest', 'evidenceSeqno', 'signatureSeqno'] as const).every((name) =>
+          [undefined, known(run.state)[name]].includes(action[name]),
+        ),
+      ),
   'the chain is asked to serialise for each spool that was opened': (run, path) =>
     asked(run).filter((kind) => kind === 0).length === heard(path, 'spool opened').length,
   'a spool is filled with the one content that has the digest': (run, path) =>
     told(run, 'writer', 'spool.filled').length === heard(path, 'serialised').length,
-  'the writer is given one receipt, once it is filled': (run) => {
+  'the writer is given one receipt, when it is built and the spool is filled': (run) => {
     const [ready, ...again] = told(run, 'writer', 'receipt.ready');
     const [filled] = told(run, 'writer', 'spool.filled');
-    return again.length === 0 && (!ready || run.children.indexOf(ready) > indexOf(run, filled));
+    const isBuilt = run.states.some((state) => state.matches({ persisting: 'writing' }));
+    if (!ready) return !isBuilt;
+    return again.length === 0 && isBuilt && run.children.indexOf(ready) > indexOf(run, filled);
   },
   'a verifier looks at the signature transaction that is known': (run) =>
     run.children
       .filter(({ child, what }) => what === 'started' && /^(verify|prove)/.test(child))
       .every(({ detail }) => (detail as { signatureSeqno: number }).signatureSeqno > at.evidence),
 };
+
+/** The laws, and the reference: with which receipt decides which proof is the right one. */
+export const generationLaws = (receipt: ReceiptForm): RunLaws => ({
+  ...generationRunLaws,
+  'it ends as the reference says': ({ state }, path) =>
+    (state.output as GenerationOutput | undefined)?.outcome === expectedOutcome(receipt, path),
+});

@@ -1,5 +1,4 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { GenerationOutput } from '../../machines/events.ts';
 import { generationMachine } from '../../machines/generation.ts';
 import { forgedSamples, missingSamples, strangeSamples } from '../../src/testing/graph/alphabet.ts';
 import { Coverage } from '../../src/testing/graph/coverage.ts';
@@ -7,12 +6,10 @@ import { explore } from '../../src/testing/graph/explore.ts';
 import { brokenInvariants, brokenRunLaws } from '../../src/testing/graph/invariants.ts';
 import { edgePaths, simplePaths } from '../../src/testing/graph/paths.ts';
 import { refusedThatAct } from '../../src/testing/graph/refused.ts';
-import type { LiveRun } from '../../src/testing/graph/runner.ts';
 import { deadEnds, unreachedStates } from '../../src/testing/graph/structure.ts';
 import { generationSubject } from './alphabets.ts';
-import { generationInvariants, generationRunLaws } from './generation-laws.ts';
-import { expectedOutcome } from './generation-reference.ts';
-import { goldenOf, plainly } from './golden.ts';
+import { generationInvariants, generationLaws } from './generation-laws.ts';
+import { goldens } from './goldens.ts';
 
 // Every outcome of every guard makes far more than 2,000 simple paths: these take one sample for each
 // (lean), while edges, invariants and refusals take all of them (full).
@@ -22,13 +19,6 @@ const formOf = (receipt: 'cose' | 'json') => ({
   full: explore(generationSubject(receipt, 'full')),
 });
 const forms = [formOf('cose'), formOf('json')] as const;
-
-const outcomeOf = (output: unknown) => (output as GenerationOutput | undefined)?.outcome;
-const laws = (receipt: 'cose' | 'json') => ({
-  ...generationRunLaws,
-  'it ends as the reference says': (run: LiveRun, path: Parameters<typeof expectedOutcome>[1]) =>
-    outcomeOf(run.state.output) === expectedOutcome(receipt, path),
-});
 
 describe.each(forms)('a generation with a $receipt receipt', ({ receipt, lean, full }) => {
   test('has a sample for all that it reacts to, none strange and none forged', () => {
@@ -48,16 +38,11 @@ describe.each(forms)('a generation with a $receipt receipt', ({ receipt, lean, f
   });
 
   test('runs every simple path live and ends as the reference says', () => {
-    expect(brokenRunLaws(lean, simplePaths(lean), laws(receipt))).toEqual([]);
+    expect(brokenRunLaws(lean, simplePaths(lean), generationLaws(receipt))).toEqual([]);
   });
 
   test('has the paths that were reviewed', async () => {
-    const golden = goldenOf(
-      lean,
-      simplePaths(lean),
-      plainly,
-      ({ output }) => `${outcomeOf(output)}`,
-    );
+    const golden = goldens.generation(lean, simplePaths(lean));
     await expect(golden).toMatchFileSnapshot('./__snapshots__/generation.paths.txt');
   });
 });
@@ -66,7 +51,7 @@ test('generation takes every edge live, is moved by nothing that it refuses, and
   const warn = vi.spyOn(console, 'warn');
   const coverage = new Coverage();
   for (const { receipt, full } of forms) {
-    expect(brokenRunLaws(full, edgePaths(full), laws(receipt), coverage)).toEqual([]);
+    expect(brokenRunLaws(full, edgePaths(full), generationLaws(receipt), coverage)).toEqual([]);
   }
   const [{ full }] = forms;
   expect(refusedThatAct(full, coverage)).toEqual([]);

@@ -1,6 +1,7 @@
 import type { AnyMachineSnapshot } from 'xstate';
 import type { SnapshotCandidate } from '../../machines/ports.ts';
 import type { RecoveryOutput } from '../../machines/recovery.ts';
+import { childFailed } from '../../src/testing/graph/alphabet.ts';
 import type { Invariants, RunLaws } from '../../src/testing/graph/invariants.ts';
 import type { LiveRun } from '../../src/testing/graph/runner.ts';
 import { known } from './recovery-subject.ts';
@@ -16,6 +17,15 @@ export const recoveryInvariants: Invariants = {
     'a recovery that goes on has one thing under way, that of its state': (state) =>
       state.status !== 'active' ||
       Object.entries(ports).every(([name, port]) => state.matches(name) === port in state.children),
+    'what is under way is awaited, however it ends, and can be cancelled': (state) =>
+      state.status !== 'active' ||
+      (state.can({ type: 'cancel.requested' }) &&
+        Object.entries(ports).every(
+          ([name, port]) => !state.matches(name) || state.can(childFailed(port, new Error('EIO'))),
+        )),
+    'a recovery without a start says what there is': (state) =>
+      known(state).refusal !== 'no-start' ||
+      known(state).reason?.includes(String(known(state).first ?? 'neither')) === true,
     'a candidate is checked only while one waits': (state) =>
       !state.matches('checking') || known(state).candidates.length > 0,
     'a replay begins at a snapshot, or at seqno 1 when no candidate is left': (state) =>
@@ -48,6 +58,17 @@ export const recoveryInvariants: Invariants = {
       target.state.matches('cancelled') ||
       known(target.state).refusal === 'checking-failed' ||
       known(target.state).candidates.length === known(source.state).candidates.length - 1,
+    'a verdict leads to the replay, the next candidate, or the ledger alone': (edge) => {
+      const { source, event, target } = edge;
+      if (event.type !== 'xstate.done.actor.checkCandidate') return true;
+      const { candidates, first } = known(target.state);
+      const without = candidates.length > 0 ? 'checking' : first === 1 ? 'replaying' : 'refused';
+      const isUsable = event['output'].verdict === 'usable';
+      return (
+        target.state.matches(isUsable ? 'replaying' : without) &&
+        (known(target.state).start === known(source.state).candidates[0]) === isUsable
+      );
+    },
     'cancelling ends a recovery at once': ({ event, target }) =>
       event.type !== 'cancel.requested' || target.state.matches('cancelled'),
   },

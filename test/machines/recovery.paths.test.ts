@@ -7,7 +7,8 @@ import { brokenInvariants, brokenRunLaws } from '../../src/testing/graph/invaria
 import { edgePaths, simplePaths, titleOf } from '../../src/testing/graph/paths.ts';
 import { refusedThatAct } from '../../src/testing/graph/refused.ts';
 import { deadEnds, unreachedStates } from '../../src/testing/graph/structure.ts';
-import { outputOf, recoveryInvariants, recoveryRunLaws } from './recovery-laws.ts';
+import { goldens } from './goldens.ts';
+import { recoveryInvariants, recoveryRunLaws } from './recovery-laws.ts';
 import { recoverySubject } from './recovery-subject.ts';
 
 const graph = explore(recoverySubject);
@@ -45,11 +46,7 @@ describe('recovery', () => {
   });
 
   test('has the paths that were reviewed', async () => {
-    const titles = simplePaths(graph).map((path) => {
-      const [end] = path.slice(-1).map(({ target }) => outputOf(target.state));
-      const why = end?.refusal === undefined ? '' : `: ${end.refusal}`;
-      return `${titleOf(path)} (${end?.refused.length} refused${why})\n`;
-    });
-    await expect(titles.join('')).toMatchFileSnapshot('./__snapshots__/recovery.paths.txt');
+    const golden = goldens.recovery(graph, simplePaths(graph));
+    await expect(golden).toMatchFileSnapshot('./__snapshots__/recovery.paths.txt');
   });
 });

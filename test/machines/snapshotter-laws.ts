@@ -1,9 +1,14 @@
 import type { AnyEventObject, AnyMachineSnapshot } from 'xstate';
 import type { SnapshotterEmitted } from '../../machines/events.ts';
 import type { SnapshotterContext } from '../../machines/snapshotter-setup.ts';
-import type { Vertex } from '../../src/testing/graph/explore.ts';
+import { childFailed } from '../../src/testing/graph/alphabet.ts';
+import type { Edge, Vertex } from '../../src/testing/graph/explore.ts';
+import { canonical } from '../../src/testing/graph/identity.ts';
 import type { Invariants, RunLaws } from '../../src/testing/graph/invariants.ts';
+import type { Path } from '../../src/testing/graph/paths.ts';
 import type { LiveRun } from '../../src/testing/graph/runner.ts';
+import type { ChildNote } from '../../src/testing/graph/stub.ts';
+import { toldAfter } from './snapshotter-reference.ts';
 
 const known = (state: AnyMachineSnapshot) => state.context as SnapshotterContext;
 const slotsOf = (state: AnyMachineSnapshot) => known(state).slots.map(({ id }) => id);
@@ -13,6 +18,25 @@ const isAscending = (values: readonly number[]): boolean =>
 const isOpen = ({ state }: Vertex) => state.matches('open');
 const goesBack = ({ state }: Vertex, event: AnyEventObject) =>
   event['seqno'] < Math.max(known(state).committed, known(state).baseline);
+
+/** What tells states apart: the numbers of generations go on for ever. */
+const knownOf = ({ points, slots, ...rest }: ReturnType<typeof toldAfter>['known']) => {
+  const { committed, baseline, baselineMs, forced } = rest;
+  const taken = slots.map(({ id, seqno }) => [id, seqno]);
+  return [points, taken, committed, baseline, baselineMs, forced];
+};
+
+const ledgerEvents = [
+  'committable.recorded',
+  'status.recorded',
+  'freeze.taken',
+  'freeze.failed',
+  'evidence.recorded',
+  'signature.recorded',
+  'tree.recorded',
+  'commit.advanced',
+  'rollback.occurred',
+];
 
 /** CCF's rule of 1.2, told again. */
 function isDue(context: SnapshotterContext, seqno: number, nowMs: number): boolean {
@@ -26,8 +50,49 @@ function isDue(context: SnapshotterContext, seqno: number, nowMs: number): boole
   return forced !== undefined || transactions >= context.txInterval || byTime;
 }
 
+type Mode = Parameters<typeof toldAfter>[0];
+
+const modeOf = ({ value }: AnyMachineSnapshot): Mode =>
+  (typeof value === 'string' ? value : value['open']) as Mode;
+
+const toldOf = ({ source, event }: Edge) =>
+  toldAfter(modeOf(source.state), known(source.state), event);
+
+const toldIn = ({ states }: LiveRun, path: Path) =>
+  path.flatMap(({ event }, index) =>
+    states.slice(index, index + 1).map((state) => toldAfter(modeOf(state), known(state), event)),
+  );
+
+/** What the events that a snapshotter emits say, as the reference says it. */
+const saidBy = (event: AnyEventObject): readonly string[] => {
+  const { type, seqno, end, reason, outcome, generation } = event;
+  if (type === 'event.refused') return [`refused ${event['event']} ${seqno}`];
+  if (type === 'generation.started') return [`started ${generation} ${seqno}`];
+  if (type === 'generation.ended') return [`ended ${seqno} ${outcome}`];
+  return [`${seqno} ${end}${reason ? ` ${reason}` : ''}`];
+};
+
+const sentTo = ({ child, what, detail }: ChildNote): readonly string[] => {
+  const { type, generation, seqno, receipt } = (detail ?? {}) as Record<string, unknown>;
+  if (what === 'received') return [`${child} ${type}`];
+  return what === 'started' ? [`${child} started ${generation} ${seqno} ${receipt}`] : [];
+};
+
 export const snapshotterInvariants: Invariants = {
   states: {
+    'an open snapshotter hears of all that the ledger and its owner say': (state) =>
+      !state.matches('open') ||
+      [...ledgerEvents, 'snapshot.forced', 'generation.cancelled', 'shutdown.requested'].every(
+        (type) => state.can({ type, seqno: 1_000, nowMs: 0, timestampMs: 0, version: 1_000 }),
+      ),
+    'an open snapshotter can be switched': (state) =>
+      !state.matches('open') ||
+      state.can({
+        type: state.matches({ open: 'enabled' }) ? 'snapshots.disabled' : 'snapshots.enabled',
+      }),
+    'generations are awaited, however they end': (state) =>
+      state.status !== 'active' ||
+      slotsOf(state).every((slot) => state.can(childFailed(slot, new Error('it broke')))),
     'no more slots are taken than there are': (state) =>
       known(state).slots.length <= known(state).capacity,
     'every slot has its own child, and every child its slot': (state) =>
@@ -47,6 +112,13 @@ export const snapshotterInvariants: Invariants = {
       (known(state).slots.length > 0 && known(state).points.length === 0),
   },
   steps: {
+    'it is where the reference is, and knows what that knows': (edge) => {
+      const { mode, known: expected } = toldOf(edge);
+      const { state } = edge.target;
+      return (
+        modeOf(state) === mode && canonical(knownOf(known(state))) === canonical(knownOf(expected))
+      );
+    },
     'commit never goes back': ({ source, target }) =>
       known(target.state).committed >= known(source.state).committed,
     'the interval is never counted from further back': ({ source, target }) =>
@@ -62,7 +134,8 @@ export const snapshotterInvariants: Invariants = {
     },
     'a signature is a point exactly when one is due': ({ source, target, event }) => {
       if (event.type !== 'committable.recorded' || !source.state.matches('open')) return true;
-      const isPoint = known(target.state).points !== known(source.state).points;
+      const isPoint =
+        canonical(known(target.state).points) !== canonical(known(source.state).points);
       return isPoint === isDue(known(source.state), event['seqno'], event['nowMs']);
     },
     'what a commit reaches it starts or keeps on a primary that is enabled, and nowhere else': (
@@ -118,6 +191,12 @@ const emitted = (run: LiveRun, type: SnapshotterEmitted['type']): readonly numbe
 const sorted = (values: readonly number[]): string => [...values].sort((a, b) => a - b).join();
 
 export const snapshotterRunLaws: RunLaws = {
+  'it says what the reference says': (run, path) =>
+    canonical(run.emitted.flatMap(saidBy)) ===
+    canonical(toldIn(run, path).flatMap(({ said }) => said)),
+  'its generations get what the reference sends': (run, path) =>
+    canonical(run.children.flatMap(sentTo)) ===
+    canonical(toldIn(run, path).flatMap(({ sent }) => sent)),
   'every point ends once, or still waits': (run) =>
     sorted(added(run)) ===
     sorted([...emitted(run, 'point.ended'), ...known(run.state).points.map(({ seqno }) => seqno)]),

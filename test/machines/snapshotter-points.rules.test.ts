@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { snapshotterMachine } from '../../machines/snapshotter.ts';
 import { seqno } from '../../src/core/words.ts';
 import { Scheduler } from './scheduler.ts';
+import { snapshotterRules } from './snapshotter-rules.ts';
 
 // When a signature is a snapshot point, rule by rule, by the numbers of the pipeline's specification.
 
@@ -170,4 +172,8 @@ describe('forced', () => {
     scheduler.end(4, 'persist-failed');
     expect(scheduler.sign(10)).toBe(true);
   });
+});
+
+test.each(Object.entries(snapshotterRules))('%s', (_, rule) => {
+  expect(() => rule(snapshotterMachine)).not.toThrow();
 });

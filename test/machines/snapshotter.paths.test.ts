@@ -1,17 +1,15 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { AnyMachineSnapshot } from 'xstate';
 import { snapshotterMachine } from '../../machines/snapshotter.ts';
-import type { SnapshotterContext } from '../../machines/snapshotter-setup.ts';
 import { forgedSamples, missingSamples, strangeSamples } from '../../src/testing/graph/alphabet.ts';
 import { Coverage } from '../../src/testing/graph/coverage.ts';
 import { explore } from '../../src/testing/graph/explore.ts';
 import { brokenInvariants, brokenRunLaws } from '../../src/testing/graph/invariants.ts';
-import { edgePaths, simplePaths, stateName } from '../../src/testing/graph/paths.ts';
+import { edgePaths, simplePaths } from '../../src/testing/graph/paths.ts';
 import { refusedThatAct } from '../../src/testing/graph/refused.ts';
 import { LiveRun } from '../../src/testing/graph/runner.ts';
 import { deadEnds, unreachedStates } from '../../src/testing/graph/structure.ts';
 
-import { goldenOf } from './golden.ts';
+import { goldens } from './goldens.ts';
 import { snapshotterInvariants, snapshotterRunLaws } from './snapshotter-laws.ts';
 import {
   bySeconds,
@@ -39,8 +37,6 @@ const many = (
 ).map((input) => explore(snapshotterSubject(pointsPast(input.capacity), input)));
 const byTime = explore(snapshotterSubject(pointsByTime, bySeconds));
 const all = [onePoint, full, byTime, ...twoPoints.map(({ graph }) => graph), ...many];
-
-const known = (state: AnyMachineSnapshot) => state.context as SnapshotterContext;
 
 describe('snapshotter', () => {
   test('has a sample for all that it reacts to, none strange and none forged', () => {
@@ -91,12 +87,7 @@ describe('snapshotter', () => {
   });
 
   test('has the paths that were reviewed', async () => {
-    const name = (state: AnyMachineSnapshot) => {
-      const points = known(state).points.map(({ seqno, frozen }) => `${seqno}${frozen ? '*' : ''}`);
-      const slots = known(state).slots.map(({ id, seqno }) => `${id}=${seqno}`);
-      return [stateName(state.value), `@${known(state).committed}`, ...points, ...slots].join(' ');
-    };
-    const golden = goldenOf(onePoint, simplePaths(onePoint), name, name);
+    const golden = goldens.snapshotter(onePoint, simplePaths(onePoint));
     await expect(golden).toMatchFileSnapshot('./__snapshots__/snapshotter.paths.txt');
   });
 });

@@ -7,6 +7,7 @@ import { join } from 'node:path';
  */
 const vitest = join(process.cwd(), 'node_modules/vitest/vitest.mjs');
 const bench = join(process.cwd(), 'dist/test/tools/bench.js');
+const mutants = join(process.cwd(), 'dist/test/tools/mutants.js');
 const parts = [
   {
     what: '200 kills and 50 interrupts of start, at random moments',
@@ -24,6 +25,7 @@ const parts = [
     env: { LEDGER_NIGHTLY: '1' },
   },
   { what: 'a million transactions in one process', args: [bench, 'node'], env: {} },
+  { what: 'every mutant of every statechart', args: [mutants, '--all'], env: {} },
 ];
 
 for (const { what, args, env } of parts) {
