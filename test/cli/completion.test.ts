@@ -74,7 +74,7 @@ describe.concurrent('completion', () => {
       const ask = [
         `source ${script}; source ${script}`,
         `COMP_WORDS=(ledger-snapshotter --config '$(touch ${bin}/ran)' re) COMP_CWORD=3`,
-        '_ledger_snapshotter && printf "%s\\n" "${COMPREPLY[@]}"',
+        `_ledger_snapshotter && printf "%s\\n" "$\{COMPREPLY[@]}"`,
         'complete -p ledger-snapshotter',
       ].join('\n');
       const answer = execFileSync('bash', ['-c', ask], {
