@@ -70,14 +70,7 @@ export class Buckets {
 
   /** A bucket with a heap of its own for the records of slots `from` to `to`, in their order. */
   build(source: Ref, from: number, to: number, plan: BucketPlan): Ref {
-    const { memories, reader } = this.#workshop;
-    const heap = reader.heapOf(source);
-    const heapAt = memories.wordAt(heap);
-    const heapWords = memories.wordsOf(heap);
-    let live = 0;
-    for (let slot = from; slot < to; slot++) {
-      live += heapBytesAt(heapWords, heapAt + reader.offsetOf(source, slot));
-    }
+    const live = this.#liveOf(source, from, to);
     const bucket = this.create({
       bits: plan.bits,
       extraBytes: live + plan.extraBytes,
@@ -87,6 +80,21 @@ export class Buckets {
     return bucket;
   }
 
+  #liveOf(bucket: Ref, from: number, to: number): number {
+    const { memories, reader } = this.#workshop;
+    const words = memories.wordsOf(bucket);
+    const at = memories.wordAt(bucket);
+    if (to - from === word(words, at + bucketCount)) return word(words, at + bucketLive);
+    const heap = reader.heapOf(bucket);
+    const heapWords = memories.wordsOf(heap);
+    const heapAt = memories.wordAt(heap);
+    let live = 0;
+    for (let slot = from; slot < to; slot++) {
+      live += heapBytesAt(heapWords, heapAt + reader.offsetOf(bucket, slot));
+    }
+    return live;
+  }
+
   #copyRecords(source: Ref, from: number, to: number, bucket: Ref): void {
     const { memories, reader } = this.#workshop;
     const oldHeap = reader.heapOf(source);
@@ -94,6 +102,9 @@ export class Buckets {
     const oldAt = memories.wordAt(oldHeap);
     const oldHashes = memories.wordAt(source) + bucketSlots;
     const sourceWords = memories.wordsOf(source);
+    const sourceHalves = memories.halvesOf(source);
+    const sourceCapacity = word(sourceWords, oldHashes - bucketSlots + bucketCapacity);
+    const sourceOffsets = (oldHashes + sourceCapacity) * 2;
     const heap = reader.heapOf(bucket);
     const heapWords = memories.wordsOf(heap);
     const heapAt = memories.wordAt(heap);
@@ -103,7 +114,7 @@ export class Buckets {
     const halves = memories.halvesOf(bucket);
     let used = 0;
     for (let slot = from; slot < to; slot++) {
-      const record = oldAt + reader.offsetOf(source, slot);
+      const record = oldAt + (sourceHalves[sourceOffsets + slot] ?? 0) * 2;
       const size = heapBytesAt(oldWords, record) >>> 2;
       const target = heapAt + used;
       for (let i = 0; i < size; i++) heapWords[target + i] = word(oldWords, record + i);

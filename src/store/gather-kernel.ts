@@ -93,13 +93,16 @@ export function kernelBytes(): Uint8Array {
     set(local),
   ];
   const padded: Code[] = [constant(7), add, constant(-8), and];
-  const copyWide = loop(
-    ...[get(to), get(stop), isNotBelow, branchIf(1)],
-    ...[get(to), get(from), load128(), store128()],
-    ...increase(from, 16),
-    ...increase(to, 16),
-    branch(0),
-  );
+  const copyLoop = (bytes: number): Code => {
+    const lanes = Array.from({ length: bytes / 16 }, (_, i) => 16 * i);
+    return loop(
+      ...[get(to), get(stop), isNotBelow, branchIf(1)],
+      ...lanes.flatMap((lane) => [get(to), get(from), load128(lane), store128(lane)]),
+      ...increase(from, bytes),
+      ...increase(to, bytes),
+      branch(0),
+    );
+  };
   const records = loop(
     ...[get(slots), get(last), isNotBelow, branchIf(1)],
     ...[get(heap), get(slots), load16(), constant(3), shiftLeft, add, set(from)],
@@ -120,8 +123,10 @@ export function kernelBytes(): Uint8Array {
     ],
     ...[get(to), get(size), add, get(end), isAbove, branchIf(1)],
     ...increase(slots, 2),
-    ...[get(to), get(size), constant(-16), and, add, set(stop)],
-    block(copyWide),
+    ...[get(to), get(size), constant(-64), and, add, set(stop)],
+    block(copyLoop(64)),
+    ...[get(to), get(size), constant(48), and, add, set(stop)],
+    block(copyLoop(16)),
     ...[get(size), constant(8), and],
     when(...[get(to), get(from), load64(), store64()], ...increase(to, 8)),
     branch(0),

@@ -34,6 +34,7 @@ export class KeyPlace {
 /** Reads tables, on any thread: of what is frozen, or on the owner's thread. */
 export class IndexReader {
   readonly memories: Memories;
+  readonly #slab = new Slab();
 
   constructor(memories: Memories) {
     this.memories = memories;
@@ -146,15 +147,18 @@ export class IndexReader {
     return offset * 2;
   }
 
-  /** The value of the record in a slot, as a copy. */
-  valueAt(bucket: Ref, slot: number): Uint8Array {
+  /** Version and value of the record in a slot: a copy, which is not to be changed or transferred. */
+  readAt(bucket: Ref, slot: number): { readonly version: number; readonly value: Uint8Array } {
     const heap = this.heapOf(bucket);
+    const offset = this.offsetOf(bucket, slot);
     const words = this.memories.wordsOf(heap);
-    const at = this.memories.wordAt(heap) + this.offsetOf(bucket, slot);
-    if (word(words, at + 1) !== 0) return this.recordAt(heap, this.offsetOf(bucket, slot)).value;
+    const at = this.memories.wordAt(heap) + offset;
+    if (word(words, at + 1) !== 0) return this.recordAt(heap, offset);
     const value = at + 2 + (padded(word(words, at)) >>> 2);
-    const begin = (value + 4) * 4;
-    return copyOf(this.memories.bytesOf(heap), begin, word(words, value) - 8);
+    return {
+      version: int64At(words, value + 2),
+      value: this.#slab.copy(words, value + 4, word(words, value) - 8),
+    };
   }
 
   /** A key by itself, or in a chain by itself, that begins at a word of a block, as a copy. */
@@ -194,6 +198,30 @@ function copyOf(bytes: Uint8Array, from: number, length: number): Uint8Array {
   if (length > 64) copy.set(bytes.subarray(from, from + length));
   else for (let i = 0; i < length; i++) copy[i] = bytes[from + i] ?? 0;
   return copy;
+}
+
+const slabBytes = 16 * 1024;
+
+/**
+ * Many small copies in one buffer: a buffer for each would cost more than what is copied. What keeps one copy
+ * keeps the slab.
+ */
+class Slab {
+  #words = new Int32Array(0);
+  #used = 0;
+
+  copy(from: Int32Array, at: number, length: number): Uint8Array {
+    const count = (length + 3) >>> 2;
+    if (count > this.#words.length - this.#used) {
+      this.#words = new Int32Array(Math.max(slabBytes / 4, count));
+      this.#used = 0;
+    }
+    const words = this.#words;
+    const begin = this.#used;
+    for (let i = 0; i < count; i++) words[begin + i] = word(from, at + i);
+    this.#used = begin + count;
+    return new Uint8Array(words.buffer, begin * 4, length);
+  }
 }
 
 /** The `bits` of a hash behind its first `prefix` ones. */

@@ -25,6 +25,8 @@ export interface TableState extends FrozenTable {
 
 /** The tables at one moment. */
 export interface LedgerState {
+  /** Tables. */
+  readonly size: number;
   get(name: string): TableState | undefined;
   values(): Iterable<TableState>;
   /** Keeps the state beyond the store's next change; a state that has no such method is kept anyway. */

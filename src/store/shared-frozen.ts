@@ -46,6 +46,7 @@ export class SharedFrozen implements HeldState {
     this.#held = parts.epochs.hold();
     this.#state = new SharedState(
       {
+        size: parts.tables.length,
         get: (name) => this.#named().get(name),
         values: () => parts.tables,
         eras: parts.eras,
@@ -59,6 +60,10 @@ export class SharedFrozen implements HeldState {
   #named(): Map<string, TableParts> {
     this.#byName ??= new Map(this.#parts.tables.map((table) => [table.name, table]));
     return this.#byName;
+  }
+
+  get size(): number {
+    return this.#state.size;
   }
 
   get(name: string): TableState | undefined {

@@ -145,7 +145,7 @@ export class SharedIndex {
     if (isSmall || count === 1) {
       const plan = {
         bits: this.#get(bucket, bucketBits),
-        extraBytes: Math.min(bytes + (live >>> 1), heapBytesMax - live),
+        extraBytes: Math.min(bytes + (live >>> 2), heapBytesMax - live),
         extraSlots: 1 + (count >>> 2),
       };
       const built = this.#buckets.build(bucket, 0, count, plan);

@@ -18,6 +18,7 @@ export interface TableParts {
 
 /** What a {@link SharedState} reads. */
 export interface StateSource {
+  readonly size: number;
   get(name: string): TableParts | undefined;
   values(): Iterable<TableParts>;
   readonly eras: Eras;
@@ -39,6 +40,10 @@ export class SharedState implements LedgerState {
   constructor(source: StateSource, reader: StateReader) {
     this.#source = source;
     this.#reader = reader;
+  }
+
+  get size(): number {
+    return this.#source.size;
   }
 
   get(name: string): TableState | undefined {
@@ -93,11 +98,8 @@ class SharedRecords implements KeyedRecords {
     checkKept(source);
     key.load(bytes);
     if (!reader.find(this.#state.root, key, place)) return undefined;
-    const record = reader.recordAt(
-      reader.heapOf(place.bucket),
-      reader.offsetOf(place.bucket, place.slot),
-    );
-    return { ...record, stamp: stampOf(source.eras, record.version) };
+    const { version, value } = reader.readAt(place.bucket, place.slot);
+    return { key: bytes, version, value, stamp: stampOf(source.eras, version) };
   }
 
   *records(): Generator<StoreRecord, void, undefined> {

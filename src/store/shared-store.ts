@@ -108,6 +108,7 @@ export class SharedStore implements LedgerStore {
   #liveState(): LedgerState {
     const changes = this.#changes;
     const source = {
+      size: this.#byNumber.length,
       get: (name: string) => this.#tables.get(name)?.parts,
       values: () => this.#parts(),
       eras: this.#stamps.eras,

@@ -47,6 +47,7 @@ export class VersionedStore implements LedgerStore {
   freeze(): HeldState {
     const { tables } = this;
     return {
+      size: tables.size,
       get: (name) => tables.get(name),
       values: () => tables.values(),
       release: () => {},
