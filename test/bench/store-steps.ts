@@ -229,7 +229,7 @@ class Measured {
 }
 
 function latin1(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.length).latin1Slice();
+  return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
 }
 
 const shape = JSON.parse(process.argv[2] ?? '{}') as StoreShape;
