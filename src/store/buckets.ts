@@ -149,6 +149,21 @@ export class Buckets {
     return bucket;
   }
 
+  /** Gives a bucket of our own a larger heap with all that the old one has, where it was; the old one is retired. */
+  growHeap(bucket: Ref, bytes: number): void {
+    const { arena, memories, epochs } = this.#workshop;
+    const grown = arena.alloc(bytes);
+    const words = memories.wordsOf(bucket);
+    const at = memories.wordAt(bucket);
+    const heap = word(words, at + bucketHeap);
+    const from = memories.wordAt(heap);
+    const used = memories.wordsOf(heap).subarray(from, from + (word(words, at + bucketUsed) >>> 2));
+    memories.wordsOf(grown).set(used, memories.wordAt(grown));
+    epochs.retire(heap, word(words, at + bucketHeapBirth));
+    words[at + bucketHeap] = grown;
+    words[at + bucketHeapBirth] = epochs.current;
+  }
+
   #allocBucket(slots: number): Ref {
     const { arena, memories } = this.#workshop;
     const bucket = arena.alloc(headBytes + slots * slotBytes);

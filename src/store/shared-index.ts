@@ -142,6 +142,12 @@ export class SharedIndex {
     const live = this.#get(bucket, bucketLive);
     const count = this.#count(bucket);
     const isSmall = live + bytes <= heapLiveMax && count < bucketRecordsMax;
+    if (isSmall && live === this.#get(bucket, bucketUsed)) {
+      // No garbage: the records stay where they are, in one copy.
+      this.#ownBucket();
+      this.#buckets.growHeap(this.#tree.place.bucket, live + bytes + (live >>> 2));
+      return true;
+    }
     if (isSmall || count === 1) {
       const plan = {
         bits: this.#get(bucket, bucketBits),
