@@ -3,6 +3,7 @@ import type { StoreRecord } from '../core/host-ports.ts';
 import { chainBytes } from './chains.ts';
 import type { KeyScratch } from './key-scratch.ts';
 import {
+  bucketBits,
   bucketCapacity,
   bucketCount,
   bucketHeap,
@@ -88,13 +89,11 @@ export class IndexReader {
     const slots = memories.wordAt(bucket) + bucketSlots;
     const count = word(words, slots - bucketSlots + bucketCount);
     const hash = key.hash;
-    let low = 0;
-    let high = count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (word(words, slots + middle) >>> 0 < hash) low = middle + 1;
-      else high = middle;
-    }
+    // Hashes are even: where the key's should be is a slot or two off, which mostly saves a line of the cache.
+    const bits = word(words, slots - bucketSlots + bucketBits);
+    let low = Math.floor((((hash << bits) >>> 0) / 2 ** 32) * count);
+    while (low > 0 && word(words, slots + low - 1) >>> 0 >= hash) low--;
+    while (low < count && word(words, slots + low) >>> 0 < hash) low++;
     for (; low < count && word(words, slots + low) >>> 0 === hash; low++) {
       const order = this.#compareKey(bucket, low, key);
       if (order < 0) continue;

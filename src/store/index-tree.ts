@@ -1,6 +1,6 @@
 import { StorageError } from '../core/errors.ts';
 import type { Workshop } from './buckets.ts';
-import { KeyPlace } from './index-reader.ts';
+import { entryOf, KeyPlace } from './index-reader.ts';
 import {
   bucketBits,
   bucketCapacity,
@@ -291,7 +291,7 @@ export class IndexTree {
   }
 
   #entryOfKey(prefix: number, bits: number): number {
-    return bits === 0 ? 0 : (this.#workshop.key.hash << prefix) >>> (32 - bits);
+    return entryOf(this.#workshop.key.hash, prefix, bits);
   }
 
   #sharedBits(bucket: Ref): number {

@@ -5,7 +5,7 @@ export const pageBytes = 64 * 1024;
 
 /** Blocks begin at multiples of a granule, so that 32 bits name 256 GiB. */
 export const granuleBytes = 64;
-export const granuleWords = granuleBytes / 4;
+const granuleWords = granuleBytes / 4;
 export const granulesPerPageLog2 = 10;
 
 /**

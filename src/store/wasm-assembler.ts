@@ -6,10 +6,10 @@
 /** Bytes of instructions, to be put one behind the other. */
 export type Code = readonly number[];
 
-export const i32 = 0x7f;
+const i32 = 0x7f;
 
 /** An unsigned number in LEB128. */
-export function unsigned(value: number): Code {
+function unsigned(value: number): Code {
   const bytes: number[] = [];
   for (let rest = value; ; rest >>>= 7) {
     if (rest < 0x80) return [...bytes, rest];
