@@ -94,11 +94,13 @@ export class IndexReader {
     let low = Math.floor((((hash << bits) >>> 0) / 2 ** 32) * count);
     while (low > 0 && word(words, slots + low - 1) >>> 0 >= hash) low--;
     while (low < count && word(words, slots + low) >>> 0 < hash) low++;
-    for (; low < count && word(words, slots + low) >>> 0 === hash; low++) {
-      const order = this.#compareKey(bucket, low, key);
-      if (order < 0) continue;
-      place.isFound = order === 0;
-      break;
+    // Keys of one hash are in order; there are seldom two.
+    for (let high = count, middle = low; low < high; middle = (low + high) >>> 1) {
+      const isTied = word(words, slots + middle) >>> 0 === hash;
+      const order = isTied ? this.#compareKey(bucket, middle, key) : 1;
+      if (order < 0) low = middle + 1;
+      else high = middle;
+      place.isFound ||= order === 0;
     }
     place.slot = low;
     return place.isFound;
