@@ -8,6 +8,7 @@ import {
   bucketCount,
   bucketHeap,
   bucketSlots,
+  chainWords,
   int64At,
   nodeBits,
   nodeEntries,
@@ -154,11 +155,26 @@ export class IndexReader {
     const offset = this.offsetOf(bucket, slot);
     const words = this.memories.wordsOf(heap);
     const at = this.memories.wordAt(heap) + offset;
-    if (word(words, at + 1) !== 0) return this.recordAt(heap, offset);
+    if (word(words, at + 1) !== 0) return this.#readChain(heap, offset, word(words, at + 2));
     const value = at + 2 + (padded(word(words, at)) >>> 2);
     return {
       version: int64At(words, value + 2),
       value: this.#slab.copy(words, value + 4, word(words, value) - 8),
+    };
+  }
+
+  /** Of a large record, mostly without copying its key. */
+  #readChain(heap: Ref, offset: number, chain: Ref): ReturnType<IndexReader['readAt']> {
+    const words = this.memories.wordsOf(chain);
+    const at = this.memories.wordAt(chain) + chainWords;
+    const from = 8 + padded(word(words, at));
+    // The lengths may lie in the second block.
+    if (from + 16 > word(words, at - 1)) return this.recordAt(heap, offset);
+    const value = at + (from >>> 2);
+    const length = word(words, value) - 8;
+    return {
+      version: int64At(words, value + 2),
+      value: chainBytes(this.memories, chain, from + 16, length),
     };
   }
 

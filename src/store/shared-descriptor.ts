@@ -22,10 +22,19 @@ const numbersPerTable = 7;
 
 export function tableNumbers(tables: readonly TableParts[]): Float64Array {
   const numbers = new Float64Array(tables.length * numbersPerTable);
-  tables.forEach(({ version, live, tombstones }, i) => {
-    const of = [live, tombstones].flatMap(({ root, size, bodyBytes }) => [root, size, bodyBytes]);
-    numbers.set([version, ...of], i * numbersPerTable);
-  });
+  let at = 0;
+  const push = (value: number): void => {
+    numbers[at++] = value;
+  };
+  for (const { version, live, tombstones } of tables) {
+    push(version);
+    push(live.root);
+    push(live.size);
+    push(live.bodyBytes);
+    push(tombstones.root);
+    push(tombstones.size);
+    push(tombstones.bodyBytes);
+  }
   return numbers;
 }
 

@@ -44,6 +44,7 @@ const turn = 10_000;
 const perTransaction = 100;
 const gatherRounds = 7;
 const freezes = 21;
+const gatheredBytesMin = 128 * 2 ** 20;
 
 /** Nanoseconds that this thread was on a core. */
 function cpuNs(): number {
@@ -208,14 +209,20 @@ class Measured {
     const total = state.tables.reduce((sum, { live }) => sum + live.bodyBytes, 0);
     const source = new Uint8Array(new SharedArrayBuffer(total)).fill(1);
     const rounds: GatherRound[] = [];
+    // What is too short for the scheduler to count is done again and again.
+    const times = Math.ceil(gatheredBytesMin / total);
+    const repeated = (work: () => void) =>
+      timed(() => {
+        for (let i = 0; i < times; i++) work();
+      }) / times;
     for (let round = 0; round < gatherRounds; round++) {
-      const ns = timed(() => {
+      const ns = repeated(() => {
         for (const { live } of state.tables) {
           const gather = new BodyGather(state, live);
           while (gather.fill(target) === target.length);
         }
       });
-      const copyNs = timed(() => {
+      const copyNs = repeated(() => {
         for (let from = 0; from < total; from += target.length) {
           target.set(source.subarray(from, Math.min(total, from + target.length)));
         }

@@ -254,12 +254,12 @@ const medium = { memoryBytesMax: 2 ** 20 };
 const large = { memoryBytesMax: 2 ** 26 };
 
 const settings: readonly (readonly [string, number, Setting])[] = [
-  ['no tombstones', 400, { keepsTombstones: false, hash: sipHash24Low32, memory: large }],
-  ['tombstones', 250, { keepsTombstones: true, hash: sipHash24Low32, memory: medium }],
-  ['many memories', 150, { keepsTombstones: false, hash: sipHash24Low32, memory: small }],
-  ['one hash', 150, { keepsTombstones: true, hash: constant, memory: medium }],
-  ['few bits', 150, { keepsTombstones: false, hash: fewBits, memory: medium }],
-  ['equal upper bits', 100, { keepsTombstones: false, hash: lowBits, memory: small }],
+  ['no tombstones', 800, { keepsTombstones: false, hash: sipHash24Low32, memory: large }],
+  ['tombstones', 500, { keepsTombstones: true, hash: sipHash24Low32, memory: medium }],
+  ['many memories', 300, { keepsTombstones: false, hash: sipHash24Low32, memory: small }],
+  ['one hash', 200, { keepsTombstones: true, hash: constant, memory: medium }],
+  ['few bits', 300, { keepsTombstones: false, hash: fewBits, memory: medium }],
+  ['equal upper bits', 200, { keepsTombstones: false, hash: lowBits, memory: small }],
 ];
 
 describe('histories', () => {
