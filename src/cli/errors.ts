@@ -111,6 +111,7 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   WRITE_FAILED: 'check who owns the directory, its mode, and the space that is left',
   SYNC_FAILED: 'check the disk; what was being written is not to be relied on',
   CHANGED_WHILE_READING: 'something else is writing it: try again when that has finished',
+  OUT_OF_MEMORY: 'write less at once, or give the store more memory',
   LOCKED: 'stop that process, or give another directory',
   COMMITTED_CONFLICT: 'give an empty --out, and find out where the other file comes from',
   EMPTY_LEDGER: askForLedger,

@@ -119,6 +119,7 @@ export type StorageCode =
   | 'TOO_LARGE'
   | 'QUEUE_FULL'
   | 'WORKER_DIED'
+  | 'OUT_OF_MEMORY'
   | 'CLOSED';
 
 /** Codes of {@link ConsensusError}: the host called in an order that a replicated log cannot have. */

@@ -9,6 +9,7 @@ import { InlineExecutor } from '../tasks/inline-executor.ts';
 import type { JobClass, JobExecutor } from '../tasks/job.ts';
 import { WorkerPool } from '../tasks/worker-pool.ts';
 import { type SnapshotJobs, snapshotJobs } from './jobs.ts';
+import type { OpenStore } from './log.ts';
 import { workerEntry } from './worker-entry.ts';
 
 /** The outside world, as the engine is given it. */
@@ -19,6 +20,8 @@ export interface Environment {
   readonly processes: Processes;
   /** Starts what runs the jobs; its owner closes it. */
   startExecutor(): JobExecutor<SnapshotJobs>;
+  /** Opens the store of a node. @default one on the JavaScript heap */
+  readonly openStore?: OpenStore | undefined;
 }
 
 /** Jobs of a class that wait at most, a thread. */

@@ -22,6 +22,7 @@ import {
   entryLeafOf,
   type MapWrites,
 } from '../formats/write-set.ts';
+import type { LedgerState, LedgerStore } from '../store/ledger-store.ts';
 import type { StoreTable } from '../store/reference-store.ts';
 import { VersionedStore } from '../store/versioned-store.ts';
 
@@ -34,7 +35,15 @@ export interface LogStart {
   /** Holds the leaves up to and with it; the log takes it over. */
   readonly tree: MerkleTree;
   readonly viewHistory: readonly number[];
+  /**
+   * Opens the store that keeps the state.
+   * @default a {@link VersionedStore}
+   */
+  readonly openStore?: OpenStore | undefined;
 }
+
+/** Opens a store in the state after `seqno`. */
+export type OpenStore = (seqno: Seqno, tables: ReadonlyMap<string, StoreTable>) => LedgerStore;
 
 export interface AppendOptions {
   readonly view: View;
@@ -55,13 +64,15 @@ export interface Appended {
 
 const claimsNothing = new Uint8Array(32);
 
+const openVersionedStore: OpenStore = (seqno, tables) => new VersionedStore(seqno, tables);
+
 /**
  * The log of a node as far as it is in memory: the state after the last entry and the uncommitted ones
  * before it, the Merkle tree, and what the next entry is made of.
  */
 export class Log {
   readonly #secrets: Secrets;
-  readonly #store: VersionedStore;
+  readonly #store: LedgerStore;
   readonly #tree: MerkleTree;
   readonly #viewHistory: number[];
   /** Of the ledger secret that was used last: it changes seldom. */
@@ -70,7 +81,8 @@ export class Log {
   constructor(start: LogStart, secrets: Secrets) {
     assert(start.tree.leafCount === start.seqno + 1, 'the tree has a leaf for each entry');
     this.#secrets = secrets;
-    this.#store = new VersionedStore(start.seqno, start.tables);
+    const { openStore = openVersionedStore } = start;
+    this.#store = openStore(start.seqno, start.tables);
     this.#tree = start.tree;
     this.#viewHistory = [...start.viewHistory];
   }
@@ -94,8 +106,8 @@ export class Log {
     return toSeqno(this.#store.tables.get(tables.tree)?.version ?? 0);
   }
 
-  /** The state now; later entries don't show through. */
-  get tables(): ReadonlyMap<string, StoreTable> {
+  /** The state now: good until the next change, unless it is held. */
+  get tables(): LedgerState {
     return this.#store.tables;
   }
 
@@ -121,8 +133,9 @@ export class Log {
     const privatePlain = encodePrivateDomain(changes.filter(({ name }) => isPrivateMap(name)));
     const bytes = sealEntry({ secret, flags, ...txId, publicDomain, privatePlain });
     const digest = writeSetDigest(bytes);
-    this.#tree.append(entryLeafOf({ ...domain, writeSetDigest: digest }));
+    // The store first: it may have no memory for it, and then nothing has happened.
     this.#store.apply(txId.seqno, changes);
+    this.#tree.append(entryLeafOf({ ...domain, writeSetDigest: digest }));
     while (this.#viewHistory.length < view) this.#viewHistory.push(txId.seqno);
     return { txId, bytes, writeSetDigest: digest, commitEvidence: evidence };
   }
@@ -136,11 +149,13 @@ export class Log {
 
   /** The state after the last entry, for a snapshot. */
   freeze(): FrozenState {
+    const state = this.#store.freeze();
     return {
-      tables: [...this.#store.tables.values()],
+      // Walked again when a snapshot's file must be written again.
+      tables: { [Symbol.iterator]: () => state.values()[Symbol.iterator]() },
       leaf: this.#tree.leafAt(this.last),
       viewHistory: [...this.#viewHistory],
-      release: () => {},
+      release: () => state.release(),
     };
   }
 

@@ -38,6 +38,7 @@ export async function startNode(start: NodeStart): Promise<LedgerNode> {
       tables: recovered.tables,
       tree: recovered.tree,
       viewHistory: recovered.viewHistory,
+      openStore: environment.openStore,
     },
     secrets,
   );

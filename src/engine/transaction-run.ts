@@ -1,5 +1,5 @@
 import { assert } from '../core/errors.ts';
-import type { StoreTable } from '../store/reference-store.ts';
+import type { LedgerState } from '../store/ledger-store.ts';
 import { Transaction } from '../store/transaction.ts';
 
 /** What a transaction does: it reads and writes through `tx`, and may run more than once when it waits. */
@@ -16,17 +16,29 @@ export class TransactionRun<T> {
     return this.#transaction;
   }
 
-  /** Whether the body is done already. */
-  begin(body: TransactionBody<T>, tables: ReadonlyMap<string, StoreTable>): boolean {
+  /** Whether the body is done already. One that waits goes on with the state that it began with. */
+  begin(body: TransactionBody<T>, tables: LedgerState): boolean {
     this.#transaction = new Transaction(tables);
-    this.#returned = body(this.#transaction);
-    if (isPromise(this.#returned)) return false;
+    try {
+      this.#returned = body(this.#transaction);
+      if (isPromise(this.#returned)) {
+        this.#transaction.hold();
+        return false;
+      }
+    } catch (error) {
+      this.#transaction.end();
+      throw error;
+    }
     this.#end(this.#returned);
     return true;
   }
 
   async finish(): Promise<void> {
-    this.#end(await this.#returned);
+    try {
+      this.result = await this.#returned;
+    } finally {
+      this.transaction.end();
+    }
   }
 
   /** Whoever kept the transaction must not write into it behind our back. */

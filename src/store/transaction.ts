@@ -1,5 +1,4 @@
 import { toUtf8 } from '../core/bytes.ts';
-import type { StoreRecord } from '../core/host-ports.ts';
 import {
   keyBytesMax,
   transactionBytesMax,
@@ -7,7 +6,13 @@ import {
   valueBytesMax,
 } from '../core/limits.ts';
 import type { KeyValue, MapWrites } from '../formats/write-set.ts';
-import type { StoreTable } from './reference-store.ts';
+import {
+  type HeldState,
+  isSame,
+  type LedgerState,
+  type ReadRecord,
+  type TableState,
+} from './ledger-store.ts';
 
 /** Longest name of a table: it is repeated in every entry that changes the table. */
 const tableNameBytesMax = 1024;
@@ -28,9 +33,9 @@ interface UsedTable {
   readonly name: string;
   readonly nameBytes: number;
   /** The table when the transaction began; `undefined` when there was none. */
-  readonly before: StoreTable | undefined;
+  before: TableState | undefined;
   /** Keys looked up in `before`, with what was found. */
-  readonly reads: Map<KeyId, StoreRecord | undefined>;
+  readonly reads: Map<KeyId, ReadRecord | undefined>;
   readonly changes: Map<KeyId, Change>;
   isWalked: boolean;
 }
@@ -51,7 +56,8 @@ export interface TransactionOptions {
  * Bytes go in and out as copies. A call that throws writes nothing.
  */
 export class Transaction {
-  readonly #tables: ReadonlyMap<string, StoreTable>;
+  #tables: LedgerState;
+  #held: HeldState | undefined;
   readonly #isInternal: boolean;
   readonly #used = new Map<string, UsedTable>();
   /** Names, keys and values of all changes. */
@@ -59,10 +65,7 @@ export class Transaction {
   #changes = 0;
   #hasEnded = false;
 
-  constructor(
-    tables: ReadonlyMap<string, StoreTable>,
-    { internal = false }: TransactionOptions = {},
-  ) {
+  constructor(tables: LedgerState, { internal = false }: TransactionOptions = {}) {
     this.#tables = tables;
     this.#isInternal = internal;
   }
@@ -115,6 +118,8 @@ export class Transaction {
    */
   entries(table: string): IterableIterator<readonly [key: Uint8Array, value: Uint8Array]> {
     const used = this.#use(table);
+    // A walk may go on after the body has waited.
+    this.hold();
     used.isWalked = true;
     return this.#walk(used.before, new Map(used.changes));
   }
@@ -141,19 +146,33 @@ export class Transaction {
    * Tells whether every key that was read, found or not, and every table that was walked, is in `tables`
    * as it was. Keys that are only written don't count.
    *
-   * Records and tables are compared by identity, not by their versions: a store that rolls back uses
-   * each version again. So `tables` must be of the same store as those that the transaction began with.
+   * Records and tables are compared by identity or stamp, not by their versions: a store that rolls back
+   * uses each version again. So `tables` must be of the same store as those that the transaction began with.
    */
-  isCurrent(tables: ReadonlyMap<string, StoreTable>): boolean {
+  isCurrent(tables: LedgerState): boolean {
     for (const used of this.#used.values()) {
       if (!isAsRead(used, tables.get(used.name))) return false;
     }
     return true;
   }
 
+  /**
+   * Keeps the state that it began with for as long as it runs: to be called before other transactions can be
+   * applied. Whoever calls it must {@link end} the transaction.
+   */
+  hold(): void {
+    const held = this.#tables.hold?.();
+    if (held === undefined) return;
+    this.#held = held;
+    this.#tables = held;
+    for (const used of this.#used.values()) used.before = held.get(used.name);
+  }
+
   /** Closes it to its user: what it did stays, and any further use throws. */
   end(): void {
     this.#hasEnded = true;
+    this.#held?.release();
+    this.#held = undefined;
   }
 
   #checkOpen(): void {
@@ -204,7 +223,7 @@ export class Transaction {
   }
 
   *#walk(
-    before: StoreTable | undefined,
+    before: TableState | undefined,
     changes: Map<KeyId, Change>,
   ): Generator<readonly [Uint8Array, Uint8Array], void, undefined> {
     for (const { key, value } of before?.live.records() ?? []) {
@@ -229,7 +248,7 @@ function find(used: UsedTable, id: KeyId): Uint8Array | undefined {
 }
 
 /** Looks a key up in the table as it was at the beginning, and remembers what was found. */
-function read({ before, reads }: UsedTable, id: KeyId): StoreRecord | undefined {
+function read({ before, reads }: UsedTable, id: KeyId): ReadRecord | undefined {
   const known = reads.get(id);
   if (known !== undefined || reads.has(id)) return known;
   const record = before?.live.get(bytesOf(id));
@@ -237,12 +256,12 @@ function read({ before, reads }: UsedTable, id: KeyId): StoreRecord | undefined 
   return record;
 }
 
-function isAsRead({ before, reads, isWalked }: UsedTable, now: StoreTable | undefined): boolean {
-  if (now?.live === before?.live) return true;
+function isAsRead({ before, reads, isWalked }: UsedTable, now: TableState | undefined): boolean {
+  if (isSame(now?.live, before?.live)) return true;
   // A table that no key was ever written to is as good as none.
   if (isWalked) return (now?.version ?? 0) === 0 && (before?.version ?? 0) === 0;
   for (const [id, record] of reads) {
-    if (now?.live.get(bytesOf(id)) !== record) return false;
+    if (!isSame(now?.live.get(bytesOf(id)), record)) return false;
   }
   return true;
 }

@@ -1,6 +1,7 @@
 import { assert } from '../core/errors.ts';
 import type { Seqno } from '../core/words.ts';
 import type { MapWrites } from '../formats/write-set.ts';
+import type { HeldState, LedgerStore } from './ledger-store.ts';
 import { ReferenceStore, type StoreTable } from './reference-store.ts';
 
 const options = { keepsTombstones: false };
@@ -12,7 +13,7 @@ const options = { keepsTombstones: false };
  * Versions share all that did not change between them, so that one costs a map of its tables and a path
  * for each changed key. Nothing is kept of removed keys.
  */
-export class VersionedStore {
+export class VersionedStore implements LedgerStore {
   #store: ReferenceStore;
   #seqno: Seqno;
   #compacted: Seqno;
@@ -40,6 +41,17 @@ export class VersionedStore {
   /** The state now, frozen: later changes don't show through. */
   get tables(): ReadonlyMap<string, StoreTable> {
     return this.at(this.#seqno);
+  }
+
+  /** The state now: held by whoever has it, so that its release does nothing. */
+  freeze(): HeldState {
+    const { tables } = this;
+    return {
+      size: tables.size,
+      get: (name) => tables.get(name),
+      values: () => tables.values(),
+      release: () => {},
+    };
   }
 
   /** Applies the transaction that follows {@link seqno}; keys and values are copied. */

@@ -3,11 +3,26 @@ import { expect, test } from 'vitest';
 import { compareBytes, fromHex, toHex } from '../../src/core/bytes.ts';
 import { seqno } from '../../src/core/words.ts';
 import type { MapWrites } from '../../src/formats/write-set.ts';
-import type { StoreTable } from '../../src/store/reference-store.ts';
+import type { LedgerState, LedgerStore } from '../../src/store/ledger-store.ts';
+import { SharedStore } from '../../src/store/shared-store.ts';
 import { Transaction } from '../../src/store/transaction.ts';
 import { VersionedStore } from '../../src/store/versioned-store.ts';
+import { MemoryPool } from '../helpers/make-shared-store.ts';
 
-const none: ReadonlyMap<string, StoreTable> = new Map();
+const pool = new MemoryPool();
+
+/** A new ledger's store; of shared ones, only the last may be used. */
+const stores: readonly (readonly [string, () => LedgerStore])[] = [
+  ['a VersionedStore', () => new VersionedStore(seqno(0), new Map())],
+  [
+    'a SharedStore',
+    () => {
+      pool.reset();
+      return new SharedStore(seqno(0), [], pool);
+    },
+  ],
+];
+
 const names = ['public:t', 't', '__proto__'];
 const keys = ['', '00', '61', '6162', 'c3a9', 'ff', '5f5f70726f746f5f5f'];
 const slot = { name: fc.constantFrom(...names), key: fc.constantFrom(...keys) };
@@ -57,7 +72,7 @@ function performPlainly(plain: Plain, { kind, name, key, value = '' }: Call): un
 
 const emptyPlain = (): Plain => new Map(names.map((name) => [name, new Map()]));
 
-const plainOf = (tables: ReadonlyMap<string, StoreTable>): Plain =>
+const plainOf = (tables: LedgerState): Plain =>
   new Map(
     names.map((name) => [
       name,
@@ -70,10 +85,10 @@ const plainOf = (tables: ReadonlyMap<string, StoreTable>): Plain =>
     ]),
   );
 
-test('Transaction answers, and changes the store, as plain maps would', () => {
+test.each(stores)('Transaction answers, and changes %s, as plain maps would', (_, open) => {
   fc.assert(
     fc.property(fc.array(fc.array(call, { maxLength: 30 }), { maxLength: 4 }), (transactions) => {
-      const store = new VersionedStore(seqno(0), none);
+      const store = open();
       const plain = emptyPlain();
       for (const calls of transactions) {
         const transaction = new Transaction(store.tables);
@@ -115,26 +130,29 @@ const linesOf = ({ name, writes, removes }: MapWrites): [string, string[]] => [
   ],
 ];
 
-test('Transaction.changes() has exactly what was written, in order, keys once', () => {
-  const calls = fc.array(call, { maxLength: 30 });
-  fc.assert(
-    fc.property(calls, calls, (before, during) => {
-      const store = new VersionedStore(seqno(0), none);
-      const first = new Transaction(store.tables);
-      for (const call of before) perform(first, call);
-      store.apply(seqno(1), first.changes());
-      const transaction = new Transaction(store.tables);
-      for (const call of during) perform(transaction, call);
-      const changes = transaction.changes();
-      const expected = changesOf(plainOf(store.tables), during);
-      const sorted = new Map([...expected].map(([name, lines]) => [name, lines.toSorted(puts)]));
-      expect(new Map(changes.map(linesOf))).toEqual(sorted);
-      expect(changes.length).toBe(expected.size);
-      expect(transaction.isEmpty).toBe(expected.size === 0);
-    }),
-    { numRuns: 300 },
-  );
-});
+test.each(stores)(
+  'Transaction.changes() over %s has what was written, in order, once',
+  (_, open) => {
+    const calls = fc.array(call, { maxLength: 30 });
+    fc.assert(
+      fc.property(calls, calls, (before, during) => {
+        const store = open();
+        const first = new Transaction(store.tables);
+        for (const call of before) perform(first, call);
+        store.apply(seqno(1), first.changes());
+        const transaction = new Transaction(store.tables);
+        for (const call of during) perform(transaction, call);
+        const changes = transaction.changes();
+        const expected = changesOf(plainOf(store.tables), during);
+        const sorted = new Map([...expected].map(([name, lines]) => [name, lines.toSorted(puts)]));
+        expect(new Map(changes.map(linesOf))).toEqual(sorted);
+        expect(changes.length).toBe(expected.size);
+        expect(transaction.isEmpty).toBe(expected.size === 0);
+      }),
+      { numRuns: 300 },
+    );
+  },
+);
 
 /** Puts before removals, each in their order. */
 function puts(a: string, b: string): number {
@@ -176,37 +194,42 @@ const event = fc.oneof(
   { weight: 1, arbitrary: fc.constant('rollback' as const) },
 );
 
-test('Transaction.isCurrent() is true exactly while nothing that was read is another', () => {
-  const calls = fc.array(call, { maxLength: 4 });
-  fc.assert(
-    fc.property(calls, calls, fc.array(event, { maxLength: 6 }), (before, during, events) => {
-      const store = new VersionedStore(seqno(0), none);
-      let count = 0;
-      const versions: Marks[] = [new Map()];
-      const applyCalls = (calls: readonly Call[]) => {
+test.each(stores)(
+  'Transaction.isCurrent() over %s is true exactly while nothing that was read is another',
+  (_, open) => {
+    const calls = fc.array(call, { maxLength: 4 });
+    fc.assert(
+      fc.property(calls, calls, fc.array(event, { maxLength: 6 }), (before, during, events) => {
+        const store = open();
+        let count = 0;
+        const versions: Marks[] = [new Map()];
+        const applyCalls = (calls: readonly Call[]) => {
+          const transaction = new Transaction(store.tables);
+          for (const call of calls) perform(transaction, call);
+          store.apply(seqno(store.seqno + 1), transaction.changes());
+          versions.push(
+            marksAfter(versions.at(-1) ?? new Map(), transaction.changes(), () => ++count),
+          );
+        };
+        applyCalls(before);
+        const begun = versions.at(-1);
         const transaction = new Transaction(store.tables);
-        for (const call of calls) perform(transaction, call);
-        store.apply(seqno(store.seqno + 1), transaction.changes());
-        versions.push(
-          marksAfter(versions.at(-1) ?? new Map(), transaction.changes(), () => ++count),
-        );
-      };
-      applyCalls(before);
-      const begun = versions.at(-1);
-      const transaction = new Transaction(store.tables);
-      for (const call of during) perform(transaction, call);
-      const needed = [...dependencies(during)];
-      for (const event of events) {
-        if (event !== 'rollback') applyCalls(event);
-        else if (store.seqno > 0) {
-          store.rollback(seqno(store.seqno - 1));
-          versions.pop();
+        for (const call of during) perform(transaction, call);
+        transaction.hold();
+        const needed = [...dependencies(during)];
+        for (const event of events) {
+          if (event !== 'rollback') applyCalls(event);
+          else if (store.seqno > 0) {
+            store.rollback(seqno(store.seqno - 1));
+            versions.pop();
+          }
+          const now = versions.at(-1);
+          const isSame = needed.every((mark) => begun?.get(mark) === now?.get(mark));
+          expect(transaction.isCurrent(store.tables)).toBe(isSame);
         }
-        const now = versions.at(-1);
-        const isSame = needed.every((mark) => begun?.get(mark) === now?.get(mark));
-        expect(transaction.isCurrent(store.tables)).toBe(isSame);
-      }
-    }),
-    { numRuns: 1000 },
-  );
-});
+        transaction.end();
+      }),
+      { numRuns: 1000 },
+    );
+  },
+);

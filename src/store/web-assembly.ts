@@ -1,0 +1,40 @@
+/** A shared WebAssembly memory, as far as it is used: it can be posted to another thread, which sees the same bytes. */
+export interface SharedMemory {
+  readonly buffer: SharedArrayBuffer;
+  /** Adds pages of 64 KiB, zeroed. @throws RangeError when there are none */
+  grow(pages: number): number;
+}
+
+/** How many pages of 64 KiB a memory begins with, and may ever have. */
+export interface MemorySize {
+  readonly initial: number;
+  readonly maximum: number;
+}
+
+interface WebAssemblyApi {
+  readonly Memory: new (size: MemorySize & { readonly shared: true }) => SharedMemory;
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (
+    module: object,
+    imports: object,
+  ) => { readonly exports: Readonly<Record<string, unknown>> };
+}
+
+// Node's types leave WebAssembly to the DOM's, which declare what Node does not have.
+const api = (): WebAssemblyApi =>
+  (globalThis as unknown as { readonly WebAssembly: WebAssemblyApi }).WebAssembly;
+
+/** @throws RangeError when the system has no memory left */
+export function createSharedMemory(size: MemorySize): SharedMemory {
+  const { Memory } = api();
+  return new Memory({ ...size, shared: true });
+}
+
+/** The exports of a module that imports nothing but the memory, as `env.memory`. */
+export function instantiate(
+  bytes: Uint8Array,
+  memory: SharedMemory,
+): Readonly<Record<string, unknown>> {
+  const { Module, Instance } = api();
+  return new Instance(new Module(bytes), { env: { memory } }).exports;
+}
