@@ -99,11 +99,6 @@ function reachedPoint({ points, committed }: SnapshotterContext): Point | undefi
   return points.filter((point) => point.frozen && point.seqno <= committed).at(-1);
 }
 
-/** Whether a commit of `seqno` reaches a point, frozen or not. */
-function reaches({ points }: SnapshotterContext, seqno: Seqno): boolean {
-  return points.some((point) => point.seqno <= seqno);
-}
-
 /** Not committed yet, and after every point known. */
 function isNew({ committed, points }: SnapshotterContext, seqno: Seqno): boolean {
   return seqno > committed && seqno > (points.at(-1)?.seqno ?? 0);
@@ -303,11 +298,8 @@ export const snapshotterSetup = setup({
     isOfLiveGeneration: ({ context }, { version }: { version: Seqno }) =>
       context.slots.some((slot) => slot.seqno === version),
     statusIsNewer: ({ context }, { seqno }: Fact) => seqno > context.baseline,
-    pointReached: ({ context }, { seqno }: Fact) => reaches(context, seqno),
-    pointNotOurs: ({ context }, { seqno, primary }: CommitFact) =>
-      !primary && reaches(context, seqno),
-    pointDropped: ({ context }, { seqno }: Fact) =>
-      context.whenFull === 'drop' && reaches(context, seqno) && freeSlot(context) === undefined,
+    isBackup: (_, { primary }: CommitFact) => !primary,
+    dropsWhenFull: ({ context }) => context.whenFull === 'drop' && freeSlot(context) === undefined,
     pointFits: ({ context }) =>
       reachedPoint(context) !== undefined && freeSlot(context) !== undefined,
     wasLastSlot: ({ context }) => context.slots.length <= 1,

@@ -85,12 +85,12 @@ export const snapshotterMachine = snapshotterSetup.createMachine({
             'commit.advanced': [
               { guard: { type: 'goesBack', params: fact }, actions: refuse },
               {
-                guard: { type: 'pointNotOurs', params: fact },
+                guard: { type: 'isBackup', params: fact },
                 actions: [...advance, { type: 'skipReached', params: { reason: 'not-primary' } }],
               },
               {
-                description: 'No slot is free, and the point is dropped as CCF does.',
-                guard: { type: 'pointDropped', params: fact },
+                description: 'No slot is free, and what is reached is dropped as CCF does.',
+                guard: 'dropsWhenFull',
                 actions: [
                   ...advance,
                   'coalesceOlder',
@@ -110,11 +110,7 @@ export const snapshotterMachine = snapshotterSetup.createMachine({
             'snapshots.enabled': 'enabled',
             'commit.advanced': [
               { guard: { type: 'goesBack', params: fact }, actions: refuse },
-              {
-                guard: { type: 'pointReached', params: fact },
-                actions: [...advance, { type: 'skipReached', params: { reason: 'disabled' } }],
-              },
-              { actions: advance },
+              { actions: [...advance, { type: 'skipReached', params: { reason: 'disabled' } }] },
             ],
           },
         },

@@ -24,6 +24,8 @@ export const equivalents: Readonly<Record<string, Readonly<Record<string, string
       'isUsable has taken every other verdict',
   },
   snapshotter: {
+    'snapshotter.open.enabled on always [0]: guard pointFits always':
+      'startGeneration does nothing without a point or a slot, so the machine comes to rest as it was',
     'snapshotter-setup snapshotterSetup.actions.startGeneration: without point === undefined':
       'pointFits has seen the point: the operand is there for the types',
     'snapshotter-setup snapshotterSetup.actions.startGeneration: without id === undefined':

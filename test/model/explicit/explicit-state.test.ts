@@ -207,7 +207,7 @@ test.each([
   ],
   [
     '15: only a primary that is enabled starts a generation',
-    { snapshotter: snapshotter.provide({ guards: { pointNotOurs: () => false } }) },
+    { snapshotter: snapshotter.provide({ guards: { isBackup: () => false } }) },
     scope({ change: 1 }),
   ],
   [
