@@ -142,7 +142,13 @@ describe.concurrent('replay --json', () => {
     const service = 'cose_flipflop_service';
     const tmp = fresh('tmp');
     mkdirSync(tmp);
-    const args = ['replay', inCcfData(service, 'ledger'), ...keysOf(service), '--json'];
+    const args = [
+      'replay',
+      inCcfData(service, 'ledger'),
+      ...keysOf(service),
+      '--json',
+      '--no-progress',
+    ];
     const { status, stdout, stderr } = await runCli(args, { env: { TMPDIR: tmp } });
     const [evidence] = evidencesOf(service);
     const line = evidence && identicalLine(evidence, '3+', 'cose').replace(/,"file":"[^"]*"/, '');
