@@ -1,5 +1,11 @@
 import type { InspectionEvent } from 'xstate';
-import { actorMessage, type InspectedActor, type InspectMessage, messageOf } from './messages.ts';
+import {
+  actorMessage,
+  type InspectedActor,
+  type InspectMessage,
+  messageOf,
+  stateOf,
+} from './messages.ts';
 
 /** Actors that can be watched: the first thing an observer is told is every actor that lives. */
 export interface Inspectable {
@@ -87,7 +93,8 @@ export class InspectionBridge {
 
   #forgetStopped(): void {
     for (const [sessionId, { actorRef }] of this.#actors) {
-      if (actorRef.getSnapshot()?.status !== 'active') this.#actors.delete(sessionId);
+      const { status = 'active' } = (stateOf(actorRef) ?? {}) as { readonly status?: string };
+      if (status !== 'active') this.#actors.delete(sessionId);
     }
     this.#actorsMax = Math.max(64, 2 * this.#actors.size);
   }

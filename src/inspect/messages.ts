@@ -100,8 +100,17 @@ export function actorMessage(
     name: isNamed ? id : String(config.id ?? id),
     ...(parent && { parentId: parent.sessionId }),
     definition: config === undefined ? JSON.stringify({ id }) : definitionOf(config),
-    snapshot: snapshotOf(actorRef.getSnapshot()),
+    snapshot: snapshotOf(stateOf(actorRef)),
   };
+}
+
+/** The state of an actor; `undefined` when it is told of before it has one, where XState's development build throws. */
+export function stateOf(actorRef: InspectedActor): unknown {
+  try {
+    return actorRef.getSnapshot();
+  } catch {
+    return undefined;
+  }
 }
 
 /** The fields of a state that viewers know, projected; of an actor that has none yet, only that it lives. */

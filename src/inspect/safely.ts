@@ -1,5 +1,5 @@
 import type { InspectionEvent } from 'xstate';
-import { eventOf, type InspectedActor, snapshotOf } from './messages.ts';
+import { eventOf, type InspectedActor, snapshotOf, stateOf } from './messages.ts';
 
 /** An XState inspection observer, in either of its shapes. */
 export type Observer =
@@ -62,7 +62,7 @@ function standInOf(actorRef: InspectedActor, standIn: StandIn): InspectedActor {
     sessionId,
     logic,
     _parent: parent && standIn(parent),
-    getSnapshot: () => snapshotOf(actorRef.getSnapshot()),
+    getSnapshot: () => snapshotOf(stateOf(actorRef)),
   };
   // An observer's event names an actor; of it inspectors read these fields.
   return read as unknown as InspectedActor;

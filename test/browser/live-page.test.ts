@@ -26,6 +26,9 @@ async function realNode() {
   return node;
 }
 
+/** A slow machine may take its time. */
+const eventually = <T>(see: () => T | Promise<T>) => expect.poll(see, { timeout: 20_000 });
+
 type Node = Awaited<ReturnType<typeof realNode>>;
 
 /** Lets a snapshot begin and come as far as it can without another signature. */
@@ -33,9 +36,9 @@ async function beginSnapshot(node: Node): Promise<void> {
   node.snapshots.force();
   await put(node, 'snapshot', String(node.status.seqno));
   await node.sign();
-  await expect
-    .poll(() => node.snapshots.live.map(({ phase }) => phase))
-    .toEqual(['awaiting-evidence']);
+  await eventually(() => node.snapshots.live.map(({ phase }) => phase)).toEqual([
+    'awaiting-evidence',
+  ]);
 }
 
 async function watch(context: TestContext, host: Parameters<typeof serve>[0]) {
@@ -56,24 +59,33 @@ test('the page follows a snapshot of a real node through its five phases', async
   const { page, errors } = await watch(context, node);
   await putMany(node, 20);
   await beginSnapshot(node);
-  await expect.poll(() => rowWords(page)).toEqual(['awaiting evidence']);
-  await expect
-    .poll(() => needStates(page))
-    .toEqual(['done', 'done', 'waiting', 'waiting', 'waiting', 'not-yet']);
+  await eventually(() => rowWords(page)).toEqual(['awaiting evidence']);
+  await eventually(() => needStates(page)).toEqual([
+    'done',
+    'done',
+    'waiting',
+    'waiting',
+    'waiting',
+    'not-yet',
+  ]);
   const lit = page.locator('#chart .lit.leaf');
-  await expect
-    .poll(() => lit.evaluateAll((boxes) => boxes.map((box) => box.getAttribute('data-state'))))
-    .toEqual(
-      ['signature.missing', 'tree.missing', 'commit.waiting'].map(
-        (state) => `awaiting-evidence.proving.${state}`,
-      ),
-    );
+  await eventually(() =>
+    lit.evaluateAll((boxes) => boxes.map((box) => box.getAttribute('data-state'))),
+  ).toEqual(
+    ['signature.missing', 'tree.missing', 'commit.waiting'].map(
+      (state) => `awaiting-evidence.proving.${state}`,
+    ),
+  );
   await keepPicture(page, 'awaiting-evidence');
   await untilIdle(node);
-  await expect
-    .poll(() => stepWords(page))
-    .toEqual(['scheduled', 'serialised', 'awaiting evidence', 'persisting', 'committed']);
-  await expect.poll(() => needStates(page)).toEqual(Array.from({ length: 6 }, () => 'done'));
+  await eventually(() => stepWords(page)).toEqual([
+    'scheduled',
+    'serialised',
+    'awaiting evidence',
+    'persisting',
+    'committed',
+  ]);
+  await eventually(() => needStates(page)).toEqual(Array.from({ length: 6 }, () => 'done'));
   await page.getByText('✓ verified, trusted').waitFor();
   await keepPicture(page, 'committed');
   expect(errors).toEqual([]);
@@ -87,7 +99,7 @@ test('the page shows a rollback in red', async (context) => {
   await untilIdle(node);
   await beginSnapshot(node);
   await node.rollback(node.status.committed);
-  await expect.poll(() => rowWords(page)).toEqual(['rolled back', 'committed']);
+  await eventually(() => rowWords(page)).toEqual(['rolled back', 'committed']);
   const chip = page.locator('#generations .row .chip').first();
   expect(await chip.getAttribute('class')).toBe('chip failed');
   expect(await chip.evaluate((element) => getComputedStyle(element).backgroundColor)).toBe(
@@ -103,9 +115,9 @@ test('the page shows a failed write in red, with its reason', async (context) =>
   const { page, errors } = await watch(context, setup.snapshotter);
   setup.disk.failNext('sync', 'EIO', { path: (path) => path.includes('spool_') });
   expect((await untilCommitted(setup)).outcome).toBe('persist-failed');
-  await expect.poll(() => rowWords(page)).toEqual(['persist failed']);
+  await eventually(() => rowWords(page)).toEqual(['persist failed']);
   await page.locator('.reason').getByText('EIO').waitFor();
-  await expect.poll(() => needStates(page)).toContain('given-up');
+  await eventually(() => needStates(page)).toContain('given-up');
   await page.getByRole('button', { name: 'its writer' }).click();
   await page.getByText('Active now').waitFor();
   await keepPicture(page, 'failed-write');
@@ -116,7 +128,7 @@ test('a recording is saved, opened and stepped through, with the keyboard too', 
   const setup = await setUp();
   const { page, errors } = await watch(context, setup.snapshotter);
   await untilCommitted(setup);
-  await expect.poll(() => rowWords(page)).toEqual(['committed']);
+  await eventually(() => rowWords(page)).toEqual(['committed']);
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Save recording' }).click();
   const path = await (await download).path();
@@ -129,10 +141,10 @@ test('a recording is saved, opened and stepped through, with the keyboard too', 
   expect(await rowWords(page)).toEqual([]);
   const slider = page.getByRole('slider');
   await slider.fill(String(Math.floor(frames.length / 2)));
-  await expect.poll(() => rowWords(page)).toEqual(['awaiting evidence']);
+  await eventually(() => rowWords(page)).toEqual(['awaiting evidence']);
   await keepPicture(page, 'recording');
   await slider.press('End');
-  await expect.poll(() => rowWords(page)).toEqual(['committed']);
+  await eventually(() => rowWords(page)).toEqual(['committed']);
   await page.getByRole('button', { name: 'Back to live' }).click();
   await page.getByText('live', { exact: true }).waitFor();
   expect(errors).toEqual([]);
@@ -165,7 +177,7 @@ test('the button hands the same messages to an inspector that speaks the handsha
   await told.first().waitFor();
   expect(await told.first().textContent()).toBe('@xstate.actor 0.7.2');
   await untilCommitted(setup);
-  await expect.poll(() => told.count()).toBeGreaterThan(50);
+  await eventually(() => told.count()).toBeGreaterThan(50);
 });
 
 test('a page with the wrong token says so', async (context) => {

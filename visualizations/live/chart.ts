@@ -109,23 +109,23 @@ export class Chart {
     }
     const svg = this.#svgs.get(file);
     if (this.#chart.file !== file || svg === undefined) return;
-    const [styles] = svg.getElementsByTagName('style');
     const sheet = new CSSStyleSheet();
-    // The policy of the page allows no style element; its text may be adopted.
-    sheet.replaceSync(`${svg.dataset['styles'] ?? styles?.textContent ?? ''}${litRules}`);
+    sheet.replaceSync((svg.dataset['styles'] ?? '') + litRules);
     this.#root.adoptedStyleSheets = [sheet];
     this.#root.replaceChildren(svg);
     this.#onChange();
   }
 }
 
+/** The policy of the page allows no style element; the text of one may be adopted. */
+const styleElement = /<style>([\s\S]*?)<\/style>/;
+
 function parsed(text: string): SVGElement {
-  const { documentElement } = new DOMParser().parseFromString(text, 'image/svg+xml');
+  const drawing = text.replace(styleElement, '');
+  const { documentElement } = new DOMParser().parseFromString(drawing, 'image/svg+xml');
   const svg = document.importNode(documentElement, true);
   if (!(svg instanceof SVGElement)) throw new Error('the chart is no SVG');
-  const [styles] = svg.getElementsByTagName('style');
-  svg.dataset['styles'] = styles?.textContent ?? '';
-  styles?.remove();
+  svg.dataset['styles'] = styleElement.exec(text)?.[1] ?? '';
   return svg;
 }
 

@@ -42,9 +42,9 @@ export interface PhaseEntry {
 
 /** One snapshot's life, as far as it was seen. */
 export interface GenerationView {
-  readonly key: string;
-  readonly generation: number;
-  readonly seqno: number;
+  key: string;
+  generation: number;
+  seqno: number;
   readonly startedAtMs: number;
   endedAtMs: number | undefined;
   outcome: string | undefined;
@@ -128,22 +128,33 @@ export class Model {
 
   #begun(actor: ActorView, atMs: number): GenerationView {
     const { generation, seqno } = actor.context;
-    const view = this.#generation(Number(generation), Number(seqno), atMs);
-    view.phases.push({ phase: phaseOf(actor.value), atMs });
+    const isKnown = typeof generation === 'number' && typeof seqno === 'number';
+    const view = isKnown ? this.#generation(generation, seqno, atMs) : viewOf(atMs);
+    if (isKnown) enterPhase(view, phaseOf(actor.value), atMs);
     return view;
+  }
+
+  /** An actor is told of before it has a state; which generation it is, its first state says. */
+  #name(view: GenerationView, { generation, seqno }: ActorView['context']): void {
+    if (view.key !== '' || typeof generation !== 'number' || typeof seqno !== 'number') return;
+    view.generation = generation;
+    view.seqno = seqno;
+    this.#list(view);
   }
 
   #generation(generation: number, seqno: number, startedAtMs: number): GenerationView {
     const key = `${generation}:${seqno}`;
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
-    const view: GenerationView = {
-      ...{ key, generation, seqno, startedAtMs, endedAtMs: undefined, outcome: undefined },
-      ...{ reason: undefined, phases: [], actors: new Map(), sent: [] },
-    };
-    this.#byKey.set(key, view);
-    this.generations.push(view);
+    const view = { ...viewOf(startedAtMs), generation, seqno };
+    this.#list(view);
     return view;
+  }
+
+  #list(view: GenerationView): void {
+    view.key = `${view.generation}:${view.seqno}`;
+    this.#byKey.set(view.key, view);
+    this.generations.push(view);
   }
 
   #send(message: EventMessage): void {
@@ -193,7 +204,9 @@ export class Model {
     actor.value = snapshot.value;
     actor.context = fieldsOf(snapshot.context);
     const owner = this.#ownerOf.get(actor.sessionId);
-    if (actor.lane === 'generation' && owner) enterPhase(owner, phaseOf(actor.value), atMs);
+    if (actor.lane !== 'generation' || owner === undefined) return;
+    this.#name(owner, actor.context);
+    enterPhase(owner, phaseOf(actor.value), atMs);
   }
 
   /** An actor that has ended says no more; what it was stays with its generation. */
@@ -207,6 +220,13 @@ export class Model {
     this.nowMs = Math.max(this.nowMs, atMs);
     return atMs;
   }
+}
+
+function viewOf(startedAtMs: number): GenerationView {
+  return {
+    ...{ key: '', generation: 0, seqno: 0, startedAtMs, endedAtMs: undefined },
+    ...{ outcome: undefined, reason: undefined, phases: [], actors: new Map(), sent: [] },
+  };
 }
 
 function add(view: GenerationView, sent: Sent): void {
