@@ -200,8 +200,9 @@ async function work(node: LedgerNode, flags: StartFlags, context: CommandContext
     await runWorkload(node, {
       transactions: flags.transactions,
       signal,
-      clock: environment.clock,
-      ...(flags.live !== undefined && { perSecond: livePerSecond }),
+      ...(flags.live !== undefined && {
+        pace: { perSecond: livePerSecond, clock: environment.clock },
+      }),
       onAcknowledged: (txId, done) => {
         show(done);
         if (!flags.json || environment.clock.now() - toldMs < acknowledgementMs) return;

@@ -7,9 +7,8 @@ export interface WorkloadOptions {
   readonly transactions: number;
   /** Ends the workload early. */
   readonly signal: AbortSignal;
-  /** Transactions a second at most. @default as many as can be */
-  readonly perSecond?: number;
-  readonly clock: Clock;
+  /** How many a second at most. @default as many as can be */
+  readonly pace?: { readonly perSecond: number; readonly clock: Clock };
   /** Called for each transaction once it is on disk. */
   readonly onAcknowledged: (txId: TxId, done: number) => void;
 }
@@ -29,17 +28,17 @@ const textLength = 96;
  * @throws ConsensusError `CLOSED` when the node is closed meanwhile
  */
 export async function runWorkload(node: LedgerNode, options: WorkloadOptions): Promise<void> {
-  const { transactions, signal, perSecond, clock, onAcknowledged } = options;
-  const beginMs = clock.now();
+  const { transactions, signal, pace, onAcknowledged } = options;
+  const beginMs = pace?.clock.now() ?? 0;
   const base = node.status.seqno;
   let begun = 0;
   let done = 0;
   const client = async () => {
     while (begun < transactions && !signal.aborted) {
       const number = base + begun++;
-      if (perSecond !== undefined) {
-        const waitMs = beginMs + (1000 * begun) / perSecond - clock.now();
-        await pause(clock, signal, waitMs);
+      if (pace !== undefined) {
+        const waitMs = beginMs + (1000 * begun) / pace.perSecond - pace.clock.now();
+        await pause(pace.clock, signal, waitMs);
       }
       const { txId } = await node.transaction((tx) => deposit(tx, number));
       onAcknowledged(txId, ++done);

@@ -51,6 +51,9 @@ export async function keepPicture(page: Page, name: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
-    await page.screenshot({ path: join(folder, `${name}-${colorScheme}.png`), fullPage: true });
+    const pathOf = (part: string) => join(folder, `${name}${part}-${colorScheme}.png`);
+    const clip = { x: 0, y: 0, width: 830, height: 1250 };
+    await page.screenshot({ path: pathOf(''), fullPage: true, clip });
+    await page.locator('#chart').screenshot({ path: pathOf('-chart') });
   }
 }

@@ -102,9 +102,9 @@ test('the page shows a rollback in red', async (context) => {
   await eventually(() => rowWords(page)).toEqual(['rolled back', 'committed']);
   const chip = page.locator('#generations .row .chip').first();
   expect(await chip.getAttribute('class')).toBe('chip failed');
-  expect(await chip.evaluate((element) => getComputedStyle(element).backgroundColor)).toBe(
-    'rgb(179, 38, 30)',
-  );
+  const colour =
+    "getComputedStyle(document.querySelector('#generations .row .chip')).backgroundColor";
+  expect(await page.evaluate(colour)).toBe('rgb(179, 38, 30)');
   await page.locator('.reason').getByText('rolled back').waitFor();
   await keepPicture(page, 'rolled-back');
   expect(errors).toEqual([]);

@@ -1,6 +1,6 @@
 import { byId, durationText, element } from './elements.ts';
 import type { ActorView, GenerationView, Lane, Model } from './model.ts';
-import { statePaths } from './model.ts';
+import { innermost, statePaths } from './model.ts';
 
 /** The charts that can be looked at, with whose they are. */
 const charts = [
@@ -49,7 +49,9 @@ export class Chart {
     const { lane } = this.#chart;
     const actor = lane === 'snapshotter' ? model.root : view?.actors.get(lane);
     const active = statePaths(actor?.value);
-    const words = actor ? `Active now: ${active.join(', ')}` : 'It does not live, or was not seen.';
+    const words = actor
+      ? `Active now: ${innermost(active).join(', ')}`
+      : 'It does not live, or was not seen.';
     if (byId('active').textContent !== words) byId('active').textContent = words;
     const [last] = actor?.changes ?? [];
     const key = `${this.#chart.file} ${actor?.sessionId} ${words} ${last?.atMs}`;
@@ -131,13 +133,13 @@ function parsed(text: string): SVGElement {
 
 function drawChanges(actor: ActorView | undefined, startedAtMs: number): void {
   const items = (actor?.changes ?? []).slice(0, 8).map(({ atMs, event, from, to }) => {
-    const left = from.filter((path) => !to.includes(path)).at(-1) ?? from.at(-1) ?? '';
-    const entered = to.filter((path) => !from.includes(path)).join(', ') || to.at(-1) || '';
+    const left = innermost(from.filter((path) => !to.includes(path))).join(', ');
+    const entered = innermost(to.filter((path) => !from.includes(path))).join(', ');
     const after = durationText(Math.max(0, atMs - startedAtMs));
     return element(
       'li',
       {},
-      `${event}: ${left} → ${entered} `,
+      `${event}: ${left || 'begin'} → ${entered || 'out'} `,
       element('small', {}, `after ${after}`),
     );
   });

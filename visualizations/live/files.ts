@@ -62,6 +62,10 @@ function draw(files: readonly Listed[]): void {
     {},
     ...['file', 'bytes', 'verification'].map((name) => element('th', { scope: 'col' }, name)),
   );
+  if (shown.length === 0) {
+    byId('files').replaceChildren(element('p', { class: 'hint' }, 'No file yet.'));
+    return;
+  }
   byId('files').replaceChildren(
     element('table', {}, element('thead', {}, head), element('tbody', {}, ...shown.map(row))),
   );

@@ -261,6 +261,11 @@ export function phaseOf(value: unknown): string {
   return statePaths(value)[0] ?? '';
 }
 
+/** Of these paths those that no other one lies in: what a reader wants to know. */
+export function innermost(paths: readonly string[]): readonly string[] {
+  return paths.filter((path) => !paths.some((other) => other.startsWith(`${path}.`)));
+}
+
 /** Active states by their paths, outer ones first. */
 export function statePaths(value: unknown, around = ''): readonly string[] {
   if (typeof value === 'string') return [around + value];
