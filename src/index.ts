@@ -40,6 +40,7 @@ export {
   type WriterStep,
 } from './core/words.ts';
 export type { Environment } from './engine/environment.ts';
+export type { InspectObserver } from './engine/inspection.ts';
 export { readMemberKeys } from './engine/member-keys.ts';
 export {
   createNode,
@@ -48,7 +49,7 @@ export {
   type NodeSnapshots,
   type NodeStatus,
 } from './engine/node.ts';
-export type { InspectObserver, LiveGeneration, PipelineListener } from './engine/pipeline.ts';
+export type { LiveGeneration, PipelineListener } from './engine/pipeline.ts';
 export {
   type PruneLedgerOptions,
   type PruneOptions,
@@ -90,6 +91,13 @@ export type { TornTail } from './files/crashed-ledger.ts';
 export type { LedgerChunk } from './files/ledger-directory.ts';
 export type { FailedRemoval, PrunedSnapshots, Retention } from './files/retention.ts';
 export { type FoundSnapshot, findSnapshots } from './files/snapshot-directory.ts';
+export {
+  createHttpHandler,
+  type HttpHandler,
+  type HttpHandlerOptions,
+  type ServedHost,
+} from './http/handler.ts';
+export { safely } from './inspect/safely.ts';
 export type { FileHandle, FileSystem } from './io/file-system.ts';
 export { realFileSystem } from './io/real-file-system.ts';
 export type { Transaction } from './store/transaction.ts';

@@ -12,6 +12,7 @@ import { cpuSeconds, runNodeProgram } from '../io/process.ts';
 import { type CommandContext, type CommonFlags, startProgress } from './context.ts';
 import { parseCount } from './count-option.ts';
 import { type ExitStatus, worstOf } from './exit-status.ts';
+import { type LiveServer, startLiveServer, untilInterrupted } from './live-server.ts';
 import { mainFile } from './main-file.ts';
 import { followGenerations, liveTable } from './start-live.ts';
 import { formatStart } from './start-output.ts';
@@ -22,6 +23,8 @@ interface StartFlags extends CommonFlags {
   readonly transactions: number;
   readonly snapshotEvery: number;
   readonly keep?: number;
+  /** Port to serve on; true without one. */
+  readonly live?: number | true;
   readonly json?: boolean;
 }
 
@@ -33,6 +36,7 @@ export function addStartCommand(program: Command, context: CommandContext): void
     .option('--transactions <n>', 'transactions to run', parseCount(0), 20_000)
     .option('--snapshot-every <n>', 'transactions between two snapshots', parseCount(3), 2_000)
     .option('--keep <n>', 'snapshots to keep, the newest; without it all', parseCount(1))
+    .option('--live [port]', 'serve the live page, metrics and health on loopback', parseCount(0))
     .option('--json', 'one JSON object a line: acknowledgements, snapshots, and last the summary')
     .addHelpText('after', help)
     .action((_flags: unknown, command: Command) =>
@@ -44,12 +48,15 @@ const help = `
 A directory without a ledger becomes a new service; one with a ledger goes on from it. At the end every snapshot
 is verified by another process, and the node is started once more, from the newest snapshot and the ledger after
 it, to see that it comes to the same Merkle root. What is written can be replayed and verified like CCF's own.
+With --live the transactions run slowly enough to watch, and the page is served until Ctrl-C; nothing is verified or
+restarted then. The URL that is printed carries a token: only who has it can watch.
 With --json a line {"acknowledged":"<view>.<seqno>"} now and then says what is on disk so far.
 
 Exit status: 0 all true, 1 a snapshot or the restart is not, 3 something could not be written, 130 interrupted.
 
 Examples:
   ledger-snapshotter start
+  ledger-snapshotter start --live 8080
   ledger-snapshotter start --dir /var/lib/demo --transactions 100000 --snapshot-every 5000 --keep 3
   ledger-snapshotter replay data/ledger --member-keys data/keys
   ledger-snapshotter verify data/snapshots/*.committed --service-cert data/service_cert.pem`;
@@ -87,6 +94,8 @@ export interface VerifiedLine {
 async function start(flags: StartFlags, context: CommandContext): Promise<ExitStatus> {
   const { terminal, signal } = context;
   const ran = await runNode(flags, context);
+  // Whoever watched has ended it, so there is nobody to wait for more.
+  if (flags.live !== undefined) return ran.unfinished === 0 ? 0 : 3;
   if (signal.aborted) throw new AbortedError('start');
   const snapshots = await verifyAll(flags, context);
   const restarted = await openNode(flags, context);
@@ -127,13 +136,19 @@ async function runNode(
 ): Promise<Pick<StartReport, 'found' | 'seconds' | 'seqno' | 'view' | 'root' | 'unfinished'>> {
   const { terminal } = context;
   const node = await openNode(flags, context);
+  let server: LiveServer | undefined;
   try {
     terminal.note(introduction(node, flags));
     for (const { file, code, message } of node.recovered.refused) {
       terminal.note(`${file}: passed over: ${message} [${code}]`);
     }
     const generations = followGenerations(node, terminal);
+    server = await serveIfAsked(node, flags, context);
     const seconds = await work(node, flags, context);
+    if (server) {
+      terminal.note('the transactions are done; the page is served until Ctrl-C');
+      await untilInterrupted(context.signal);
+    }
     await node.close();
     const { seqno, view } = node.status;
     const { recovered: found } = node;
@@ -142,8 +157,23 @@ async function runNode(
   } catch (error) {
     throw context.signal.aborted ? new AbortedError('start') : error;
   } finally {
+    await server?.close();
     await node.close();
   }
+}
+
+/** Transactions a second that a page can be watched with. */
+const livePerSecond = 500;
+
+async function serveIfAsked(
+  node: LedgerNode,
+  { live, json }: StartFlags,
+  context: CommandContext,
+): Promise<LiveServer | undefined> {
+  if (live === undefined) return undefined;
+  const server = await startLiveServer(node, live === true ? 0 : live, context);
+  if (json) context.terminal.json({ live: server.url });
+  return server;
 }
 
 function introduction({ service, recovered, status }: LedgerNode, { dir }: StartFlags): string {
@@ -170,6 +200,9 @@ async function work(node: LedgerNode, flags: StartFlags, context: CommandContext
     await runWorkload(node, {
       transactions: flags.transactions,
       signal,
+      ...(flags.live !== undefined && {
+        pace: { perSecond: livePerSecond, clock: environment.clock },
+      }),
       onAcknowledged: (txId, done) => {
         show(done);
         if (!flags.json || environment.clock.now() - toldMs < acknowledgementMs) return;

@@ -1,3 +1,4 @@
+import type { Clock } from '../core/clock.ts';
 import type { TxId } from '../core/words.ts';
 import type { LedgerNode } from '../engine/node.ts';
 import type { Transaction } from '../store/transaction.ts';
@@ -6,6 +7,8 @@ export interface WorkloadOptions {
   readonly transactions: number;
   /** Ends the workload early. */
   readonly signal: AbortSignal;
+  /** How many a second at most. @default as many as can be */
+  readonly pace?: { readonly perSecond: number; readonly clock: Clock };
   /** Called for each transaction once it is on disk. */
   readonly onAcknowledged: (txId: TxId, done: number) => void;
 }
@@ -25,18 +28,37 @@ const textLength = 96;
  * @throws ConsensusError `CLOSED` when the node is closed meanwhile
  */
 export async function runWorkload(node: LedgerNode, options: WorkloadOptions): Promise<void> {
-  const { transactions, signal, onAcknowledged } = options;
+  const { transactions, signal, pace, onAcknowledged } = options;
+  const beginMs = pace?.clock.now() ?? 0;
   const base = node.status.seqno;
   let begun = 0;
   let done = 0;
   const client = async () => {
     while (begun < transactions && !signal.aborted) {
       const number = base + begun++;
+      if (pace !== undefined) {
+        const waitMs = beginMs + (1000 * begun) / pace.perSecond - pace.clock.now();
+        await pause(pace.clock, signal, waitMs);
+      }
       const { txId } = await node.transaction((tx) => deposit(tx, number));
       onAcknowledged(txId, ++done);
     }
   };
   await Promise.all(Array.from({ length: Math.min(clients, transactions) }, client));
+}
+
+/** Waits so long, or until it is time to stop. */
+function pause(clock: Clock, signal: AbortSignal, waitMs: number): Promise<void> {
+  if (waitMs <= 0 || signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = () => {
+      clock.clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = clock.setTimeout(end, waitMs);
+    signal.addEventListener('abort', end);
+  });
 }
 
 /** Multiplying by a prime spreads neighbours over the records. */

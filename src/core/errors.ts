@@ -114,6 +114,7 @@ export type StorageCode =
   | 'WRITE_FAILED'
   | 'SYNC_FAILED'
   | 'LOCKED'
+  | 'LISTEN_FAILED'
   | 'COMMITTED_CONFLICT'
   | 'ALREADY_EXISTS'
   | 'TOO_LARGE'

@@ -85,7 +85,7 @@ class Picture {
   #box({ state, text, ...box }: PlacedState): string {
     const [heat] = text.block.lines.flatMap(({ chip }) => chip ?? []);
     const classes = `${this.#classOf(state)}${heat ? ` h${heat.magnitude}` : ''}`;
-    return [rect(classes, box, 7), ...this.#finalBorder(state, box)].join('\n');
+    return [rect(classes, box, 7, of(state)), ...this.#finalBorder(state, box)].join('\n');
   }
 
   #finalBorder({ kind, ...state }: ChartState, box: Box): string[] {
@@ -120,8 +120,12 @@ class Picture {
     const classes = `${edge?.isFailure ? ' bad' : ''}${heat}`;
     const [tip, before] = [...points].reverse();
     if (tip === undefined || before === undefined) return [];
+    const ends =
+      edge && 'source' in edge
+        ? ` data-from="${escaped(edge.source.path)}" data-to="${escaped(edge.target.path)}"`
+        : '';
     return [
-      `<path class="edge${classes}" d="${lineThrough(points)}"/>`,
+      `<path class="edge${classes}"${ends} d="${lineThrough(points)}"/>`,
       arrow(tip, before, classes),
     ];
   }
@@ -153,6 +157,9 @@ const keyLines = (width: number) => wrapText(keyText, width - 20, faces.note);
 const keyText =
   'event [guard] / actions → where it leads · dot: begins · double border: ends · dashed: at the same time · red: failure, refusal, rollback or cancellation';
 
+/** Names the state that a box stands for, so that a page can light it. */
+const of = ({ path }: ChartState) => ` data-state="${escaped(path)}"`;
+
 const groundOf = ({ path }: ChartState) =>
   path !== '' && path.split('.').length % 2 === 1 ? 'inner' : 'outer';
 
@@ -176,8 +183,8 @@ function chipOf({ of, magnitude, width, text }: Chip, x: number, baseline: numbe
   ];
 }
 
-function rect(classes: string, { x, y, width, height }: Box, radius: number): string {
-  return `<rect class="${classes}" x="${px(x)}" y="${px(y)}" width="${px(width)}" height="${px(height)}" rx="${radius}"/>`;
+function rect(classes: string, { x, y, width, height }: Box, radius: number, data = ''): string {
+  return `<rect class="${classes}"${data} x="${px(x)}" y="${px(y)}" width="${px(width)}" height="${px(height)}" rx="${radius}"/>`;
 }
 
 type Point = Layout['edges'][number]['points'][number];

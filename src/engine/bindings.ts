@@ -23,6 +23,7 @@ import { LedgerSnapshotterError } from '../core/errors.ts';
 import type { InclusionProof, SignatureProof } from '../core/proofs.ts';
 import type { Effects } from './effects.ts';
 import type { RecoveryEffects } from './recovery-effects.ts';
+import type { StepTimes, TimedStep } from './step-times.ts';
 
 /**
  * Gives the machines' ports their effects: the one place where statecharts meet the world.
@@ -30,20 +31,28 @@ import type { RecoveryEffects } from './recovery-effects.ts';
  * **Order contract:** every port's work starts in a microtask after the step that asked for it, so that
  * no code of a host or of ours runs inside a step.
  */
-export function bindMachines(effects: Effects): typeof snapshotterMachine {
+export function bindMachines(effects: Effects, times: StepTimes): typeof snapshotterMachine {
   const chain = orderedTasksMachine.provide({
-    actors: { runAction: later((input: RunActionInput) => runAction(effects, input)) },
+    actors: {
+      runAction: later((input: RunActionInput) =>
+        times.time(input.action.kind, input, () => runAction(effects, input)),
+      ),
+    },
     actions: { abortAction: (_, ref) => queueMicrotask(() => effects.abort(ref)) },
   });
   const generation = generationMachine.provide({
     actors: {
       chain,
-      writer: bindWriter(effects),
+      writer: bindWriter(effects, times),
       verifySignature: later<VerifySignatureInput, SignatureProof>((input) =>
-        effects.verifySignature(input, input.signatureSeqno, input.receipt),
+        times.time('verify-signature', input, () =>
+          effects.verifySignature(input, input.signatureSeqno, input.receipt),
+        ),
       ),
       proveEvidence: later<ProveEvidenceInput, InclusionProof>((input) =>
-        effects.proveEvidence(input, input.evidenceSeqno, input.signatureSeqno),
+        times.time('prove-evidence', input, () =>
+          effects.proveEvidence(input, input.evidenceSeqno, input.signatureSeqno),
+        ),
       ),
     },
     actions: { releaseHandle: (_, ref) => queueMicrotask(() => effects.release(ref)) },
@@ -51,17 +60,22 @@ export function bindMachines(effects: Effects): typeof snapshotterMachine {
   return snapshotterMachine.provide({ actors: { generation } });
 }
 
-function bindWriter(effects: Effects): typeof writerMachine {
-  const step = (run: (ref: GenerationRef) => Promise<void>) => later<GenerationRef, void>(run);
+function bindWriter(effects: Effects, times: StepTimes): typeof writerMachine {
+  const step = (name: TimedStep, run: (ref: GenerationRef) => Promise<void>) =>
+    later<GenerationRef, void>((ref) => times.time(name, ref, () => run(ref)));
   return writerMachine.provide({
     actors: {
-      openSpool: later<OpenSpoolInput, void>((input) => effects.openSpool(input, input.attempt)),
-      appendReceipt: step((ref) => effects.appendReceipt(ref)),
-      syncSpool: step((ref) => effects.syncSpool(ref)),
-      closeSpool: step((ref) => effects.closeSpool(ref)),
-      publish: later<PublishInput, Published>((input) => effects.publish(input, input.file)),
-      syncDirectory: step((ref) => effects.syncDirectory(ref)),
-      discardSpool: step((ref) => effects.discardSpool(ref)),
+      openSpool: later<OpenSpoolInput, void>((input) =>
+        times.time('open', input, () => effects.openSpool(input, input.attempt)),
+      ),
+      appendReceipt: step('append', (ref) => effects.appendReceipt(ref)),
+      syncSpool: step('fsync', (ref) => effects.syncSpool(ref)),
+      closeSpool: step('close', (ref) => effects.closeSpool(ref)),
+      publish: later<PublishInput, Published>((input) =>
+        times.time('publish', input, () => effects.publish(input, input.file)),
+      ),
+      syncDirectory: step('fsync-directory', (ref) => effects.syncDirectory(ref)),
+      discardSpool: step('discard', (ref) => effects.discardSpool(ref)),
     },
   });
 }

@@ -6,10 +6,11 @@ import { lockDirectory } from '../files/directory-lock.ts';
 import type { FoundSnapshot } from '../files/snapshot-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import { type Environment, environmentOf } from './environment.ts';
+import type { InspectObserver } from './inspection.ts';
 import { nodePaths } from './node-keys.ts';
 import { setInvalidAside } from './node-quarantine.ts';
 import { beginService, openService } from './node-start.ts';
-import type { InspectObserver, LiveGeneration, PipelineListener } from './pipeline.ts';
+import type { LiveGeneration, PipelineListener } from './pipeline.ts';
 import type { Recovered } from './recover.ts';
 import { startNode } from './running-node.ts';
 import type { Applied, Until } from './sequencer.ts';
@@ -72,8 +73,14 @@ export interface NodeSnapshots {
   readonly directory: string;
   /** Generations that have not ended. */
   readonly live: readonly LiveGeneration[];
+  /** Whether snapshots are taken: not yet closed, and not broken. */
+  readonly isOpen: boolean;
   /** Calls `listener` for every point and generation that begins or ends; returns how to stop that. */
   subscribe(listener: PipelineListener): () => void;
+  /** Tells an observer of every actor that lives, and then of all that happens; returns how to stop that. */
+  inspect(observer: InspectObserver): () => void;
+  /** Hands counts and measures to one more sink; returns how to stop that. */
+  measure(metrics: Metrics): () => void;
   /** Makes the next signature a snapshot point. */
   force(): void;
   /** What the directory holds, newest first. */

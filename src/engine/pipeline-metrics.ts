@@ -1,5 +1,5 @@
 import type { SnapshotterEmitted } from '../../machines/events.ts';
-import type { Metrics } from '../core/host-ports.ts';
+import type { Logger, Metrics } from '../core/host-ports.ts';
 
 /** What only the pipeline knows of a generation that has ended. */
 export interface EndedGeneration {
@@ -35,5 +35,39 @@ export function recordMetrics(
     }
     case 'generation.started':
       metrics.increment('snapshot_generations_started_total');
+  }
+}
+
+/** Hands every count and measure on to the sinks that are there; what one throws is logged and disturbs nobody. */
+export class MetricsSinks implements Metrics {
+  readonly #sinks = new Set<Metrics>();
+  readonly #logger: Logger | undefined;
+
+  constructor(logger: Logger | undefined) {
+    this.#logger = logger;
+  }
+
+  /** Adds a sink; returns how to remove it. */
+  add(sink: Metrics): () => void {
+    this.#sinks.add(sink);
+    return () => this.#sinks.delete(sink);
+  }
+
+  increment(name: string, labels?: Readonly<Record<string, string>>): void {
+    this.#each((sink) => sink.increment(name, labels));
+  }
+
+  observe(name: string, value: number, labels?: Readonly<Record<string, string>>): void {
+    this.#each((sink) => sink.observe(name, value, labels));
+  }
+
+  #each(tell: (sink: Metrics) => void): void {
+    for (const sink of this.#sinks) {
+      try {
+        tell(sink);
+      } catch (error) {
+        this.#logger?.error({ error }, 'the metrics sink threw');
+      }
+    }
   }
 }

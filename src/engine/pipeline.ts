@@ -17,13 +17,10 @@ import type { JobExecutor } from '../tasks/job.ts';
 import { bindMachines } from './bindings.ts';
 import { Effects, type EvidenceFact, type Serialise } from './effects.ts';
 import type { Environment } from './environment.ts';
+import { guarded, type InspectObserver, watch } from './inspection.ts';
 import type { LedgerSignatures, SerialisedState, SnapshotJobs } from './jobs.ts';
-import { type EndedGeneration, recordMetrics } from './pipeline-metrics.ts';
-
-/** Whom XState tells of every actor, event and state; see `inspect` of XState's `createActor`. */
-export type InspectObserver =
-  | ((event: InspectionEvent) => void)
-  | { readonly next?: (event: InspectionEvent) => void };
+import { type EndedGeneration, MetricsSinks, recordMetrics } from './pipeline-metrics.ts';
+import { StepTimes } from './step-times.ts';
 
 export interface PipelineOptions {
   /** Where the snapshots go; created when it is not there. */
@@ -84,6 +81,8 @@ export class Pipeline {
   readonly #actor: Actor<typeof snapshotterMachine>;
   readonly #live = new Map<number, Deferred>();
   readonly #listeners = new Set<PipelineListener>();
+  readonly #metrics: MetricsSinks;
+  readonly #times: StepTimes;
   readonly #closed: Promise<void>;
   #isStepping = false;
   #due: Seqno | undefined;
@@ -99,7 +98,10 @@ export class Pipeline {
       evidence: options.evidence,
       logger: options.logger,
     });
-    this.#actor = createActor(bindMachines(this.#effects), {
+    this.#metrics = new MetricsSinks(options.logger);
+    if (options.metrics) this.#metrics.add(options.metrics);
+    this.#times = new StepTimes(options.environment.clock, this.#metrics);
+    this.#actor = createActor(bindMachines(this.#effects, this.#times), {
       input: options.settings,
       clock: options.environment.clock,
       ...(options.inspect && {
@@ -134,6 +136,21 @@ export class Pipeline {
   subscribe(listener: PipelineListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Tells an observer of every actor that lives, and then of all that happens; returns how to stop that. */
+  inspect(observer: InspectObserver): () => void {
+    return watch(this.#actor, this.#observing(guarded(observer, this.#options.logger)));
+  }
+
+  /** Whether it takes events: not yet closed, and not broken. */
+  get isOpen(): boolean {
+    return this.#actor.getSnapshot().status === 'active';
+  }
+
+  /** Hands counts and measures to one more sink; returns how to stop that. */
+  measure(metrics: Metrics): () => void {
+    return this.#metrics.add(metrics);
   }
 
   /** Answers whether this signature transaction is a snapshot point, and so ends its ledger chunk. */
@@ -321,6 +338,7 @@ export class Pipeline {
   #ended(output: GenerationOutput): EndedGeneration | undefined {
     const live = this.#live.get(output.generation);
     this.#live.delete(output.generation);
+    this.#times.forget(output);
     if (live === undefined) return undefined;
     live.resolve(output);
     const elapsedMs = this.#options.environment.clock.now() - live.startedAtMs;
@@ -330,15 +348,11 @@ export class Pipeline {
   }
 
   #measure(emitted: SnapshotterEmitted, ended: EndedGeneration | undefined): void {
-    const { metrics, logger } = this.#options;
     if (emitted.type === 'event.refused') {
-      logger?.info({ event: emitted.event, seqno: emitted.seqno }, 'an event was refused');
+      const { event, seqno } = emitted;
+      this.#options.logger?.info({ event, seqno }, 'an event was refused');
     }
-    try {
-      if (metrics) recordMetrics(metrics, emitted, ended);
-    } catch (error) {
-      logger?.error({ error }, 'the metrics sink threw');
-    }
+    recordMetrics(this.#metrics, emitted, ended);
   }
 
   #tell(emitted: SnapshotterEmitted): void {
@@ -360,18 +374,3 @@ function phaseOf(value: StateValue | undefined): LiveGeneration['phase'] {
 }
 
 const phases = ['scheduled', 'serialised', 'awaiting-evidence', 'persisting', 'committed'] as const;
-
-/** An observer that throws inside a step would wedge the actor for good. */
-export function guarded(
-  observer: InspectObserver,
-  logger: Logger | undefined,
-): (event: InspectionEvent) => void {
-  return (event) => {
-    try {
-      if (typeof observer === 'function') observer(event);
-      else observer.next?.(event);
-    } catch (error) {
-      logger?.error({ error }, 'the inspect observer threw');
-    }
-  };
-}

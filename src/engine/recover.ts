@@ -3,7 +3,7 @@ import type { RecoveryOutput } from '../../machines/recovery.ts';
 import { AbortedError, assert, FormatError } from '../core/errors.ts';
 import { bindRecovery } from './bindings.ts';
 import { environmentOf } from './environment.ts';
-import { guarded } from './pipeline.ts';
+import { guarded } from './inspection.ts';
 import { RecoveryEffects } from './recovery-effects.ts';
 import type { Recovered, RecoveredLedger, RecoverOptions } from './recovery-report.ts';
 

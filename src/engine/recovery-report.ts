@@ -9,7 +9,7 @@ import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
 import type { MerkleTree } from '../formats/merkle-tree.ts';
 import type { ReferenceStore, StoreTable } from '../store/reference-store.ts';
 import type { Environment } from './environment.ts';
-import type { InspectObserver } from './pipeline.ts';
+import type { InspectObserver } from './inspection.ts';
 
 export interface RecoverOptions {
   /** Directory of the ledger's chunks; one that is missing or has none leaves the snapshots alone. */

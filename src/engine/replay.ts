@@ -18,15 +18,11 @@ import { drawState } from './draw-state.ts';
 import type { Serialise } from './effects.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import { type ExistingSnapshot, ExistingSnapshots } from './existing-snapshots.ts';
+import type { InspectObserver } from './inspection.ts';
 import type { SnapshotJobs } from './jobs.ts';
 import { indexLedger, type LedgerIndex } from './ledger-index.ts';
 import { LedgerVerifier } from './ledger-verifier.ts';
-import {
-  type InspectObserver,
-  type Pipeline,
-  type PipelineOptions,
-  startPipeline,
-} from './pipeline.ts';
+import { type Pipeline, type PipelineOptions, startPipeline } from './pipeline.ts';
 import { type PlannedSnapshot, planReplay, type ReplayPlan } from './replay-plan.ts';
 import type { ReplayedSnapshot, ReplayReport } from './replay-report.ts';
 import { type ReplayStart, startFromSnapshot, startOfLedger } from './replay-start.ts';

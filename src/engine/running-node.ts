@@ -238,7 +238,12 @@ function nodeSnapshots(
     get live() {
       return snapshotter.live;
     },
+    get isOpen() {
+      return snapshotter.isOpen;
+    },
     subscribe: (listener) => snapshotter.subscribe(listener),
+    inspect: (observer) => snapshotter.inspect(observer),
+    measure: (metrics) => snapshotter.measure(metrics),
     force: () => snapshotter.force(),
     list: () => findSnapshots(paths.snapshots, environment.fileSystem),
     untilIdle: async () => {

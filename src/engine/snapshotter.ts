@@ -11,9 +11,9 @@ import { entryLeafOf } from '../formats/write-set.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import { checkBytes, checkEvidence, checkRole, statusOf } from './host-input.ts';
+import type { InspectObserver } from './inspection.ts';
 import type { SnapshotJobs } from './jobs.ts';
 import {
-  type InspectObserver,
   type LiveGeneration,
   type Pipeline,
   type PipelineListener,
@@ -116,10 +116,16 @@ export interface Snapshotter {
   cancel(generation: number): void;
   /** Generations that have not ended, each with the promise of its end. */
   readonly live: readonly LiveGeneration[];
+  /** Whether it takes snapshots: not yet closed, and not broken. */
+  readonly isOpen: boolean;
   /** Until no generation lives; by then no point waits for a slot either. Each needs the host's commits to end. */
   untilIdle(): Promise<void>;
   /** Calls `listener` for every point and generation that begins or ends; returns how to stop that. */
   subscribe(listener: PipelineListener): () => void;
+  /** Tells an observer of every actor that lives, and then of all that happens; returns how to stop that. */
+  inspect(observer: InspectObserver): () => void;
+  /** Hands counts and measures to one more sink; returns how to stop that. */
+  measure(metrics: Metrics): () => void;
   /**
    * Removes the committed snapshots that are neither among the newest `keep` nor newer than `newestValid`, the file of a
    * generation that ended `committed`: the newest that the caller knows to verify.
@@ -259,6 +265,10 @@ class HostSnapshotter implements Snapshotter {
     return this.#pipeline.live;
   }
 
+  get isOpen(): boolean {
+    return this.#pipeline.isOpen;
+  }
+
   recordCommittable(seqno: Seqno): boolean {
     return this.#pipeline.recordCommittable(toSeqno(seqno));
   }
@@ -321,6 +331,14 @@ class HostSnapshotter implements Snapshotter {
 
   subscribe(listener: PipelineListener): () => void {
     return this.#pipeline.subscribe(listener);
+  }
+
+  inspect(observer: InspectObserver): () => void {
+    return this.#pipeline.inspect(observer);
+  }
+
+  measure(metrics: Metrics): () => void {
+    return this.#pipeline.measure(metrics);
   }
 
   prune(retention: Retention): Promise<PrunedSnapshots> {

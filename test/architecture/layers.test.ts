@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { layers } from './layers.ts';
 import { importsOf, sourcesIn, textOf } from './sources.ts';
 
-const sources = ['src', 'machines', 'test'].flatMap(sourcesIn);
+const sources = ['src', 'machines', 'visualizations', 'test'].flatMap(sourcesIn);
 
 /** The folder of the table that a path belongs to: the longest that begins it. */
 function layerOf(path: string): string | undefined {

@@ -14,6 +14,7 @@ interface ToldSignature {
 /** A snapshotter that takes no snapshot, and notes what its host tells. */
 export class RecordingSnapshotter implements Snapshotter {
   readonly live = [];
+  readonly isOpen = true;
   readonly #recorder: EvidenceRecorder | undefined;
   readonly #signatures = new Map<Seqno, Uint8Array>();
   readonly #trees = new Map<Seqno, Uint8Array>();
@@ -59,6 +60,14 @@ export class RecordingSnapshotter implements Snapshotter {
   cancel(): void {}
 
   async untilIdle(): Promise<void> {}
+
+  inspect(): () => void {
+    return () => {};
+  }
+
+  measure(): () => void {
+    return () => {};
+  }
 
   subscribe(): () => void {
     return () => {};

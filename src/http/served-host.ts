@@ -1,0 +1,19 @@
+import type { LedgerNode } from '../engine/node.ts';
+import type { Snapshotter } from '../engine/snapshotter.ts';
+
+/** What can be served: our node, or the snapshotter of a host's own. */
+export type ServedHost = LedgerNode | Snapshotter;
+
+/** What both have in common. */
+export type ServedSnapshots = Pick<
+  Snapshotter,
+  'live' | 'subscribe' | 'inspect' | 'measure' | 'isOpen'
+>;
+
+export function snapshotsOf(host: ServedHost): ServedSnapshots {
+  return 'snapshots' in host ? host.snapshots : host;
+}
+
+export function nodeOf(host: ServedHost): LedgerNode | undefined {
+  return 'snapshots' in host ? host : undefined;
+}
