@@ -19,6 +19,9 @@ const recordsMax = 10_000;
 /** Transactions that wait for the disk at once, as of so many clients. */
 const clients = 256;
 
+/** And when they are paced: enough to keep the pace. */
+const pacedClients = 8;
+
 /** Bytes of a record's text. */
 const textLength = 96;
 
@@ -44,7 +47,9 @@ export async function runWorkload(node: LedgerNode, options: WorkloadOptions): P
       onAcknowledged(txId, ++done);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(clients, transactions) }, client));
+  await Promise.all(
+    Array.from({ length: Math.min(pace ? pacedClients : clients, transactions) }, client),
+  );
 }
 
 /** Waits so long, or until it is time to stop. */

@@ -51,6 +51,7 @@ export async function keepPicture(page: Page, name: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
+    await page.evaluate('scrollTo(0, 0)');
     const pathOf = (part: string) => join(folder, `${name}${part}-${colorScheme}.png`);
     const clip = { x: 0, y: 0, width: 830, height: 1250 };
     await page.screenshot({ path: pathOf(''), fullPage: true, clip });

@@ -107,7 +107,9 @@ function need(view: GenerationView, { value, context }: ActorView, gate: Gate): 
   const found = gate.states.find(([pattern]) => paths.some((path) => pattern.test(path)));
   if (found) return { name, state: found[1], words: found[2] };
   const isOver = view.outcome !== undefined && isFailure(view.outcome);
-  const isPast = paths.some((path) => afterGate.test(path)) && gate !== file;
+  // Once persisting began everything before it was there, however it ended.
+  const wasPast = view.phases.some(({ phase }) => phase === 'persisting');
+  const isPast = (wasPast || paths.some((path) => afterGate.test(path))) && gate !== file;
   if (isPast || hasIt(gate, context, isOver))
     return { name, state: 'done', words: gate.done(context) };
   if (!isOver && !paths.includes('releasing'))
