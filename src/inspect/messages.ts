@@ -2,7 +2,7 @@ import type { InspectionEvent } from 'xstate';
 import { type Projected, type ProjectedObject, project } from './projection.ts';
 
 /** Version of `@statelyai/inspect` whose messages these are. */
-export const protocolVersion = '0.7.2';
+const protocolVersion = '0.7.2';
 
 interface MessageBase {
   readonly sessionId: string;

@@ -7,6 +7,7 @@ const chromium = '/usr/bin/chromium';
 function run(...args: readonly string[]): boolean {
   const { status } = spawnSync('apt-get', args, {
     stdio: 'inherit',
+    timeout: 300_000,
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   });
   return status === 0;

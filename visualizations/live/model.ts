@@ -257,7 +257,7 @@ function laneOf({ name, parentId }: ActorMessage, parent: ActorView | undefined)
 }
 
 /** The public name of a generation's state. */
-export function phaseOf(value: unknown): string {
+function phaseOf(value: unknown): string {
   return statePaths(value)[0] ?? '';
 }
 
