@@ -68,20 +68,23 @@ Examples:
  * the shell itself offers.
  */
 function offersFor(program: Command, words: readonly string[]): readonly string[] {
-  const { command, awaited, hasArgument } = readSoFar(program, words.slice(0, -1));
   const word = words.at(-1) ?? '';
-  const offers =
-    awaited !== undefined
-      ? (awaited.argChoices ?? []).map((choice) => [choice, ''] as const)
-      : word.startsWith('-')
-        ? optionOffers(program, command)
-        : wordOffers(command, hasArgument);
-  return offers
+  return offersAfter(program, readSoFar(program, words.slice(0, -1)), word)
     .filter(([offer]) => offer.startsWith(word))
     .map(([offer, meaning]) => (meaning === '' ? offer : `${offer}\t${meaning}`));
 }
 
 type Offer = readonly [word: string, meaning: string];
+
+function offersAfter(program: Command, soFar: SoFar, word: string): readonly Offer[] {
+  const { command, awaited, hasArgument } = soFar;
+  if (awaited !== undefined) return choiceOffers(awaited.argChoices);
+  if (word.startsWith('-')) return optionOffers(program, command);
+  return wordOffers(command, hasArgument);
+}
+
+const choiceOffers = (choices: readonly string[] = []): readonly Offer[] =>
+  choices.map((choice) => [choice, '']);
 
 interface SoFar {
   /** The command that was named, or else the program. */
@@ -121,6 +124,5 @@ function optionOffers(program: Command, command: Command): readonly Offer[] {
 function wordOffers(command: Command, hasArgument: boolean): readonly Offer[] {
   const inner = command.createHelp().visibleCommands(command);
   if (inner.length > 0) return inner.map((one): Offer => [one.name(), one.description()]);
-  const choices = hasArgument ? [] : (command.registeredArguments[0]?.argChoices ?? []);
-  return choices.map((choice): Offer => [choice, '']);
+  return hasArgument ? [] : choiceOffers(command.registeredArguments[0]?.argChoices);
 }

@@ -81,7 +81,6 @@ function applyTo(command: Command, values: YAMLMap, refuse: Refuse): void {
 
 /** As if it were written into the program: a value of the command line takes its place, and help shows it. */
 function setDefault(command: Command, option: Option, value: unknown): void {
-  if (value === undefined) return;
   option.default(value);
   command.setOptionValueWithSource(option.attributeName(), value, 'default');
 }

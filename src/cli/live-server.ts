@@ -27,6 +27,7 @@ export async function startLiveServer(
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);
   }).catch((cause: unknown) => {
+    handler.close();
     throw new StorageError('LISTEN_FAILED', `port ${port} of 127.0.0.1 cannot be served: ${cause}`);
   });
   // A server that listens on an address and a port has both.

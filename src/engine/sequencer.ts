@@ -80,7 +80,7 @@ export class Sequencer {
   /** Last seqno at which a snapshot could be due. */
   #lastPoint: Seqno;
   readonly #delayed: DelayedTasks;
-  #signature: TimedTaskHandle | undefined;
+  #signatureDue: TimedTaskHandle | undefined;
   #failure: Error | undefined;
   #closed: Error | undefined;
 
@@ -211,13 +211,13 @@ export class Sequencer {
   }
 
   #forgetTimer(): void {
-    this.#signature?.cancel();
-    this.#signature = undefined;
+    this.#signatureDue?.cancel();
+    this.#signatureDue = undefined;
   }
 
   #signLater(): void {
     const { signatureDelayMs } = this.#options.settings;
-    this.#signature ??= this.#delayed.after(signatureDelayMs, () => this.#signNow());
+    this.#signatureDue ??= this.#delayed.after(signatureDelayMs, () => this.#signNow());
   }
 
   #signNow(): void {
