@@ -7,7 +7,6 @@ import { toUtf8 } from '../../src/core/bytes.ts';
 import type { FileSystem } from '../../src/io/file-system.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
 import { realFileSystem } from '../../src/io/real-file-system.ts';
-import { createSharedMemory } from '../../src/store/web-assembly.ts';
 
 /** What a file system under test needs besides the port. */
 interface Fixture {
@@ -329,31 +328,6 @@ describe.each([
     await expect(fileSystem.syncDirectory(at('a'))).rejects.toMatchObject({
       code: 'NOT_A_DIRECTORY',
     });
-  });
-
-  test('write() to a file filled past the page cache takes what is aligned and what is not', async () => {
-    const page = 4096;
-    // As a memory for threads has it: in file and memory at multiples of a page.
-    const memory = createSharedMemory({ initial: 4, maximum: 4 });
-    const aligned = new Uint8Array(memory.buffer, page, 4 * page).fill(3);
-    const unaligned = toUtf8('unaligned');
-    await writeNew(at('a'), new Uint8Array(0));
-    const handle = await fileSystem.open(at('a'), { for: 'fill', direct: true });
-    const size = 6 * page + unaligned.length;
-    await handle.truncate(size);
-    await Promise.all([
-      handle.write(aligned, 2 * page),
-      handle.write(aligned.subarray(0, page), 0),
-      handle.write(aligned.subarray(1, page), page),
-      handle.write(unaligned, 6 * page),
-    ]);
-    await handle.close();
-    await expect(handle.write(aligned, 0)).rejects.toMatchObject({ code: 'CLOSED' });
-    const expected = new Uint8Array(size).fill(3);
-    expected[2 * page - 1] = 0;
-    expected.set(unaligned, 6 * page);
-    const read = await fileSystem.readFile(at('a'), { bytesMax: size });
-    expect(Buffer.compare(read, expected)).toBe(0);
   });
 });
 
