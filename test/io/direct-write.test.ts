@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { toUtf8 } from '../../src/core/bytes.ts';
+import type { FileSystem } from '../../src/io/file-system.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
 import { realFileSystem } from '../../src/io/real-file-system.ts';
 import { makeTemporaryDirectory } from '../../src/io/temporary-directory.ts';
@@ -14,10 +15,12 @@ async function realDirectory(): Promise<string> {
   return made.path;
 }
 
-test.each([
+const systems: readonly (readonly [string, FileSystem, () => Promise<string>])[] = [
   ['realFileSystem', realFileSystem, realDirectory],
   ['MemoryFileSystem', new MemoryFileSystem(), async () => '/'],
-] as const)(
+];
+
+test.each(systems)(
   '%s fills a file past the page cache with what is aligned and what is not',
   async (_, fileSystem, directory) => {
     const path = join(await directory(), 'filled');

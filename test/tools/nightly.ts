@@ -20,7 +20,7 @@ const parts = [
     env: { LEDGER_NIGHTLY: '1' },
   },
   {
-    what: '100,000 generations, and 1,000 with real crypto and files, in one process each',
+    what: '100,000 generations, 1,000 with real crypto and files, and a snapshot beyond 4 GiB, in one process each',
     args: [vitest, 'run', 'test/soak'],
     env: { LEDGER_NIGHTLY: '1' },
   },
