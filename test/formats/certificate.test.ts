@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { toHex } from '../../src/core/bytes.ts';
 import {
   createCertificate,
+  isEndorsedBy,
   pemOf,
   readCertificate,
   verifyEndorsed,
@@ -125,6 +126,14 @@ describe('verifyEndorsed()', () => {
     ['a service in place of a node', made.serviceCertificate, made.serviceCertificate],
   ])('refuses %s', (_what, certificate, issuer) => {
     expect(outcomeOf(() => verifyEndorsed(certificate, issuer))).toBe('NODE_CERT_NOT_ENDORSED');
+  });
+
+  test('is what isEndorsedBy() says of a key', () => {
+    const { nodeCertificate, serviceCertificate, service } = made;
+    expect(isEndorsedBy(nodeCertificate, service.publicKey)).toBe(true);
+    expect(isEndorsedBy(nodeCertificate, other.service.publicKey)).toBe(false);
+    expect(isEndorsedBy(nodeCertificate, makeKey('x', 'P-256').publicKey)).toBe(false);
+    expect(isEndorsedBy(serviceCertificate, service.publicKey)).toBe(false);
   });
 
   test('refuses an issuer of another name', () => {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { concatBytes, equalBytes, toHex } from '../../src/core/bytes.ts';
 import { seqno, view } from '../../src/core/words.ts';
 import { type CborMap, type CborValue, encodeCbor } from '../../src/formats/cbor.ts';
@@ -23,7 +23,7 @@ const key = made.service.publicKey;
 let bytes: Uint8Array;
 let receipt: CoseReceipt;
 
-beforeAll(async () => {
+beforeEach(async () => {
   bytes = await makeCoseReceipt(made, claimsDigest);
   receipt = decodeCoseReceipt(bytes);
 });

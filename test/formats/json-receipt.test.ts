@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { fromUtf8, toHex, toUtf8 } from '../../src/core/bytes.ts';
 import { commitEvidenceDigest } from '../../src/formats/commit-evidence.ts';
 import {
@@ -20,7 +20,7 @@ let bytes: Uint8Array;
 let text: string;
 let receipt: JsonReceipt;
 
-beforeAll(async () => {
+beforeEach(async () => {
   bytes = await makeJsonReceipt(made, claimsDigest);
   text = fromUtf8(bytes);
   receipt = decodeJsonReceipt(bytes);
