@@ -17,6 +17,7 @@ import {
   lengthBombs,
   outcomeOf,
   outcomes,
+  refusalOf,
   truncations,
 } from '../helpers/hostile-bytes.ts';
 
@@ -48,18 +49,18 @@ describe('readEntrySize()', () => {
   });
 
   test.each([
-    ['01000100000000', 'TRUNCATED_HEADER'],
-    ['', 'TRUNCATED_HEADER'],
-    ['0000010000000000', 'BAD_VERSION'],
-    ['0200010000000000', 'BAD_VERSION'],
-    ['0104010000000000', 'BAD_FLAGS'],
-    ['0180010000000000', 'BAD_FLAGS'],
-    ['0100010000040000', 'TOO_LARGE'],
-    ['0100ffffffffffff', 'TOO_LARGE'],
-    ['0100000000000000', 'EMPTY_BODY'],
-    ['0000000000000000', 'BAD_VERSION'],
+    ['01000100000000', 'TRUNCATED_HEADER: entry at offset 0: 7 of 8 header bytes'],
+    ['', 'TRUNCATED_HEADER: entry at offset 0: 0 of 8 header bytes'],
+    ['0000010000000000', 'BAD_VERSION: entry at offset 0: version 0, not 1'],
+    ['0200010000000000', 'BAD_VERSION: entry at offset 0: version 2, not 1'],
+    ['0104010000000000', 'BAD_FLAGS: entry at offset 0: unknown flags 0x4'],
+    ['0180010000000000', 'BAD_FLAGS: entry at offset 0: unknown flags 0x80'],
+    ['0100010000040000', 'TOO_LARGE: entry at offset 0: size 67108865 is above 67108864'],
+    ['0100ffffffffffff', 'TOO_LARGE: entry at offset 0: size 281474976710655 is above 67108864'],
+    ['0100000000000000', 'EMPTY_BODY: entry at offset 0: declared size 0'],
+    ['0000000000000000', 'BAD_VERSION: entry at offset 0: version 0, not 1'],
   ])('readEntrySize() refuses %s with %s', (hex, code) => {
-    expect(outcomeOf(() => readEntrySize(header(hex), 0))).toBe(code);
+    expect(refusalOf(() => readEntrySize(header(hex), 0))).toBe(code);
   });
 
   test('readEntrySize() refuses an offset behind the end', () => {

@@ -10,6 +10,7 @@ import {
   outcomes,
   truncations,
 } from '../helpers/hostile-bytes.ts';
+import { slowTest } from '../helpers/slow-test.ts';
 
 const sizeMax = 33;
 const sizes = Array.from({ length: sizeMax }, (_, i) => i + 1);
@@ -158,7 +159,7 @@ describe('MerkleTree.append()', () => {
 });
 
 describe('MerkleTree.flush()', () => {
-  test('MerkleTree.flush() keeps every later root, path and leaf', () => {
+  slowTest('MerkleTree.flush() keeps every later root, path and leaf', () => {
     for (const [flushed, size] of pairs) {
       const tree = treeOf(size);
       tree.flush(flushed);

@@ -14,6 +14,7 @@ import { tables } from '../../src/formats/tables.ts';
 import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';
 import { readCcfFile, testOnCcfData } from '../helpers/ccf-testdata.ts';
 import { bitFlips, truncations } from '../helpers/hostile-bytes.ts';
+import { slowTest } from '../helpers/slow-test.ts';
 import { codeOf, refusals } from './expect-code.ts';
 import {
   type MadeSnapshotFile,
@@ -112,7 +113,7 @@ describe.each(['cose', 'json'] as const)('verifySnapshotFile() with a %s receipt
     expect((await verifySnapshotFile(bytes, { trustedKeys })).trusted).toBe(true);
   });
 
-  test('refuses every truncation; a cut receipt is called so', async () => {
+  slowTest('refuses every truncation; a cut receipt is called so', async () => {
     const { bytes, entry } = files[form];
     const cuts = truncations(bytes);
     await refusals(cuts.slice(0, entry.length), (cut) => verifySnapshotFile(cut));
@@ -126,10 +127,13 @@ describe.each(['cose', 'json'] as const)('verifySnapshotFile() with a %s receipt
     expect(await codeOf(verifySnapshotFile(bytes))).toBe('TRAILING_BYTES');
   });
 
-  test('refuses the file with one bit of any byte flipped, without a pinned identity', async () => {
-    const flips = bitFlips(files[form].bytes).filter((_, bit) => bit % 8 === (bit >> 3) % 8);
-    await refusals(flips, (flipped) => verifySnapshotFile(flipped));
-  });
+  slowTest(
+    'refuses the file with one bit of any byte flipped, without a pinned identity',
+    async () => {
+      const flips = bitFlips(files[form].bytes).filter((_, bit) => bit % 8 === (bit >> 3) % 8);
+      await refusals(flips, (flipped) => verifySnapshotFile(flipped));
+    },
+  );
 });
 
 describe.each(['cose', 'json'] as const)('verifySnapshotFile() says of a %s receipt', (form) => {

@@ -75,10 +75,10 @@ async function judge(file: string, tests: readonly string[]): Promise<JudgedFile
     const fileName = join(directory, 'report.json');
     const config = join(directory, 'stryker.json');
     const base: unknown = JSON.parse(readFileSync('stryker.config.json', 'utf8'));
-    const own = { mutate: [file], testFiles: tests, jsonReporter: { fileName } };
+    const own = { mutate: [file], jsonReporter: { fileName } };
     writeFileSync(config, JSON.stringify(Object.assign({}, base, own)));
     const startMs = performance.now();
-    const status = await stryker(config);
+    const status = await stryker(config, tests);
     const seconds = Math.round((performance.now() - startMs) / 1_000);
     console.log(`${file}: ${seconds} s`);
     if (status !== 0) throw new Error(`${file}: Stryker ended with status ${status}`);
@@ -90,11 +90,14 @@ async function judge(file: string, tests: readonly string[]): Promise<JudgedFile
   }
 }
 
-/** The exit status of Stryker's run with one configuration. */
-function stryker(config: string): Promise<number> {
+/** The exit status of Stryker's run with one configuration and some of the tests. */
+function stryker(config: string, tests: readonly string[]): Promise<number> {
   const program = join(process.cwd(), 'node_modules/@stryker-mutator/core/bin/stryker.js');
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, 'run', config], { stdio: 'inherit' });
+    const child = spawn(process.execPath, [program, 'run', config], {
+      stdio: 'inherit',
+      env: { ...process.env, MUTANT_TESTS: tests.join() },
+    });
     child.on('error', reject);
     child.on('close', (status) => resolve(status ?? -1));
   });
