@@ -2,7 +2,16 @@ import { decode as decodeWithCbor2, encode as encodeWithCbor2 } from 'cbor2';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { concatBytes, fromHex, toHex } from '../../src/core/bytes.ts';
-import { CborTagged, type CborValue, decodeCbor, encodeCbor } from '../../src/formats/cbor.ts';
+import {
+  CborTagged,
+  type CborValue,
+  cborArray,
+  cborBytes,
+  cborMap,
+  cborText,
+  decodeCbor,
+  encodeCbor,
+} from '../../src/formats/cbor.ts';
 import { outcomeOf, outcomes, refusalOf, truncations } from '../helpers/hostile-bytes.ts';
 import { slowTest } from '../helpers/slow-test.ts';
 
@@ -161,6 +170,74 @@ describe('decodeCbor() refuses', () => {
     });
     expect(outcomeOf(() => decodeCbor(concatBytes(heads)))).toBe('CBOR_DEPTH');
   });
+});
+
+test('decodeCbor() says where it found what it refuses', () => {
+  expect(() => decodeCbor(fromHex('820018'))).toThrow(expect.objectContaining({ offset: 3 }));
+});
+
+test.each([
+  ['17', 23],
+  ['1818', 24],
+  ['18ff', 255],
+  ['190100', 256],
+  ['19ffff', 65_535],
+  ['1a00010000', 65_536],
+  ['1affffffff', 4_294_967_295],
+  ['1b0000000100000000', 4_294_967_296],
+  ['1b001fffffffffffff', Number.MAX_SAFE_INTEGER],
+  ['37', -24],
+  ['3b001ffffffffffffe', -Number.MAX_SAFE_INTEGER],
+])('encodeCbor() and decodeCbor() agree on %s, at the edge of a form', (hex, value) => {
+  expect(toHex(encodeCbor(value))).toBe(hex);
+  expect(decodeCbor(fromHex(hex))).toBe(value);
+});
+
+test('decodeCbor() takes six containers into each other, or as many as it is told', () => {
+  expect(outcomeOf(() => decodeCbor(fromHex('81818181818100')))).toBe('accepted');
+  expect(outcomeOf(() => decodeCbor(fromHex('8100'), { depthMax: 0 }))).toBe('CBOR_DEPTH');
+  expect(outcomeOf(() => decodeCbor(fromHex('a10000'), { depthMax: 0 }))).toBe('CBOR_DEPTH');
+  const tags = { tags: [0], depthMax: 0 };
+  expect(outcomeOf(() => decodeCbor(fromHex('c000'), tags))).toBe('CBOR_DEPTH');
+});
+
+test('decodeCbor() refuses a count above the bytes that are left, and reads one equal to them', () => {
+  expect(refusalOf(() => decodeCbor(fromHex('830000')))).toBe(
+    'CBOR_LENGTH: 3 items declared, 2 bytes are left, at offset 1',
+  );
+  expect(refusalOf(() => decodeCbor(fromHex('a2000000')))).toBe(
+    'CBOR_LENGTH: 2 items declared, 3 bytes are left, at offset 1',
+  );
+  expect(refusalOf(() => decodeCbor(fromHex('5bffffffffffffffff')))).toMatch(/^CBOR_LENGTH/);
+  expect(refusalOf(() => decodeCbor(fromHex('3bffffffffffffffff')))).toMatch(/^NUMBER_TOO_LARGE/);
+});
+
+test('decodeCbor() refuses reserved information in every kind of item', () => {
+  const codes = ['1c', '1d', '1e', 'fc', 'fd', 'fe'].map((hex) =>
+    outcomeOf(() => decodeCbor(fromHex(hex))),
+  );
+  expect(codes).toEqual(Array(6).fill('CBOR_RESERVED'));
+  expect(outcomeOf(() => decodeCbor(fromHex('fb0000000000000000')))).toBe('CBOR_TYPE');
+});
+
+test('encodeCbor() takes a number that is no safe integer for a bug', () => {
+  expect(() => encodeCbor(0.5)).toThrow('0.5 is not an integer that CBOR is written with here');
+});
+
+test('cborBytes() and the others say what a value is not', () => {
+  expect(refusalOf(() => cborBytes('x', 'it', 'VDP'))).toBe('VDP: it is not a byte string');
+  expect(refusalOf(() => cborText(1, 'it', 'VDP'))).toBe('VDP: it is not a text');
+  expect(refusalOf(() => cborMap([], 'it', 'VDP'))).toBe('VDP: it is not a map');
+  expect(refusalOf(() => cborArray('x', 'it', 'VDP'))).toBe('VDP: it is not an array');
+  const [bytes, map, array] = [new Uint8Array(1), new Map(), [1]];
+  expect(cborBytes(bytes, 'it', 'VDP')).toBe(bytes);
+  expect(cborText('x', 'it', 'VDP')).toBe('x');
+  expect(cborMap(map, 'it', 'VDP')).toBe(map);
+  expect(cborArray(array, 'it', 'VDP')).toBe(array);
+});
+
+test('encodeCbor() writes a tag before its value', () => {
+  expect(toHex(encodeCbor(new CborTagged(18, [0])))).toBe('d28100');
 });
 
 test('decodeCbor() keeps a byte-order mark, which is part of the text', () => {

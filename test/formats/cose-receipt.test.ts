@@ -149,6 +149,32 @@ describe('decodeCoseReceipt() refuses', () => {
       vdp(proofMap([1, leaf], [2, [[true, hash, 0]]])),
       'VDP: the inclusion proof is not in the one form that CCF writes',
     ],
+    ['a proof that is no map', vdp(encodeCbor([])), 'VDP: the inclusion proof is not a map'],
+    [
+      'a write-set digest that is no bytes',
+      vdp(proofMap([1, ['x', 'ce', hash]], [2, path])),
+      'VDP: the write-set digest is not a byte string',
+    ],
+    [
+      'commit evidence that is no text',
+      vdp(proofMap([1, [hash, hash, hash]], [2, path])),
+      'VDP: the commit evidence is not a text',
+    ],
+    [
+      'a claims digest of 31 bytes',
+      vdp(proofMap([1, [hash, 'ce', hash.subarray(1)]], [2, path])),
+      'VDP: a digest in the leaf is not of 32 bytes',
+    ],
+    [
+      'a step that is no array',
+      vdp(proofMap([1, leaf], [2, [0]])),
+      'MERKLE_PATH: a step of the path is not an array',
+    ],
+    [
+      'a hash that is no bytes',
+      vdp(proofMap([1, leaf], [2, [[true, 'x']]])),
+      'MERKLE_PATH: the hash of a step is not a byte string',
+    ],
     [
       'bytes behind the proof',
       vdp(Uint8Array.of(...good, 0)),
@@ -157,6 +183,31 @@ describe('decodeCoseReceipt() refuses', () => {
   ])('%s', (_what, unprotectedHeader, code) => {
     const changed = encodeCoseSign1({ ...receipt.signature.message, unprotectedHeader });
     expect(refusalOf(() => decodeCoseReceipt(changed))).toBe(code);
+  });
+
+  const decodeWith = (...steps: CborValue[]) => {
+    const unprotectedHeader = vdp(proofMap([1, leaf], [2, steps]));
+    const message = { ...receipt.signature.message, unprotectedHeader };
+    return decodeCoseReceipt(encodeCoseSign1(message)).proof.path;
+  };
+
+  test('no path of 53 steps, the longest there is', () => {
+    expect(decodeWith(...Array.from({ length: 53 }, () => [true, hash]))).toHaveLength(53);
+  });
+
+  test('what it measured, and says the bound', () => {
+    const steps = Array.from({ length: 54 }, () => [true, hash]);
+    expect(() => decodeWith(...steps)).toThrow(expect.objectContaining({ actual: 54, limit: 53 }));
+    expect(() => decodeWith([true, hash.subarray(1)])).toThrow(
+      expect.objectContaining({ actual: 31 }),
+    );
+  });
+
+  test('an attached payload', () => {
+    const message = { ...receipt.signature.message, payload: root };
+    expect(refusalOf(() => decodeCoseReceipt(encodeCoseSign1(message)))).toBe(
+      'COSE_PAYLOAD: the payload is attached, not detached',
+    );
   });
 
   test("a ledger's root signature, which has no proof", () => {

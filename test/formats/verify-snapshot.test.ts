@@ -185,10 +185,12 @@ describe.each(['cose', 'json'] as const)('verifySnapshotFile() says of a %s rece
   test('where it is missing, and where it is cut off', async () => {
     const { bytes, entry } = files[form];
     await expect(verifySnapshotFile(entry)).rejects.toMatchObject({
+      code: 'RECEIPT_MISSING',
       message: 'the file ends after the snapshot entry',
       offset: entry.length,
     });
     await expect(verifySnapshotFile(bytes.slice(0, -1))).rejects.toMatchObject({
+      code: 'RECEIPT_TRUNCATED',
       message: expect.stringMatching(/^the receipt is cut off: ./),
       offset: bytes.length - 1,
       cause: expect.objectContaining({ name: 'FormatError' }),
