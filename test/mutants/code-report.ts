@@ -71,7 +71,7 @@ function brief(text: string): string {
 }
 
 /** How many of the mutants that are not equivalent were noticed, in a hundred. */
-export function scoreOf(files: readonly JudgedFile[]): number {
+function scoreOf(files: readonly JudgedFile[]): number {
   const { mutants, equivalent, killed, timeout } = countsOf(files);
   return mutants === equivalent ? 100 : (100 * (killed + timeout)) / (mutants - equivalent);
 }
