@@ -1,6 +1,11 @@
 import 'reflect-metadata';
-import { X509Certificate } from 'node:crypto';
-import { X509Certificate as PeculiarCertificate } from '@peculiar/x509';
+import { createHash, X509Certificate } from 'node:crypto';
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  X509Certificate as PeculiarCertificate,
+  SubjectKeyIdentifierExtension,
+} from '@peculiar/x509';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { toHex } from '../../src/core/bytes.ts';
@@ -53,6 +58,52 @@ test('createCertificate() makes what @peculiar/x509 reads and verifies', async (
   ]);
   expect(await node.verify({ publicKey: service.publicKey, signatureOnly: true })).toBe(true);
   expect(await service.verify({ publicKey: node.publicKey, signatureOnly: true })).toBe(false);
+});
+
+test.each(['P-256', 'P-384'] as const)(
+  'createCertificate() names both keys by the SHA-1 of their points, %s',
+  (curve) => {
+    const { service, node, serviceCertificate, nodeCertificate } = makeService('names', curve);
+    const idOf = (key: typeof node.publicKey) => {
+      const point = spkiOf(key).subarray(curve === 'P-256' ? -65 : -97);
+      return createHash('sha1').update(point).digest('hex');
+    };
+    const root = new PeculiarCertificate(serviceCertificate.pem);
+    const leaf = new PeculiarCertificate(nodeCertificate.pem);
+    expect(root.getExtension(BasicConstraintsExtension)).toMatchObject({ ca: true, pathLength: 1 });
+    expect(leaf.getExtension(BasicConstraintsExtension)).toMatchObject({ ca: false });
+    expect(leaf.getExtension(BasicConstraintsExtension)?.pathLength).toBeUndefined();
+    expect(leaf.getExtension(SubjectKeyIdentifierExtension)?.keyId).toBe(idOf(node.publicKey));
+    expect(leaf.getExtension(AuthorityKeyIdentifierExtension)?.keyId).toBe(idOf(service.publicKey));
+    expect(leaf.signatureAlgorithm).toMatchObject({
+      name: 'ECDSA',
+      hash: { name: curve === 'P-256' ? 'SHA-256' : 'SHA-384' },
+    });
+    expect(new X509Certificate(nodeCertificate.pem).toLegacyObject().serialNumber).toBe(
+      leaf.serialNumber.toUpperCase(),
+    );
+  },
+);
+
+test('createCertificate() leaves out an address that is not given', () => {
+  expect(made.serviceCertificate.x509.subjectAltName).toBeUndefined();
+  expect(made.nodeCertificate.x509.serialNumber).toMatch(/^[0-9A-F]{30,32}$/);
+});
+
+test('readCertificate() says why it refuses, as OpenSSL does', () => {
+  const refuse = (der: Uint8Array) => () => readCertificate(pemOf(der));
+  expect(refuse(made.nodeCertificate.der.slice(0, -1))).toThrow(
+    expect.objectContaining({ cause: expect.any(Error) }),
+  );
+  expect(() => readCertificate(made.nodeCertificate.pem.replace('\nM', '\n M'))).toThrow(
+    expect.objectContaining({ cause: expect.objectContaining({ code: 'BAD_BASE64' }) }),
+  );
+});
+
+test('verifyEndorsed() names the certificate that it refuses', () => {
+  expect(() => verifyEndorsed(made.nodeCertificate, other.service.publicKey)).toThrow(
+    expect.objectContaining({ actual: made.nodeCertificate.keyId }),
+  );
 });
 
 test('createCertificate() signs with a P-256 service too', () => {

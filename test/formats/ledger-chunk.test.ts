@@ -91,6 +91,8 @@ describe('decodeChunk()', () => {
     expect(outcomeOf(() => decodeChunk(other, openPlace))).toBe('BAD_VERSION');
     const longer = concatBytes([open, encodeTable([8, 58, 108, 152])]);
     expect(outcomeOf(() => decodeChunk(longer, openPlace))).toBe('BAD_VERSION');
+    const header = concatBytes([open, new Uint8Array(8)]);
+    expect(outcomeOf(() => decodeChunk(header, openPlace))).toBe('BAD_VERSION');
   });
 
   test('decodeChunk() reads no entries from an empty or header-only last open chunk', () => {
@@ -282,7 +284,7 @@ describe('encodeChunk()', () => {
   });
 
   test('encodeChunk() and encodeTable() take one allocation each', () => {
-    for (const bytes of [complete, open, encodeTable([8, 58])]) {
+    for (const bytes of [complete, open, encodeTable([8, 58, 108])]) {
       expect(bytes.buffer.byteLength).toBe(bytes.length);
     }
   });
