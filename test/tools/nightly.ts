@@ -8,6 +8,7 @@ import { join } from 'node:path';
 const vitest = join(process.cwd(), 'node_modules/vitest/vitest.mjs');
 const bench = join(process.cwd(), 'dist/test/tools/bench.js');
 const mutants = join(process.cwd(), 'dist/test/tools/mutants.js');
+const mutantsOfCode = join(process.cwd(), 'dist/test/tools/mutants-code.js');
 const parts = [
   {
     what: '200 kills and 50 interrupts of start, at random moments',
@@ -26,6 +27,7 @@ const parts = [
   },
   { what: 'a million transactions in one process', args: [bench, 'node'], env: {} },
   { what: 'every mutant of every statechart', args: [mutants, '--all'], env: {} },
+  { what: 'every mutant of the code behind them', args: [mutantsOfCode], env: {} },
 ];
 
 for (const { what, args, env } of parts) {
