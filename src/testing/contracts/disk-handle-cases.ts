@@ -315,6 +315,17 @@ export const handleCases: readonly DiskCase[] = [
   },
   {
     rule: 'D8',
+    title: 'a handle for filling does not read',
+    async run(driver) {
+      const disk = new DiskUser(driver);
+      await disk.write('a', hello);
+      await disk.using('a', 'fill', async (handle) => {
+        await storageErrorOf(handle.read(0, 1), ['READ_FAILED'], 'a read');
+      });
+    },
+  },
+  {
+    rule: 'D8',
     title: 'every use of a handle after its close is refused, another close too',
     async run(driver) {
       const disk = new DiskUser(driver);
