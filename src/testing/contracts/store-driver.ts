@@ -28,7 +28,7 @@ export const storeRules = {
   T3: 'writes and removals are in the state, each key and table with the seqno that last changed it',
   T4: 'to remove a key that is not there changes nothing, and removed keys leave nothing behind',
   T5: 'keys and values are any bytes, copied: what the caller does with its own later does not show',
-  T6: 'the state is that of the seqno, and at(seqno) that of each that was neither compacted nor taken back',
+  T6: 'the state, walked or looked up, is that of the seqno, and at(seqno) that of each that was neither compacted nor taken back',
   T7: 'what freeze, hold and at gave stays as it is',
   T8: 'rollback undoes everything above its seqno',
   T9: 'compact forgets what is below its seqno, and nothing else',
@@ -120,6 +120,7 @@ export class StoreRun {
   #given: GivenState[] = [];
   /** Given out above a rollback: held until the next one. */
   #overdue: GivenState[] = [];
+  readonly #contents = new WeakMap<object, StateContent>();
   #compacted = 0;
   #holds = 0;
 
@@ -191,13 +192,21 @@ export class StoreRun {
     for (const { seqno, state, was, expected } of [...this.#overdue, ...this.#given]) {
       const what = `what was given out at ${seqno}, after ${after}`;
       this.#checkState(state, expected, what);
-      checkSame(contentOf(state), was, what);
+      checkContent(contentOf(state), was, what);
     }
     check(seqnos.length > 0, 'no version can be had');
   }
 
+  /** What a state must hold is looked at again and again, and never changes. */
+  #contentOf(expected: ReadonlyMap<string, StoreTable>): StateContent {
+    const known = this.#contents.get(expected) ?? sortedContentOf(expected);
+    this.#contents.set(expected, known);
+    return known;
+  }
+
   #checkState(state: LedgerState, expected: ReadonlyMap<string, StoreTable>, what: string): void {
-    checkSame(sortedContentOf(state), sortedContentOf(expected), what);
+    checkContent(sortedContentOf(state), this.#contentOf(expected), what);
+    checkNames(state, what);
     // What only the newest state has must not be found in an older one.
     for (const [name, { live }] of this.expected) {
       for (const { key } of live.records()) {
@@ -218,6 +227,22 @@ export class StoreRun {
     this.#given = [];
     this.check('everything was released');
   }
+}
+
+/** As {@link checkSame}, which takes its time to say what differs. */
+function checkContent(found: StateContent, expected: StateContent, what: string): void {
+  if (JSON.stringify(found) !== JSON.stringify(expected)) checkSame(found, expected, what);
+}
+
+/** @throws ContractError unless its tables are as many as it says, and each is found by its name */
+function checkNames(state: LedgerState, what: string): void {
+  const tables = [...state.values()];
+  checkSame(state.size, tables.length, `the number of tables of ${what}`);
+  for (const { name, version, live } of tables) {
+    const found = state.get(name);
+    checkSame([found?.version, found?.live.size], [version, live.size], `${name} of ${what}`);
+  }
+  checkSame(state.get('no such table'), undefined, `a table that is not there, of ${what}`);
 }
 
 /** A case that runs beside the reference store. */
