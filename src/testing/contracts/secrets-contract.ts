@@ -134,7 +134,7 @@ const cases: readonly SecretsCase[] = [
     async run({ secrets, seqnos }) {
       const held = seqnos.map((seqno) => ({ seqno, secret: secrets.at(seqno) }));
       const before = held.map(({ secret }) => copy(secret));
-      await new Promise<void>((resolve) => realClock.setTimeout(resolve, heldMs));
+      await passed(heldMs);
       for (const [index, { seqno, secret }] of held.entries()) {
         checkSame(secret, before[index], `what is held for ${seqno}, later`);
         checkSame(secrets.at(seqno), before[index], `the secret at ${seqno}, later`);
@@ -170,3 +170,7 @@ export function registerSecretsContract(
 }
 
 const copy = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
+
+async function passed(ms: number, clock = realClock): Promise<void> {
+  await new Promise<void>((resolve) => clock.setTimeout(resolve, ms));
+}
