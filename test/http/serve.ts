@@ -28,7 +28,7 @@ export async function serve(host: ServedHost, options: HttpHandlerOptions = {}):
   const server = createServer(handler);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(async () => {
-    handler.close();
+    await handler.close();
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });

@@ -6,7 +6,7 @@ interface Listed {
   readonly bytes: number;
   readonly ignored?: string;
   readonly verification?: {
-    readonly status: 'verified' | 'refused' | 'too-large' | 'not-yet';
+    readonly status: 'verified' | 'refused' | 'unreadable' | 'not-yet';
     readonly trusted?: boolean;
     readonly message?: string;
     readonly code?: string;
@@ -91,8 +91,8 @@ function wordsOf({ ignored, verification }: Listed): readonly [string, string] {
         : ['', '✓ agrees with itself, not trusted'];
     case 'refused':
       return ['bad', `✗ refused: ${verification.message ?? ''} [${verification.code ?? ''}]`];
-    case 'too-large':
-      return ['', 'too large to check here: use ledger-snapshotter verify'];
+    case 'unreadable':
+      return ['', `could not be read, will be tried again: ${verification.message ?? ''}`];
     default:
       return ['', 'being verified…'];
   }
