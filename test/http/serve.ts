@@ -17,6 +17,8 @@ export interface Answer {
 export interface Served {
   readonly origin: string;
   readonly handler: HttpHandler;
+  /** Sockets that are open. */
+  connections(): Promise<number>;
   ask(path: string, headers?: Readonly<Record<string, string>>, method?: string): Promise<Answer>;
 }
 
@@ -46,5 +48,9 @@ export async function serve(host: ServedHost, options: HttpHandlerOptions = {}):
         );
       }).on('error', reject);
     });
-  return { origin: `http://127.0.0.1:${port}`, handler, ask };
+  const connections = () =>
+    new Promise<number>((resolve, reject) => {
+      server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+    });
+  return { origin: `http://127.0.0.1:${port}`, handler, connections, ask };
 }
