@@ -44,8 +44,8 @@ export interface HttpHandler {
   (request: IncomingMessage, response: ServerResponse, next?: () => void): void;
   /** Path and query of the live page, with its token. */
   readonly page: string;
-  /** Drops whoever watches, and counts no more. */
-  close(): void;
+  /** Drops whoever watches, counts no more, and ends the thread that verified files. */
+  close(): Promise<void>;
 }
 
 /**
@@ -143,10 +143,11 @@ class Served {
     } else await route(request, response);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#bridge.close();
     this.#history.close();
     this.#stopMeasuring();
+    await this.#files?.close();
   }
 
   async #ifAllowed(request: IncomingMessage, response: ServerResponse, route: Route) {

@@ -8,6 +8,8 @@ export interface BenchLine {
   readonly ratio?: number;
   /** The least of all rounds must not be above it: noise only adds. */
   readonly bound?: number;
+  /** Of a ratio, noise makes more and less: there it is the median that must not be above the bound. @default 'min' */
+  readonly boundOn?: 'min' | 'median';
   /** Why it was not measured. */
   readonly skipped?: string;
   /** Whatever else is worth knowing. */
@@ -41,6 +43,13 @@ export function rounded(value: number, decimals: number): number {
   return Math.round(value * 10 ** decimals) / 10 ** decimals;
 }
 
-export function isWithinBound({ min, bound }: BenchLine): boolean {
-  return min === undefined || bound === undefined || min <= bound;
+/** What of a line is held against its bound; `undefined` where there is no bound. */
+export function boundedOf({ bound, boundOn = 'min', ...line }: BenchLine): number | undefined {
+  return bound === undefined ? undefined : line[boundOn];
+}
+
+export function isWithinBound(line: BenchLine): boolean {
+  const { bound } = line;
+  const bounded = boundedOf(line);
+  return bounded === undefined || bound === undefined || bounded <= bound;
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { type Bench, isWithinBound } from '../bench/bench.ts';
+import { type Bench, boundedOf, isWithinBound } from '../bench/bench.ts';
+import { liveBench } from '../bench/live.ts';
 import { nodeBench } from '../bench/node.ts';
 import { replayBench } from '../bench/replay.ts';
 import { storeBench } from '../bench/store.ts';
@@ -8,7 +9,7 @@ import { storeBench } from '../bench/store.ts';
  * Measures, a line of JSON a case on stdout: `npm run bench -- [NAME...] [--transactions N]`; all benches when none
  * is named. Exit status 1 when a case is above its bound, or its result not true; 2 for a bench that is not there.
  */
-const benches: readonly Bench[] = [replayBench, nodeBench, storeBench];
+const benches: readonly Bench[] = [replayBench, nodeBench, storeBench, liveBench];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -33,7 +34,8 @@ async function runAll(): Promise<void> {
     for await (const line of bench.run({ transactions })) {
       console.log(JSON.stringify(line));
       if (isWithinBound(line)) continue;
-      console.error(`${line.name}, ${line.case}: ${line.min} is above the bound of ${line.bound}`);
+      const { name, bound } = line;
+      console.error(`${name}, ${line.case}: ${boundedOf(line)} is above the bound of ${bound}`);
       process.exitCode = 1;
     }
   }
