@@ -56,7 +56,8 @@ test('sequenceToMermaid() draws messages, calls, own work and bands', () => {
 describe.each(Object.entries(sequences))('the sequence %s', (_, sequence) => {
   const svg = sequenceToSvg(sequence);
   const { document } = new JSDOM(svg, { contentType: 'image/svg+xml' }).window;
-  const numberOf = (element: Element, name: string) => Number(element.getAttribute(name));
+  const numberOf = (element: { getAttribute(name: string): string | null }, name: string) =>
+    Number(element.getAttribute(name));
   const texts = [...document.querySelectorAll('text')].map((element) => ({
     words: element.textContent ?? '',
     x: numberOf(element, 'x'),
