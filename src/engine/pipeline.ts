@@ -20,6 +20,7 @@ import type { Environment } from './environment.ts';
 import { guarded, type InspectObserver, watch } from './inspection.ts';
 import type { LedgerSignatures, SerialisedState, SnapshotJobs } from './jobs.ts';
 import { type LivePhase, PhaseTransitions, phaseOf } from './phase-transitions.ts';
+import { logEmitted } from './pipeline-log.ts';
 import { type EndedGeneration, MetricsSinks, recordMetrics } from './pipeline-metrics.ts';
 import { SlowIo } from './slow-io.ts';
 import { StepTimes } from './step-times.ts';
@@ -367,10 +368,7 @@ export class Pipeline {
   }
 
   #measure(emitted: SnapshotterEmitted, ended: EndedGeneration | undefined): void {
-    if (emitted.type === 'event.refused') {
-      const { event, seqno } = emitted;
-      this.#options.logger?.info({ event, seqno }, 'an event was refused');
-    }
+    logEmitted(this.#options.logger, emitted);
     recordMetrics(this.#metrics, emitted, ended);
     if (emitted.type === 'generation.ended') this.#transitions.ended(emitted);
   }
