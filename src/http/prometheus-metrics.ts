@@ -6,7 +6,7 @@ type Labels = Readonly<Record<string, string>>;
 const prefix = 'ledger_snapshotter_';
 
 /** Counters: what each counts, and its labels. */
-const counters = {
+export const counters = {
   snapshot_points_total: ['Snapshot points that ended, by how', ['end', 'reason']],
   snapshot_generations_started_total: ['Generations that began', []],
   snapshot_generations_total: ['Generations that ended, by outcome', ['outcome', 'step']],
@@ -23,7 +23,7 @@ const bytes = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
 const seconds = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600];
 
 /** Histograms: what each measures, its labels and buckets. */
-const histograms = {
+export const histograms = {
   snapshot_size_bytes: ['Serialised states', [], bytes],
   snapshot_duration_seconds: ['Generations, from begin to end', ['outcome'], seconds],
   ledger_append_duration_seconds: ['Writes of the ledger, each with its sync', [], seconds],
