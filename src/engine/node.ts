@@ -17,6 +17,7 @@ import type { Applied, Until } from './sequencer.ts';
 import { slowIoMsDefault } from './slow-io.ts';
 import type { TransactionBody } from './transaction-run.ts';
 
+/** How a node is to be; all but the directory has a default. */
 export interface NodeOptions {
   /** Where the node keeps its ledger, snapshots and keys; created when it is not there. */
   readonly directory: string;

@@ -51,6 +51,7 @@ export interface LiveGeneration extends GenerationRef {
   readonly ended: Promise<GenerationOutput>;
 }
 
+/** Who is told of points and generations, after the step in which they began or ended. */
 export type PipelineListener = (event: SnapshotterEmitted) => void;
 
 interface Deferred extends GenerationRef {

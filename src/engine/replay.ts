@@ -28,6 +28,7 @@ import type { ReplayedSnapshot, ReplayReport } from './replay-report.ts';
 import { type ReplayStart, startFromSnapshot, startOfLedger } from './replay-start.ts';
 import { PortLog, SnapshotReplay } from './snapshot-replay.ts';
 
+/** Which ledger is replayed, with which keys, and what becomes of its snapshots. */
 export interface ReplayOptions {
   /** Directory of the ledger's chunks. */
   readonly ledger: string;

@@ -21,6 +21,7 @@ import {
 } from './pipeline.ts';
 import { slowIoMsDefault } from './slow-io.ts';
 
+/** What a host gives a snapshotter, and how that is to be; all but the first five have a default. */
 export interface SnapshotterOptions {
   /** Where the snapshots go; created when it is not there, locked while the snapshotter lives. */
   readonly directory: string;
