@@ -19,6 +19,7 @@ import { VerifiedFiles } from './verified-files.ts';
 
 export type { ServedHost } from './served-host.ts';
 
+/** What is served, and to whom. */
 export interface HttpHandlerOptions {
   /** What the page's URL carries so that only whoever was given it can watch. @default 16 random bytes in hex */
   readonly token?: string;
