@@ -116,7 +116,11 @@ async function* measureCase(
       const contenders = [ours, ...commands.map((command) => floor(floors.party, command))];
       const rounds = await interleave(contenders, roundsOf(options, what.rounds));
       const more = { entries: shape.entries, bytes, isDirect: floors.isDirect };
-      return linesOf(name, what, rounds).map((line) => ({ ...line, ...more, ...prepared }));
+      return linesOf(name, { ...what, shape }, rounds).map((line) => ({
+        ...line,
+        ...more,
+        ...prepared,
+      }));
     });
   });
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createSnapshotter, type Snapshotter, verifySnapshot } from '../../../src/index.ts';
 import type { Shape } from '../data.ts';
 import { checkLoopWatch, type LoopGaps, LoopWatch } from '../loop-watch.ts';
-import { forgetPeak, memoryOf, processTimes } from '../on-cpu.ts';
+import { forgetPeak, memoryOf, ownCpuNs } from '../on-cpu.ts';
 import type { Measure } from '../rounds.ts';
 import { answerAsks } from './answer-asks.ts';
 import { BenchHost } from './bench-host.ts';
@@ -111,20 +111,19 @@ async function generation({ isForeseen, isUpdated }: GenerationInput): Promise<S
   host.compact();
   const watch = isUpdated ? new LoopWatch(() => host.update()) : undefined;
   steps.clear();
-  const before = processTimes().cpuNs;
-  const used = process.cpuUsage();
+  const beforeNs = ownCpuNs();
   watch?.start();
   const file = await runGeneration({ isForeseen });
   const endMs = performance.now();
   watch?.stop();
-  const cpuMs = (processTimes().cpuNs - before) / 1e6;
+  const cpuMs = (ownCpuNs() - beforeNs) / 1e6;
   const { freezeMs, freezeUs, digestMs, releaseMs, digestCpuMs } = host.marks;
   const bytes = statSync(file).size;
   await unlink(file);
   const [serialiseMs, persistMs] = [digestMs - freezeMs, endMs - releaseMs];
   const waitMs = releaseMs - digestMs;
   const ms = serialiseMs + persistMs;
-  const serialiseCpuMs = digestCpuMs - (used.user + used.system) / 1000;
+  const serialiseCpuMs = digestCpuMs - beforeNs / 1e6;
   const isSlow = waitMs > ms * waitShareMax;
   return {
     ...{ ms, cpuMs, serialiseMs, persistMs, waitMs, freezeUs, serialiseCpuMs, bytes },
