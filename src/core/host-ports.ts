@@ -25,10 +25,34 @@ export interface FrozenTable {
   readonly tombstones?: RecordSet;
 }
 
+/** A shared WebAssembly memory, as far as it is used: it can be posted to another thread, which sees the same bytes. */
+export interface SharedMemory {
+  readonly buffer: SharedArrayBuffer;
+  /** Adds pages of 64 KiB, zeroed. @throws RangeError when there are none */
+  grow(pages: number): number;
+}
+
+/** A frozen state in shared memory, on its way to another thread: what the shared-memory store gives out. */
+export interface SharedDescriptor {
+  readonly memories: readonly SharedMemory[];
+  readonly memoryShift: number;
+  readonly names: readonly string[];
+  /** Of each table: version, then root, records and bytes of what is live, and of tombstones. */
+  readonly numbers: Float64Array;
+  /** Which part of page 0 is the reader's; without one it reads slowly. */
+  readonly stage: number | undefined;
+}
+
 /** The state at one seqno, which stays as it is until it is released. */
 export interface FrozenState {
   /** Walked again, with the same result, when a snapshot's file must be written again. */
   readonly tables: Iterable<FrozenTable>;
+  /**
+   * The same state for a worker to open by itself, so that this thread never walks it. One reader at a time, none
+   * after {@link release}.
+   * @default the tables are drawn in slices and copied
+   */
+  share?(): SharedDescriptor;
   /** Merkle leaf of the transaction at the seqno, 32 bytes. */
   readonly leaf: Uint8Array;
   /** Item i = first seqno of view i + 1, none above the seqno. */

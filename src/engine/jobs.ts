@@ -18,6 +18,13 @@ import {
 import type { FileSystem } from '../io/file-system.ts';
 import { unpackState } from '../store/state-transfer.ts';
 import type { JobFunctions } from '../tasks/job.ts';
+import {
+  type GatherJob,
+  gatherIntoRing,
+  type SerialiseSharedJob,
+  SharedSerialiser,
+  type SharedSerialiserOptions,
+} from './serialise-shared.ts';
 import { candidates, ownContent, type SnapshotState } from './snapshot-search.ts';
 
 /** A frozen state as it was drawn: the pieces move to the worker. */
@@ -100,6 +107,9 @@ export interface CheckReceiptJob {
 /** Everything that is kept off the main thread. */
 export interface SnapshotJobs {
   serialise: { input: SerialiseJob; output: SerialisedState };
+  serialiseShared: { input: SerialiseSharedJob; output: SerialisedState };
+  /** Asked for by `serialiseShared`, of another thread. */
+  gather: { input: GatherJob; output: undefined };
   comparePublic: { input: ComparePublicJob; output: ProducerProfile | undefined };
   verifySignature: { input: VerifySignatureJob; output: { readonly root: Digest } };
   proveEvidence: {
@@ -112,8 +122,17 @@ export interface SnapshotJobs {
 }
 
 /** The jobs, over a file system: the real one in workers, any other inline. */
-export function snapshotJobs(fileSystem: FileSystem): JobFunctions<SnapshotJobs> {
+export function snapshotJobs(
+  fileSystem: FileSystem,
+  options: Pick<SharedSerialiserOptions, 'startGatherer'> = {},
+): JobFunctions<SnapshotJobs> {
+  const shared = new SharedSerialiser({ fileSystem, ...options });
   return {
+    serialiseShared: async (job, { signal }) => ({ output: await shared.serialise(job, signal) }),
+    gather: async (job) => {
+      gatherIntoRing(job);
+      return { output: undefined };
+    },
     serialise: async (job, { signal }) => {
       const { entry, profile } = await serialise(job, signal);
       await writeSpool(fileSystem, job.spool, entry);

@@ -40,6 +40,8 @@ export interface PipelineOptions {
 export interface LiveGeneration extends GenerationRef {
   /** `releasing`: it ends without a file, and gives back what it holds. */
   readonly phase: Phase | 'releasing';
+  /** How much of its state is serialised, from 0 to 1. */
+  readonly progress: number;
   /** Size of the serialised state, once it is. */
   readonly bytes: number | undefined;
   readonly startedAtMs: number;
@@ -123,7 +125,8 @@ export class Pipeline {
       const slot = context.slots.find((candidate) => candidate.generation === generation);
       const phase = phaseOf(slot && children[slot.id]?.getSnapshot().value);
       const bytes = this.#effects.serialised({ generation, seqno })?.bytes;
-      return { generation, seqno, phase, bytes, startedAtMs, ended };
+      const progress = bytes === undefined ? this.#effects.progress({ generation, seqno }) : 1;
+      return { generation, seqno, phase, progress, bytes, startedAtMs, ended };
     });
   }
 

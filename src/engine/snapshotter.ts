@@ -19,6 +19,7 @@ import {
   type PipelineListener,
   startPipeline,
 } from './pipeline.ts';
+import { serialiseDrawn, serialiseShared } from './serialise-frozen.ts';
 
 export interface SnapshotterOptions {
   /** Where the snapshots go; created when it is not there, locked while the snapshotter lives. */
@@ -164,9 +165,11 @@ export async function createSnapshotter(options: SnapshotterOptions): Promise<Sn
     inspect,
     logger,
     metrics,
-    serialise: ({ state, spool }, run) => {
+    serialise: (job, { signal }) => {
       prepareCheck();
-      return executor.run('serialise', { state, spool, secret: secrets.at(state.seqno) }, run);
+      const secret = secrets.at(job.seqno);
+      const serialise = job.frozen.share === undefined ? serialiseDrawn : serialiseShared;
+      return serialise(executor, { ...job, secret }, signal);
     },
     settings,
   }).catch(async (error: unknown) => {

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { type CipherGCM, createCipheriv, createDecipheriv } from 'node:crypto';
 import { ByteReader, ByteWriter, concatBytes } from '../core/bytes.ts';
 import { type ErrorPlace, FormatError, VerificationError } from '../core/errors.ts';
 import { entryBytesMax } from '../core/limits.ts';
@@ -151,13 +151,33 @@ export type EnvelopeParts = Pick<
  * @throws RangeError when a part has a size or value that the format cannot hold
  */
 export function encodeEnvelope(parts: EnvelopeParts): Uint8Array {
-  const { flags, tag, iv, publicDomain, privateDomain } = parts;
+  const { publicDomain, privateDomain } = parts;
+  const sizes = { publicBytes: publicDomain.length, privateBytes: privateDomain.length };
+  return concatBytes([encodeEnvelopeHead({ ...parts, ...sizes }), publicDomain, privateDomain]);
+}
+
+/** Bytes in front of an entry's public domain. */
+export const envelopeHeadBytes = entryHeaderBytes + gcmHeaderBytes + 8;
+
+/** An entry without its two domains, which are known by their lengths. */
+export interface EnvelopeHead extends Pick<Envelope, 'flags' | 'tag' | 'iv'> {
+  readonly publicBytes: number;
+  readonly privateBytes: number;
+}
+
+/**
+ * What stands in front of an entry's domains, where those are written piece by piece.
+ * @throws RangeError when a part has a size or value that the format cannot hold
+ */
+export function encodeEnvelopeHead(head: EnvelopeHead): Uint8Array {
+  const { flags, tag, iv, publicBytes, privateBytes } = head;
   checkLength(tag, tagBytes, 'GCM tag');
   checkLength(iv, ivBytes, 'GCM IV');
   if ((flags & ~knownFlags) !== 0) throw new RangeError(`unknown entry flags: ${flags}`);
-  const size = gcmHeaderBytes + 8 + publicDomain.length + privateDomain.length;
+  const size = gcmHeaderBytes + 8 + publicBytes + privateBytes;
+  if (size >= 2 ** 48) throw new RangeError(`an entry of ${size} bytes`);
   const high = Math.floor(size / 2 ** 32);
-  return new ByteWriter(entryHeaderBytes + size)
+  return new ByteWriter(envelopeHeadBytes)
     .u8(formatVersion)
     .u8(flags)
     .u32(size % 2 ** 32)
@@ -165,8 +185,7 @@ export function encodeEnvelope(parts: EnvelopeParts): Uint8Array {
     .u8(Math.floor(high / 256))
     .raw(tag)
     .raw(iv)
-    .blob(publicDomain)
-    .raw(privateDomain)
+    .u64(publicBytes)
     .finish();
 }
 
@@ -207,13 +226,18 @@ export interface SealOptions {
  */
 export function sealEntry(options: SealOptions): Uint8Array {
   const { secret, flags = 0, seqno, view, isSnapshot = false, publicDomain } = options;
-  checkLength(secret, secretBytes, 'ledger secret');
   const iv = encodeIv({ seqno, view, isSnapshot });
-  const cipher = createCipheriv('aes-256-gcm', secret, iv, { authTagLength: tagBytes });
+  const cipher = ledgerCipher(secret, iv);
   cipher.setAAD(publicDomain);
   const privateDomain = cipher.update(options.privatePlain);
   cipher.final();
   return encodeEnvelope({ flags, tag: cipher.getAuthTag(), iv, publicDomain, privateDomain });
+}
+
+/** What every entry is sealed with: AES-256-GCM. @throws RangeError when the secret is not 32 bytes */
+export function ledgerCipher(secret: Uint8Array, iv: Uint8Array): CipherGCM {
+  checkLength(secret, secretBytes, 'ledger secret');
+  return createCipheriv('aes-256-gcm', secret, iv, { authTagLength: tagBytes });
 }
 
 /**

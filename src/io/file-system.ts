@@ -10,6 +10,11 @@ export type OpenPurpose = 'read' | 'create' | 'fill';
 
 export interface OpenOptions {
   readonly for: OpenPurpose;
+  /**
+   * Past the page cache where that can be: of a file to `fill`, writes whose position, length and memory lie at
+   * multiples of 4096. All others are as without it. @default false
+   */
+  readonly direct?: boolean;
 }
 
 export interface ReadFileOptions {

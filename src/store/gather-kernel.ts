@@ -1,3 +1,4 @@
+import type { SharedMemory } from '../core/host-ports.ts';
 import { word } from './layout.ts';
 import { pageBytes } from './memories.ts';
 import {
@@ -24,7 +25,7 @@ import {
   store128,
   when,
 } from './wasm-assembler.ts';
-import { instantiate, type SharedMemory } from './web-assembly.ts';
+import { instantiate } from './web-assembly.ts';
 
 // A stage: the kernel's answer, slots that lie in another memory, then the records that it has put together.
 const stageBytes = pageBytes / 4;

@@ -1,4 +1,4 @@
-import type { FrozenTable, RecordSet, StoreRecord } from '../core/host-ports.ts';
+import type { FrozenTable, RecordSet, SharedDescriptor, StoreRecord } from '../core/host-ports.ts';
 import type { Seqno } from '../core/words.ts';
 import type { MapWrites } from '../formats/write-set.ts';
 
@@ -35,6 +35,8 @@ export interface LedgerState {
 
 /** A state that stays as it is until it is released. */
 export interface HeldState extends LedgerState {
+  /** The same state for another thread, one reader at a time; a state that has no such method is drawn and copied. */
+  share?(): SharedDescriptor;
   /** Nothing of the state may be read afterwards. */
   release(): void;
 }

@@ -1,9 +1,4 @@
-/** A shared WebAssembly memory, as far as it is used: it can be posted to another thread, which sees the same bytes. */
-export interface SharedMemory {
-  readonly buffer: SharedArrayBuffer;
-  /** Adds pages of 64 KiB, zeroed. @throws RangeError when there are none */
-  grow(pages: number): number;
-}
+import type { SharedMemory } from '../core/host-ports.ts';
 
 /** How many pages of 64 KiB a memory begins with, and may ever have. */
 export interface MemorySize {

@@ -19,6 +19,12 @@ function believer(): JobExecutor<SnapshotJobs> {
     [Job in keyof SnapshotJobs]: (input: SnapshotJobs[Job]['input']) => SnapshotJobs[Job]['output'];
   } = {
     serialise: ({ state }) => ({ digest: digestOf(`${state.seqno}`), bytes: 100, profile: '3+' }),
+    serialiseShared: ({ state }) => ({
+      digest: digestOf(`${state.seqno}`),
+      bytes: 100,
+      profile: '3+',
+    }),
+    gather: () => undefined,
     comparePublic: () => undefined,
     verifySignature: () => ({ root }),
     proveEvidence: () => ({ root, path: [] }),
