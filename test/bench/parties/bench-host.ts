@@ -22,6 +22,7 @@ import {
   type MapWrites,
   singletonKey,
 } from '../../../src/formats/write-set.ts';
+import type { SharedFrozen } from '../../../src/store/shared-frozen.ts';
 import { SharedStore } from '../../../src/store/shared-store.ts';
 import { type Shape, ShapedData } from '../data.ts';
 import { ownCpuNs } from '../on-cpu.ts';
@@ -274,10 +275,11 @@ const singleton = (name: string, value: Uint8Array): MapWrites => ({
   removes: [],
 });
 
-/** The state as a source gives it. */
-function sharedState(held: ReturnType<SharedStore['freeze']>, leaf: Uint8Array): FrozenState {
+/** The state as a source gives it: workers open it by themselves. */
+function sharedState(held: SharedFrozen, leaf: Uint8Array): FrozenState {
   return {
     tables: held.tables,
+    share: () => held.share(),
     leaf,
     viewHistory,
     release: () => held.release(),
