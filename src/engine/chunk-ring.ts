@@ -1,4 +1,4 @@
-import { assert } from '../core/errors.ts';
+import { assert, StorageError } from '../core/errors.ts';
 import type { SharedMemory } from '../core/host-ports.ts';
 import { createSharedMemory } from '../store/web-assembly.ts';
 
@@ -24,16 +24,25 @@ const pageBytes = 65_536;
 export class RingMemory {
   #memory: SharedMemory | undefined;
 
-  /** A ring with nothing in it; the one before it is void. @throws RangeError when there is no memory */
+  /** A ring with nothing in it; the one before it is void. @throws StorageError `OUT_OF_MEMORY` */
   ring(chunkBytes: number): RingPlace {
     const pages = (chunkBytes * slots) / pageBytes;
     const had = this.#memory;
     if (had === undefined || had.buffer.byteLength < pages * pageBytes) {
-      this.#memory = createSharedMemory({ initial: pages, maximum: pages });
+      this.#memory = takeMemory(pages);
     }
     assert(this.#memory !== undefined, 'there is a memory now');
     const counts = new Int32Array(new SharedArrayBuffer(4 * signals));
     return { memory: this.#memory, chunkBytes, counts };
+  }
+}
+
+function takeMemory(pages: number): SharedMemory {
+  try {
+    return createSharedMemory({ initial: pages, maximum: pages });
+  } catch (cause) {
+    const message = `no memory for ${pages * pageBytes} bytes of a snapshot`;
+    throw new StorageError('OUT_OF_MEMORY', message, { limit: pages * pageBytes, cause });
   }
 }
 

@@ -30,13 +30,17 @@ const openSharedStore: OpenStore = (seqno, tables) => new SharedStore(seqno, tab
 /** Jobs of a class that wait at most, a thread. */
 const queueMax = 4096;
 
+/** A disk may well keep a thread waiting for half of this. */
+const hungMs = 60_000;
+
 /**
  * Two worker threads with work of their own: one serialises and proves, which the ledger waits for; the
  * other checks receipts, where a single cross-check takes longer than serialising a small state, and so
  * is the only one to load cose-js.
  */
-function startWorkers(): JobExecutor<SnapshotJobs> {
-  const start = () => new WorkerPool<SnapshotJobs>(workerEntry(), { workers: 1, queueMax });
+function startWorkers(clock: Clock): JobExecutor<SnapshotJobs> {
+  const options = { workers: 1, queueMax, watch: { clock, hungMs } };
+  const start = () => new WorkerPool<SnapshotJobs>(workerEntry(), options);
   const making = start();
   const checking = start();
   return {
@@ -63,13 +67,14 @@ const classOf = (job: keyof SnapshotJobs): JobClass =>
 export function environmentOf(parts: Partial<Environment> = {}): Environment {
   const fileSystem = parts.fileSystem ?? realFileSystem;
   const isReal = fileSystem === realFileSystem;
+  const { clock = realClock } = parts;
   return {
     fileSystem,
-    clock: realClock,
+    clock,
     randomness: realRandomness,
     processes: realProcesses,
     startExecutor: () =>
-      isReal ? startWorkers() : new InlineExecutor<SnapshotJobs>(snapshotJobs(fileSystem)),
+      isReal ? startWorkers(clock) : new InlineExecutor<SnapshotJobs>(snapshotJobs(fileSystem)),
     openStore: isReal ? openSharedStore : openVersionedStore,
     ...parts,
   };

@@ -42,5 +42,5 @@ export async function serialiseShared(
   assert(shared !== undefined, 'a state that can be shared is');
   const state = { seqno, leaf, viewHistory, shared };
   const job = { state, spool, secret, progress: progress.counts };
-  return executor.run('serialiseShared', job, { signal });
+  return executor.run('serialiseShared', job, { signal, signsOfLife: progress.counts });
 }
