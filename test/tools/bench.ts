@@ -12,6 +12,7 @@ import { killParties } from '../bench/party.ts';
 import { peersBench } from '../bench/peers.ts';
 import { plotOf } from '../bench/plot.ts';
 import { replayBench } from '../bench/replay.ts';
+import { restoreBench } from '../bench/restores.ts';
 import { scaleBench } from '../bench/scale.ts';
 import { shapesBench, snapshotBench } from '../bench/snapshots.ts';
 import { stallBench } from '../bench/stall.ts';
@@ -34,6 +35,7 @@ const benches: readonly Bench[] = [
   snapshotBench,
   stallBench,
   memoryBench,
+  restoreBench,
   scaleBench,
   shapesBench,
   peersBench,
