@@ -6,7 +6,7 @@ test('the bench of the live page, made small, loses no message and finds inspect
   const sizes = { pairs: 1, generations: 2, events: 500, inspectedEvents: 20 };
   for await (const line of benchLive(sizes)) lines.push(line);
   expect(lines).toHaveLength(8);
-  expect(lines[0]).toMatchObject({ bound: 1.15, boundOn: 'median', rounds: { length: 1 } });
+  expect(lines[0]).toMatchObject({ bound: 1.15, held: 'median', rounds: { length: 1 } });
   expect(lines[2]).toMatchObject({ unit: 'µs', bound: 2 });
   expect(lines[3]).toMatchObject({
     unwatched: { inspect: 0 },

@@ -193,7 +193,7 @@ async function ratioLine(
       3,
     ),
     bound: watchedBound,
-    boundOn: 'median',
+    held: 'median',
     ...load(),
     rounds,
   };
@@ -228,7 +228,7 @@ async function unwatchedLine(node: MeasuredNode, { pairs, events }: Sizes): Prom
     unit: 'µs',
     ...summarise(differences, 2),
     bound: unwatchedBound,
-    boundOn: 'median',
+    held: 'median',
     ...load(),
   };
 }
