@@ -2,11 +2,9 @@ import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { LedgerSnapshotterError, StorageError } from '../core/errors.ts';
 import type { Environment } from '../engine/environment.ts';
-import type { SnapshotJobs } from '../engine/jobs.ts';
 import { type FoundSnapshot, findSnapshots } from '../files/snapshot-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import { spkiOf } from '../formats/ec-key.ts';
-import type { JobExecutor } from '../tasks/job.ts';
 
 export interface VerifiedFilesOptions {
   readonly directory: string;
@@ -38,7 +36,7 @@ export class VerifiedFiles {
   readonly #services: readonly Uint8Array[];
   readonly #known = new Map<string, FileVerification>();
   readonly #underWay = new Set<string>();
-  #executor: JobExecutor<SnapshotJobs> | undefined;
+  #executor: ReturnType<Environment['startExecutor']> | undefined;
   #isClosed = false;
 
   constructor(options: VerifiedFilesOptions) {
