@@ -22,6 +22,8 @@ const idleMsMin = 200;
 
 export interface PrepareInput {
   readonly shape: Shape;
+  /** Whether cose-js is asked about each receipt. */
+  readonly crossCheck: boolean;
   readonly directory: string;
 }
 
@@ -66,7 +68,7 @@ function current(): Service {
   return prepared;
 }
 
-async function prepare({ shape, directory }: PrepareInput): Promise<Prepared> {
+async function prepare({ shape, directory, crossCheck }: PrepareInput): Promise<Prepared> {
   const startMs = performance.now();
   const host = new BenchHost(shape);
   const fillMs = performance.now() - startMs;
@@ -78,6 +80,7 @@ async function prepare({ shape, directory }: PrepareInput): Promise<Prepared> {
     secrets: { at: () => host.secret },
     identity: host.publicKey,
     txInterval: 2 ** 31 - 1,
+    crossCheck,
     environment: { clock: preciseClock },
     metrics: {
       increment: () => {},
