@@ -12,8 +12,11 @@ const generations = 1000;
 /** Of so many generations the end is known when all is over: the last ones are cancelled by the close. */
 const endedMin = generations - 5;
 
-/** A thousand generations take a page on a busy machine a while. */
-const timeout = 300_000;
+/**
+ * A thousand generations take a page on a busy machine a while, and there the clock of a thread is not exact: a task
+ * that is really too long is so each time.
+ */
+const patient = { timeout: 300_000, retry: 2 };
 
 /** Generations that the page knows the end of. */
 async function ended(page: Page): Promise<number> {
@@ -60,45 +63,49 @@ async function open(page: Page, path: string): Promise<number> {
   return Number(/\d+/.exec((await counter.textContent()) ?? '')?.[0]);
 }
 
-test('a thousand generations, followed, saved, opened and stepped through, never hold up the page', {
-  timeout,
-}, async (context: TestContext) => {
-  const { page, errors } = await openPage(context);
-  const tasks = await observeTasks(page);
-  await follow(page);
-  expect(await page.locator('#generations .row').count()).toBeLessThan(20);
-  await page.locator('#generations').focus();
-  for (const key of ['End', 'Home', 'PageDown']) await page.keyboard.press(key);
+test(
+  'a thousand generations, followed, saved, opened and stepped through, never hold up the page',
+  patient,
+  async (context: TestContext) => {
+    const { page, errors } = await openPage(context);
+    const tasks = await observeTasks(page);
+    await follow(page);
+    expect(await page.locator('#generations .row').count()).toBeLessThan(20);
+    await page.locator('#generations').focus();
+    for (const key of ['End', 'Home', 'PageDown']) await page.keyboard.press(key);
 
-  const frames = await open(page, await save(page));
-  expect(frames).toBeGreaterThan(20 * generations);
-  expect(await ended(page)).toBeGreaterThanOrEqual(endedMin);
+    const frames = await open(page, await save(page));
+    expect(frames).toBeGreaterThan(20 * generations);
+    expect(await ended(page)).toBeGreaterThanOrEqual(endedMin);
 
-  const middle = Math.floor(frames / 2);
-  await page.getByRole('slider').fill(String(middle));
-  await page.getByText(`frame ${middle} of ${frames}`).waitFor({ timeout: 120_000 });
-  const seen = await ended(page);
-  expect(seen).toBeGreaterThan(generations / 3);
-  expect(seen).toBeLessThan(generations * 0.7);
-  await tasks.expectShort();
-  expect(errors).toEqual([]);
-});
+    const middle = Math.floor(frames / 2);
+    await page.getByRole('slider').fill(String(middle));
+    await page.getByText(`frame ${middle} of ${frames}`).waitFor({ timeout: 120_000 });
+    const seen = await ended(page);
+    expect(seen).toBeGreaterThan(generations / 3);
+    expect(seen).toBeLessThan(generations * 0.7);
+    await tasks.expectShort();
+    expect(errors).toEqual([]);
+  },
+);
 
-test('a page that comes after a thousand generations is told of them without being held up', {
-  timeout,
-}, async (context: TestContext) => {
-  const { page } = await openPage(context);
-  let url = '';
-  const all = { taken: 11, sample: async () => {} };
-  await soakSimulated(generations, all, async (snapshotter) => {
-    const { origin, handler } = await serve(snapshotter);
-    url = origin + handler.page;
-  });
-  const tasks = await observeTasks(page);
-  await page.goto(url);
-  await untilAllEnded(page);
-  await tasks.expectShort();
-});
+test(
+  'a page that comes after a thousand generations is told of them without being held up',
+  patient,
+  async (context: TestContext) => {
+    const { page } = await openPage(context);
+    let url = '';
+    const all = { taken: 11, sample: async () => {} };
+    await soakSimulated(generations, all, async (snapshotter) => {
+      const { origin, handler } = await serve(snapshotter);
+      url = origin + handler.page;
+    });
+    const tasks = await observeTasks(page);
+    await page.goto(url);
+    await untilAllEnded(page);
+    await tasks.expectShort();
+  },
+);
 
 test('a task that is too long is found', async (context) => {
   const { page } = await openPage(context);
