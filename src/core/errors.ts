@@ -137,6 +137,7 @@ export type ConsensusCode =
 /** Codes of {@link DiagramError}: a chart could not be drawn. */
 export type DiagramCode = 'LAYOUT_UNAVAILABLE';
 
+/** Every code that an error of ours can have. */
 export type ErrorCode =
   | FormatCode
   | VerificationCode

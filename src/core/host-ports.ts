@@ -21,7 +21,10 @@ export interface FrozenTable {
   /** Seqno that last changed the table; 0 when none has. */
   readonly version: number;
   readonly live: RecordSet;
-  /** Removed keys, for ledgers of CCF 1.x and 2.x only. */
+  /**
+   * Keys that were removed and not written since, under minus the seqno of their removal; for ledgers of CCF 1.x
+   * and 2.x only.
+   */
   readonly tombstones?: RecordSet;
 }
 
@@ -53,7 +56,7 @@ export interface FrozenState {
    * @default the tables are drawn in slices and copied
    */
   share?(): SharedDescriptor;
-  /** Merkle leaf of the transaction at the seqno, 32 bytes. */
+  /** Merkle leaf of the transaction at the seqno, 32 bytes; after a rollback the seqno has another one. */
   readonly leaf: Uint8Array;
   /** Item i = first seqno of view i + 1, none above the seqno. */
   readonly viewHistory: readonly number[];
@@ -64,7 +67,8 @@ export interface FrozenState {
 /**
  * Where snapshots come from: the host's store.
  * **Contract:** `freeze(seqno)` is called right after the transaction at `seqno` was applied and before
- * any later one, so it need not look back; it is cheap, and later transactions don't show through.
+ * any later one, so it need not look back; it is cheap, and later transactions don't show through. Several states
+ * are held at once, also of one seqno: each is walked and released by itself.
  */
 export interface SnapshotSource {
   freeze(seqno: Seqno): FrozenState;
@@ -75,7 +79,8 @@ export interface SnapshotSource {
  * **Contract:** `submit` proposes a transaction that writes the digest to
  * `public:ccf.internal.snapshot_evidence`, with the digest as its claims digest. It answers with the
  * transaction's seqno, or `refused` when the log did not take it; it may answer after the transaction
- * was already recorded. When `signal` aborts nobody awaits the answer any more.
+ * was already recorded. Version and digest are the snapshot's, which lies back: they are written and told as given.
+ * When `signal` aborts nobody awaits the answer any more; what the log has taken by then is told all the same.
  */
 export interface EvidenceLog {
   submit(
@@ -86,7 +91,8 @@ export interface EvidenceLog {
 
 /**
  * Where ledger secrets come from.
- * **Contract:** `at(seqno)` is the 32-byte secret in force at that seqno, for ever the same.
+ * **Contract:** `at(seqno)` is the 32-byte secret in force at that seqno, for ever the same; the bytes that it gave
+ * do not change afterwards.
  */
 export interface Secrets {
   at(seqno: Seqno): Uint8Array;

@@ -1,5 +1,7 @@
+import { basename } from 'node:path';
 import { equalBytes, fromHex, toHex } from '../core/bytes.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
+import { snapshotBytesMax } from '../core/limits.ts';
 import { type Digest, digest, type Seqno } from '../core/words.ts';
 import { crossCheckSign1, prepareCrossCheck } from '../formats/cose-cross-check.ts';
 import { decodeCoseReceipt, verifyCoseReceipt } from '../formats/cose-receipt.ts';
@@ -15,6 +17,7 @@ import {
   encodeSnapshotPublicDomain,
   type ProducerProfile,
 } from '../formats/snapshot-body.ts';
+import { verifySnapshotFile } from '../formats/verify-snapshot.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { unpackState } from '../store/state-transfer.ts';
 import type { JobFunctions } from '../tasks/job.ts';
@@ -104,6 +107,12 @@ export interface CheckReceiptJob {
   readonly spki: Uint8Array;
 }
 
+export interface VerifyFileJob {
+  readonly path: string;
+  /** The pinned service keys, DER. */
+  readonly services: readonly Uint8Array[];
+}
+
 /** Everything that is kept off the main thread. */
 export interface SnapshotJobs {
   serialise: { input: SerialiseJob; output: SerialisedState };
@@ -117,6 +126,10 @@ export interface SnapshotJobs {
     output: { readonly root: Digest; readonly path: MerklePath };
   };
   checkReceipt: { input: CheckReceiptJob; output: undefined };
+  verifyFile: {
+    input: VerifyFileJob;
+    output: { readonly digest: Digest; readonly trusted: boolean };
+  };
   /** Loads cose-js ahead of the first receipt; what is wrong with it shows at that receipt. */
   prepareCrossCheck: { input: undefined; output: undefined };
 }
@@ -141,6 +154,7 @@ export function snapshotJobs(
     comparePublic: async (job, { signal }) => ({ output: await comparePublic(job, signal) }),
     verifySignature: async (job) => ({ output: { root: await verifySignature(job) } }),
     proveEvidence: async (job) => ({ output: proveEvidence(job) }),
+    verifyFile: async (job) => ({ output: await verifyFile(fileSystem, job) }),
     prepareCrossCheck: async () => {
       await prepareCrossCheck();
       return { output: undefined };
@@ -280,4 +294,13 @@ async function checkReceipt({ form, receipt, digest, spki }: CheckReceiptJob): P
   const key = publicKeyOfSpki(spki, 'BAD_CERTIFICATE');
   const { root } = await verifyCoseReceipt(decodeCoseReceipt(receipt), key, claimsDigest);
   await crossCheckSign1(receipt, root, spki);
+}
+
+/** Reads a snapshot file whole, hashes and decodes it: of a large one that takes seconds. */
+async function verifyFile(fileSystem: FileSystem, { path, services }: VerifyFileJob) {
+  const bytes = await fileSystem.readFile(path, { bytesMax: snapshotBytesMax });
+  const trustedKeys = services.map((spki) => publicKeyOfSpki(spki, 'BAD_CERTIFICATE'));
+  const options = { fileName: basename(path), trustedKeys };
+  const { digest, trusted } = await verifySnapshotFile(bytes, options);
+  return { digest, trusted };
 }

@@ -29,6 +29,7 @@ import { type ReplayStart, startFromSnapshot, startOfLedger } from './replay-sta
 import { serialiseDrawn } from './serialise-frozen.ts';
 import { PortLog, SnapshotReplay } from './snapshot-replay.ts';
 
+/** Which ledger is replayed, with which keys, and what becomes of its snapshots. */
 export interface ReplayOptions {
   /** Directory of the ledger's chunks. */
   readonly ledger: string;

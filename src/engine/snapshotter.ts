@@ -20,7 +20,9 @@ import {
   startPipeline,
 } from './pipeline.ts';
 import { serialiseDrawn, serialiseShared } from './serialise-frozen.ts';
+import { slowIoMsDefault } from './slow-io.ts';
 
+/** What a host gives a snapshotter, and how that is to be; all but the first five have a default. */
 export interface SnapshotterOptions {
   /** Where the snapshots go; created when it is not there, locked while the snapshotter lives. */
   readonly directory: string;
@@ -55,6 +57,8 @@ export interface SnapshotterOptions {
   readonly logger?: Logger;
   /** Counts points, generations and refused events; measures bytes and seconds. @default none */
   readonly metrics?: Metrics;
+  /** A step on the file system that takes longer, in milliseconds, is logged and counted. @default 100 */
+  readonly slowIoMs?: number;
   /** Parts of the outside world to replace, for simulation. */
   readonly environment?: Partial<Environment>;
 }
@@ -152,7 +156,8 @@ export async function createSnapshotter(options: SnapshotterOptions): Promise<Sn
   if (options.signal?.aborted) throw new AbortedError('the snapshotter');
   const environment = environmentOf(options.environment);
   const baselineMs = options.resumeAt?.lastSnapshotMs ?? environment.clock.now();
-  const settings = { ...resolved, baselineMs };
+  const { slowIoMs, ...machine } = resolved;
+  const settings = { ...machine, baselineMs };
   const executor = environment.startExecutor();
   const prepareCheck = crossCheckPreparation(executor);
   const { secrets, directory, source, evidence, inspect, logger, metrics } = options;
@@ -165,6 +170,7 @@ export async function createSnapshotter(options: SnapshotterOptions): Promise<Sn
     inspect,
     logger,
     metrics,
+    slowIoMs,
     serialise: (job, { signal }) => {
       prepareCheck();
       const secret = secrets.at(job.seqno);
@@ -227,6 +233,7 @@ function resolveOptions(options: SnapshotterOptions) {
     capacity: count('capacity', options.capacity ?? 5),
     whenFull: policy(options.whenFull ?? 'keep'),
     receipt: 'cose' as const,
+    slowIoMs: count('slowIoMs', options.slowIoMs ?? slowIoMsDefault, anyCount),
     attemptsMax: count('attemptsMax', options.attemptsMax ?? 3),
     evidenceTimeoutMs: count('evidenceTimeoutMs', options.evidenceTimeoutMs ?? timerDelayMsMax),
     ...(options.resumeAt && {

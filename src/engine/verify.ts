@@ -28,6 +28,7 @@ import type { JobExecutor } from '../tasks/job.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import type { SnapshotJobs } from './jobs.ts';
 
+/** Who must vouch for a snapshot file, and how thoroughly it is checked. */
 export interface VerifySnapshotOptions {
   /**
    * The pinned service identities.

@@ -100,6 +100,11 @@ export function verifyEndorsed(certificate: Certificate, issuer: Certificate | K
   if (!signedBy(certificate, key)) throw notEndorsed(certificate, 'its signature does not verify');
 }
 
+/** Whether {@link verifyEndorsed} accepts a certificate under a key. */
+export function isEndorsedBy(certificate: Certificate, key: KeyObject): boolean {
+  return !certificate.x509.ca && signedBy(certificate, key);
+}
+
 function checkIssuer(certificate: Certificate, issuer: Certificate): void {
   if (!issuer.x509.ca) throw notEndorsed(certificate, 'the issuer is not a CA');
   if (!certificate.x509.checkIssued(issuer.x509)) throw notEndorsed(certificate, 'names differ');

@@ -68,7 +68,10 @@ export async function turns(count = 50): Promise<void> {
 }
 
 /** Writes until a signature is a snapshot point, and commits it. */
-export async function start({ host, snapshotter }: Setup): Promise<LiveGeneration> {
+export async function start({
+  host,
+  snapshotter,
+}: Pick<Setup, 'host' | 'snapshotter'>): Promise<LiveGeneration> {
   for (let i = 0; i < 4; i++) host.write(`key ${i}`, `value ${i}`);
   expect(await host.sign(snapshotter)).toBe(true);
   snapshotter.commit(host.last, { primary: true });

@@ -6,6 +6,7 @@ import { actorBench } from '../bench/actors.ts';
 import { type Bench, type BenchLine, heldFigure, isWithinBound } from '../bench/bench.ts';
 import { floorsBench } from '../bench/floors.ts';
 import { freezeBench } from '../bench/freezes.ts';
+import { liveBench } from '../bench/live.ts';
 import { memoryBench } from '../bench/memory.ts';
 import { nodeBench } from '../bench/node.ts';
 import { killParties } from '../bench/party.ts';
@@ -29,6 +30,7 @@ const benches: readonly Bench[] = [
   replayBench,
   nodeBench,
   storeBench,
+  liveBench,
   floorsBench,
   freezeBench,
   actorBench,
