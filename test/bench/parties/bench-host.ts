@@ -77,7 +77,6 @@ export class BenchHost implements SnapshotSource, EvidenceLog {
     this.#keyId = keyIdOf(privateKey);
     const value = encodeServiceInfo({ certificate: this.#certificate(), status: 'Open' });
     this.#apply([singleton(tables.serviceInfo, value)]);
-    this.#fill();
   }
 
   #certificate(): string {
@@ -97,7 +96,8 @@ export class BenchHost implements SnapshotSource, EvidenceLog {
     return this.store.seqno;
   }
 
-  #fill(): void {
+  /** Writes every entry of the shape. */
+  fill(): void {
     const { shape } = this.data;
     const { entries, tables: count } = shape;
     for (let table = 0; table < count; table++) {
