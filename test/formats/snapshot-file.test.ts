@@ -90,5 +90,6 @@ describe('splitSnapshotFile()', () => {
       outcomeOf(() => splitSnapshotFile(cut, { bytesMax })),
     );
     expect(codes).toEqual(['TRUNCATED_BODY', 'LENGTH_EXCEEDS_FILE']);
+    expect(outcomeOf(() => splitSnapshotFile(entry, { bytesMax: 9 }))).toBe('SNAPSHOT_TOO_LARGE');
   });
 });
