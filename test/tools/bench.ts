@@ -79,7 +79,8 @@ async function runAll(): Promise<void> {
   const directory = mkdtempSync(join(values.dir, 'ledger-bench-'));
   const cleanUp = () => {
     killParties();
-    rmSync(directory, { recursive: true, force: true });
+    // A party that was just ended may still be making a file.
+    rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
