@@ -1,7 +1,7 @@
 /** Where in the outside world an error was found; every field is optional and only for people and logs. */
 export interface ErrorPlace {
   /** File name, without its directory when that is known from context. */
-  readonly file?: string;
+  readonly file?: string | undefined;
   /** Byte offset in `file` or in the decoded buffer. */
   readonly offset?: number;
   readonly seqno?: number;

@@ -46,6 +46,8 @@ export interface EffectsOptions {
   readonly executor: JobExecutor<SnapshotJobs>;
   readonly serialise: Serialise;
   readonly evidence: EvidenceLog;
+  /** Whether cose-js must accept each COSE receipt, too. */
+  readonly crossCheck: boolean;
   readonly logger: Logger | undefined;
 }
 
@@ -243,8 +245,9 @@ export class Effects {
     work.receipt = this.#encodeReceipt(work, request, signature);
     if (request.receipt !== 'none') {
       const { digest, receipt: form } = request;
-      const job = { form, receipt: work.receipt, digest, spki: signature.spki };
-      await this.#options.executor.run('checkReceipt', job, { signal: work.abort.signal });
+      const { crossCheck, executor } = this.#options;
+      const job = { form, receipt: work.receipt, digest, spki: signature.spki, crossCheck };
+      await executor.run('checkReceipt', job, { signal: work.abort.signal });
     }
     return {
       kind: 'build-receipt',

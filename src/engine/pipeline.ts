@@ -32,6 +32,8 @@ export interface PipelineOptions {
   readonly executor: JobExecutor<SnapshotJobs>;
   readonly source: SnapshotSource;
   readonly evidence: EvidenceLog;
+  /** Whether cose-js must accept each COSE receipt, too. @default true */
+  readonly crossCheck?: boolean | undefined;
   readonly serialise: Serialise;
   readonly settings: SnapshotterInput;
   readonly inspect?: InspectObserver | undefined;
@@ -105,6 +107,7 @@ export class Pipeline {
       executor: options.executor,
       serialise: options.serialise,
       evidence: options.evidence,
+      crossCheck: options.crossCheck ?? true,
       logger: options.logger,
     });
     this.#metrics = new MetricsSinks(options.logger);

@@ -146,7 +146,8 @@ export class SnapshotVerifier {
     if (crossChecked) {
       const { digest } = verified;
       const receipt = splitSnapshotFile(bytes).receipt.slice();
-      const job = { form: 'cose', receipt, digest, spki: this.#spkiOf(verified, links) } as const;
+      const spki = this.#spkiOf(verified, links);
+      const job = { form: 'cose', receipt, digest, spki, crossCheck: true } as const;
       await executor.run('checkReceipt', job, { signal });
     }
     const trusted = verified.trusted && pinned.length > 0;

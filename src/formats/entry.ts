@@ -54,16 +54,16 @@ export function readEntrySize(
   options: EntryReadOptions = {},
 ): EntryHeader {
   const { bytesMax = entryBytesMax, file } = options;
-  const place: ErrorPlace = file === undefined ? { offset } : { offset, file };
+  const place: ErrorPlace = { offset, file };
   const where = `${file === undefined ? '' : `${file}: `}entry at offset ${offset}`;
   const left = Math.max(0, bytes.length - offset);
   if (left < entryHeaderBytes) {
     throw new FormatError('TRUNCATED_HEADER', `${where}: ${left} of 8 header bytes`, place);
   }
-  const reader = new ByteReader(bytes, offset);
-  const version = reader.u8('version');
-  const flags = reader.u8('flags');
-  const size = reader.u32('size') + reader.u8('size') * 2 ** 32 + reader.u8('size') * 2 ** 40;
+  const header = new DataView(bytes.buffer, bytes.byteOffset + offset, entryHeaderBytes);
+  const version = header.getUint8(0);
+  const flags = header.getUint8(1);
+  const size = header.getUint32(2, true) + header.getUint16(6, true) * 2 ** 32;
   if (version !== formatVersion) {
     throw new FormatError('BAD_VERSION', `${where}: version ${version}, not 1`, place);
   }
@@ -129,7 +129,7 @@ function checkExactSize(bytes: Uint8Array, size: number, options: EntryReadOptio
   throw new FormatError(
     actual < size ? 'TRUNCATED_BODY' : 'TRAILING_BYTES',
     `header declares ${size} bytes, ${actual} are there`,
-    { ...(options.file === undefined ? {} : { file: options.file }), actual, limit: size },
+    { file: options.file, actual, limit: size },
   );
 }
 

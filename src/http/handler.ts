@@ -53,7 +53,7 @@ export interface HttpHandler {
  * Serves what there is to see of a node or snapshotter, all of it read-only: `/` the live page, `/events` what the
  * page follows, `/snapshots` the files and what they prove, `/metrics` for Prometheus, `/healthz` and
  * `/readyz?verbose`. The first three need the token that {@link HttpHandler.page} carries, and a host name of
- * loopback or of `hosts`; the others tell only numbers.
+ * loopback or of `hosts`; the others tell numbers, and why a node has stopped.
  * @example createServer(createHttpHandler(node)).listen(8080, '127.0.0.1')
  */
 export function createHttpHandler(host: ServedHost, options: HttpHandlerOptions = {}): HttpHandler {

@@ -25,11 +25,17 @@ export function createSharedMemory(size: MemorySize): SharedMemory {
   return new Memory({ ...size, shared: true });
 }
 
+/** Compiles a module, which takes longer than to run a small one. */
+export function compile(bytes: Uint8Array): object {
+  const { Module } = api();
+  return new Module(bytes);
+}
+
 /** The exports of a module that imports nothing but the memory, as `env.memory`. */
 export function instantiate(
-  bytes: Uint8Array,
+  module: object,
   memory: SharedMemory,
 ): Readonly<Record<string, unknown>> {
-  const { Module, Instance } = api();
-  return new Instance(new Module(bytes), { env: { memory } }).exports;
+  const { Instance } = api();
+  return new Instance(module, { env: { memory } }).exports;
 }

@@ -43,7 +43,7 @@ async function measureCase(what: MemoryCase, options: BenchOptions): Promise<Ben
   const shape = { ...what.shape, entries: entriesOf(options, what.shape.entries) };
   const measures: MemoryMeasure[] = [];
   for (let round = 0; round < what.rounds; round++) {
-    const { party } = await startSnapshots(shape, options);
+    const { party } = await startSnapshots({ shape, crossCheck: true }, options);
     const ask = () => party.ask<MemoryMeasure>('memory', { perSecond });
     measures.push(await withParties([party], ask));
   }

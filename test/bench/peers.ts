@@ -62,7 +62,10 @@ export const peersBench: Bench = {
   name,
   async *run(options) {
     const entries = entriesOf(options, d1m.entries);
-    const { party: ours } = await startSnapshots({ ...d1m, entries }, options);
+    const { party: ours } = await startSnapshots(
+      { shape: { ...d1m, entries }, crossCheck: true },
+      options,
+    );
     const started = await startPeers(entries, options).catch(async (error: unknown) => {
       await ours.close();
       throw error;

@@ -29,9 +29,15 @@ async function measurePair(
   options: BenchOptions,
 ): Promise<BenchLine> {
   const [small, large] = [entriesOf(options, few), entriesOf(options, many)];
-  const { party: first } = await startSnapshots({ ...d1m, entries: small }, options);
+  const { party: first } = await startSnapshots(
+    { shape: { ...d1m, entries: small }, crossCheck: true },
+    options,
+  );
   return withParties([first], async () => {
-    const { party: second } = await startSnapshots({ ...d1m, entries: large }, options);
+    const { party: second } = await startSnapshots(
+      { shape: { ...d1m, entries: large }, crossCheck: true },
+      options,
+    );
     return withParties([second], async () => {
       const how = { isForeseen: false, isUpdated: false };
       const contenders = [

@@ -16,7 +16,7 @@ export const stallBench: Bench = {
   name,
   async *run(options) {
     const shape = { ...d1m, entries: entriesOf(options, d1m.entries) };
-    const { party } = await startSnapshots(shape, options);
+    const { party } = await startSnapshots({ shape, crossCheck: true }, options);
     yield* await withParties([party], async () => {
       const seenMs = await party.ask<number>('checkWatch');
       const watch = (isSnapshot: boolean, watchMs: number) =>

@@ -1,33 +1,22 @@
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, type TestContext, test } from 'vitest';
-import type { Snapshotter } from '../../src/engine/snapshotter.ts';
 import { temporaryDirectory } from '../cli/temporary.ts';
 import { serve } from '../http/serve.ts';
 import { soakSimulated } from '../soak/simulated-service.ts';
 import { openPage } from './browser.ts';
+import { observeTasks } from './long-tasks.ts';
 
 const generations = 1000;
 
-/** Longest that the page may not hear its user, in milliseconds. */
-const longTaskMsMax = 100;
+/** Of so many generations the end is known when all is over: the last ones are cancelled by the close. */
+const endedMin = generations - 5;
 
-/** Keeps how long each task of the page took that took longer than 50 ms: shorter ones Chromium does not tell of. */
-const observeLongTasks = `
-  globalThis.longTasks = [];
-  new PerformanceObserver((list) => {
-    for (const { duration, startTime } of list.getEntries()) {
-      longTasks.push({ duration, startTime });
-    }
-  }).observe({ type: 'longtask', buffered: true });`;
-
-/** The tasks so far that were too long, in milliseconds; begins anew. */
-async function tooLong(page: Page): Promise<readonly number[]> {
-  const all = (await page.evaluate('longTasks.splice(0)')) as readonly { duration: number }[];
-  const longest = Math.max(0, ...all.map(({ duration }) => duration));
-  process.stdout.write(`tasks above 50 ms: ${all.length}, longest ${longest} ms\n`);
-  return all.flatMap(({ duration }) => (duration > longTaskMsMax ? duration : []));
-}
+/**
+ * A thousand generations take a page on a busy machine a while, and there the clock of a thread is not exact: a task
+ * that is really too long is so each time.
+ */
+const patient = { timeout: 300_000, retry: 2 };
 
 /** Generations that the page knows the end of. */
 async function ended(page: Page): Promise<number> {
@@ -36,79 +25,96 @@ async function ended(page: Page): Promise<number> {
   return good + bad;
 }
 
+const untilAllEnded = (page: Page) =>
+  expect.poll(() => ended(page), { timeout: 60_000 }).toBeGreaterThanOrEqual(endedMin);
+
 /** A page that follows the service until it has ended, and never so far behind that it would be dropped. */
-async function follow(context: TestContext): Promise<Page> {
-  const { page, errors } = await openPage(context);
-  await page.addInitScript(observeLongTasks);
+async function follow(page: Page): Promise<void> {
   let begun = 0;
   const paced = {
     taken: 0,
     sample: async () => {
       if (begun++ % 20 !== 0) return;
-      await expect.poll(() => ended(page), { timeout: 30_000 }).toBeGreaterThan(begun - 30);
+      await expect.poll(() => ended(page), { timeout: 60_000 }).toBeGreaterThan(begun - 30);
     },
   };
-  await soakSimulated(generations, paced, async (snapshotter: Snapshotter) => {
+  await soakSimulated(generations, paced, async (snapshotter) => {
     const { origin, handler } = await serve(snapshotter);
     await page.goto(origin + handler.page);
     await page.getByText('live', { exact: true }).waitFor();
   });
-  await expect.poll(() => ended(page), { timeout: 30_000 }).toBeGreaterThanOrEqual(generations - 5);
-  expect(errors).toEqual([]);
-  return page;
+  await untilAllEnded(page);
 }
 
-/** A thousand generations take a page on a busy machine a while. */
-const timeout = 300_000;
-
-test('a thousand generations, followed, saved, opened and stepped through, never hold up the page', {
-  timeout,
-}, async (context) => {
-  const page = await follow(context);
-  expect(await tooLong(page), 'followed').toEqual([]);
-  const rows = page.locator('#generations .row');
-  expect(await rows.count()).toBeLessThan(20);
-  await page.locator('#generations').focus();
-  for (const key of ['End', 'Home', 'PageDown']) await page.keyboard.press(key);
-  expect(await tooLong(page), 'looked through').toEqual([]);
-
+/** Saves what the page has, and gives back where. */
+async function save(page: Page): Promise<string> {
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Save recording' }).click();
   const path = join(temporaryDirectory(), 'thousand.jsonl');
   await (await download).saveAs(path);
-  expect(await tooLong(page), 'saved').toEqual([]);
+  return path;
+}
 
+/** Opens a recording; the number of its frames. */
+async function open(page: Page, path: string): Promise<number> {
   await page.locator('#file').setInputFiles(path);
   const counter = page.getByText(/^frame (\d+) of \1$/);
-  await counter.waitFor();
-  const frames = Number(/\d+/.exec((await counter.textContent()) ?? '')?.[0]);
-  expect(frames).toBeGreaterThan(20 * generations);
-  expect(await ended(page)).toBeGreaterThanOrEqual(generations - 5);
-  expect(await tooLong(page), 'opened').toEqual([]);
+  await counter.waitFor({ timeout: 120_000 });
+  return Number(/\d+/.exec((await counter.textContent()) ?? '')?.[0]);
+}
 
-  const middle = Math.floor(frames / 2);
-  await page.getByRole('slider').fill(String(middle));
-  await page.getByText(`frame ${middle} of ${frames}`).waitFor();
-  const seen = await ended(page);
-  expect(seen).toBeGreaterThan(generations / 3);
-  expect(seen).toBeLessThan(generations * 0.7);
-  expect(await tooLong(page), 'stepped through').toEqual([]);
-});
+test(
+  'a thousand generations, followed, saved, opened and stepped through, never hold up the page',
+  patient,
+  async (context: TestContext) => {
+    const { page, errors } = await openPage(context);
+    const tasks = await observeTasks(page);
+    await follow(page);
+    expect(await page.locator('#generations .row').count()).toBeLessThan(20);
+    await page.locator('#generations').focus();
+    for (const key of ['End', 'Home', 'PageDown']) await page.keyboard.press(key);
 
-test('a page that comes after a thousand generations is told of them without being held up', {
-  timeout,
-}, async (context) => {
+    const frames = await open(page, await save(page));
+    expect(frames).toBeGreaterThan(20 * generations);
+    expect(await ended(page)).toBeGreaterThanOrEqual(endedMin);
+
+    const middle = Math.floor(frames / 2);
+    await page.getByRole('slider').fill(String(middle));
+    await page.getByText(`frame ${middle} of ${frames}`).waitFor({ timeout: 120_000 });
+    const seen = await ended(page);
+    expect(seen).toBeGreaterThan(generations / 3);
+    expect(seen).toBeLessThan(generations * 0.7);
+    await tasks.expectShort();
+    expect(errors).toEqual([]);
+  },
+);
+
+test(
+  'a page that comes after a thousand generations is told of them without being held up',
+  patient,
+  async (context: TestContext) => {
+    const { page } = await openPage(context);
+    let url = '';
+    const all = { taken: 11, sample: async () => {} };
+    await soakSimulated(generations, all, async (snapshotter) => {
+      const { origin, handler } = await serve(snapshotter);
+      url = origin + handler.page;
+    });
+    const tasks = await observeTasks(page);
+    await page.goto(url);
+    await untilAllEnded(page);
+    await tasks.expectShort();
+  },
+);
+
+test('a task that is too long is found', async (context) => {
   const { page } = await openPage(context);
-  await page.addInitScript(observeLongTasks);
-  const all = { taken: 11, sample: async () => {} };
-  let open = async () => {};
-  await soakSimulated(generations, all, async (snapshotter) => {
-    const { origin, handler } = await serve(snapshotter);
-    open = async () => {
-      await page.goto(origin + handler.page);
-    };
-  });
-  await open();
-  await expect.poll(() => ended(page)).toBeGreaterThanOrEqual(generations - 5);
-  expect(await tooLong(page)).toEqual([]);
+  const tasks = await observeTasks(page);
+  await page.goto('about:blank');
+  await page.evaluate(
+    'setTimeout(() => { for (let i = 0, sum = 0; i < 3e8; i++) sum += i % 7; }, 0)',
+  );
+  await expect.poll(() => page.evaluate('longTasks.length')).toBeGreaterThan(0);
+  for (let i = 0; i < 100; i++) await page.evaluate('1');
+  await expect(tasks.expectShort()).rejects.toThrow('deeply equal []');
 });

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -227,6 +227,13 @@ describe('verifyEndorsed()', () => {
   ])('refuses %s', (_what, certificate, issuer, why) => {
     expect(refusalOf(() => verifyEndorsed(certificate, issuer))).toBe(
       `NODE_CERT_NOT_ENDORSED: the certificate of key ${certificate.keyId} is not endorsed: ${why}`,
+    );
+  });
+
+  test('refuses a key of another kind', () => {
+    const { publicKey } = generateKeyPairSync('ed25519');
+    expect(outcomeOf(() => verifyEndorsed(made.nodeCertificate, publicKey))).toBe(
+      'NODE_CERT_NOT_ENDORSED',
     );
   });
 

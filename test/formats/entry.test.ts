@@ -44,6 +44,8 @@ describe('readEntrySize()', () => {
       flags: 2,
       size: 1,
     });
+    const bytes = header('ff0103060504030201').subarray(1);
+    expect(readEntrySize(bytes, 0, { bytesMax: 2 ** 48 }).size).toBe(0x0102_0304_0506);
     const wide = readEntrySize(header('0103010000000001'), 0, { bytesMax: 2 ** 48 });
     expect(wide.size).toBe(2 ** 40 + 1);
   });
@@ -242,6 +244,12 @@ describe('encodeEnvelope()', () => {
 });
 
 describe('encodeIv()', () => {
+  test('encodeIv() of a snapshot in view 0 has the top bit alone', () => {
+    const iv = encodeIv({ seqno: seqno(9), view: view(0), isSnapshot: true });
+    const parts = { flags: 0, tag: new Uint8Array(16), iv, publicDomain, privateDomain: secret };
+    expect(decodeEnvelope(encodeEnvelope(parts))).toMatchObject({ view: 0, isSnapshot: true });
+  });
+
   test('encodeIv() writes little-endian seqno and view, snapshot bit last', () => {
     const parts = { seqno: seqno(0x0102), view: view(3) };
     expect(toHex(encodeIv({ ...parts, isSnapshot: false }))).toBe('020100000000000003000000');

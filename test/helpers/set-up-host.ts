@@ -32,7 +32,8 @@ export function standingClock(nowMs = 0): SimulatedClock & Clock {
 /** A host on a disk in memory, whose log takes evidence when the test says so. */
 export async function setUp(options: Partial<SnapshotterOptions> = {}): Promise<Setup> {
   const host = new LogHost();
-  const disk = new MemoryFileSystem();
+  const given = options.environment?.fileSystem;
+  const disk = given instanceof MemoryFileSystem ? given : new MemoryFileSystem();
   const asked: Setup['asked'] = [];
   const snapshotter = await createSnapshotter({
     directory: '/snapshots',

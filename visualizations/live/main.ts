@@ -7,6 +7,7 @@ import { type GenerationView, isFailure, Model } from './model.ts';
 import { Sequence } from './sequence.ts';
 import { Slices } from './slices.ts';
 import { StatelyInspector } from './stately.ts';
+import type { StreamEvent } from './stream-worker.ts';
 import { Timeline } from './timeline.ts';
 
 /** The page: a stream or a recording in, everything that has changed drawn anew, a part in each picture. */
@@ -25,7 +26,7 @@ class Page {
   /** Of the service's clock, against ours. */
   #aheadMs = 0;
   /** What came and was not looked at. */
-  #heard: (() => void)[] = [];
+  #heard: StreamEvent[] = [];
   #isListening = false;
   readonly #query = location.search;
   readonly #files = new Files(this.#query);
@@ -76,24 +77,30 @@ class Page {
   }
 
   #connect(): void {
-    const source = new EventSource(`events${this.#query}`);
-    source.addEventListener('hello', ({ data }: MessageEvent<string>) =>
-      this.#hear(() => this.#greeted(data)),
+    const file = `assets/visualizations/live/stream-worker.js${this.#query}`;
+    const worker = new Worker(file, { type: 'module' });
+    worker.addEventListener('message', ({ data }: MessageEvent<readonly StreamEvent[]>) =>
+      this.#hear(data),
     );
-    source.addEventListener('message', ({ data }: MessageEvent<string>) =>
-      this.#hear(() => this.#take(data)),
-    );
-    source.addEventListener('dropped', ({ data }: MessageEvent<string>) => {
-      this.#say(`dropped: ${String((JSON.parse(data) as { reason?: unknown }).reason)}`);
-    });
-    source.addEventListener('error', () => {
-      const isOver = source.readyState === EventSource.CLOSED;
-      this.#say(
-        isOver
-          ? 'the service refused: start it anew and use its URL'
-          : 'connection lost, trying again…',
-      );
-    });
+  }
+
+  #take({ kind, data }: StreamEvent): void {
+    switch (kind) {
+      case 'hello':
+        this.#greeted(data);
+        break;
+      case 'message':
+        this.#told(data);
+        break;
+      case 'dropped':
+        this.#say(`dropped: ${String((JSON.parse(data) as { reason?: unknown }).reason)}`);
+        break;
+      case 'lost':
+        this.#say('connection lost, trying again…');
+        break;
+      case 'refused':
+        this.#say('the service refused: start it anew and use its URL');
+    }
   }
 
   #greeted(data: string): void {
@@ -111,8 +118,8 @@ class Page {
     this.#draw();
   }
 
-  #hear(take: () => void): void {
-    this.#heard.push(take);
+  #hear(events: readonly StreamEvent[]): void {
+    this.#heard.push(...events);
     if (this.#isListening) return;
     this.#isListening = true;
     this.#listen()
@@ -122,20 +129,20 @@ class Page {
       });
   }
 
-  /** Looks at what came. A burst comes in one piece, and is not looked at in one. */
+  /** Looks at what came, in slices. */
   async #listen(): Promise<void> {
     const slices = new Slices();
     while (this.#heard.length > 0) {
       const heard = this.#heard;
       this.#heard = [];
-      for (const take of heard) {
-        take();
+      for (const event of heard) {
+        this.#take(event);
         if (slices.areOver) await slices.pause();
       }
     }
   }
 
-  #take(text: string): void {
+  #told(text: string): void {
     const frame = this.#live.add(text);
     if (frame === undefined) return;
     this.#liveModel.apply(frame);

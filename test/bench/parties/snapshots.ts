@@ -25,6 +25,8 @@ const idleMsMin = 200;
 
 export interface PrepareInput {
   readonly shape: Shape;
+  /** Whether cose-js is asked about each receipt. */
+  readonly crossCheck: boolean;
   readonly directory: string;
 }
 
@@ -69,7 +71,7 @@ function current(): Service {
   return prepared;
 }
 
-async function prepare({ shape, directory }: PrepareInput): Promise<Prepared> {
+async function prepare({ shape, directory, crossCheck }: PrepareInput): Promise<Prepared> {
   const host = new BenchHost(shape);
   const folder = await mkdtemp(join(directory, 'snapshots-'));
   const snapshotter = await createSnapshotter({
@@ -79,6 +81,7 @@ async function prepare({ shape, directory }: PrepareInput): Promise<Prepared> {
     secrets: { at: () => host.secret },
     identity: host.publicKey,
     txInterval: 2 ** 31 - 1,
+    crossCheck,
     environment: { clock: preciseClock },
     metrics: {
       increment: () => {},
