@@ -30,6 +30,8 @@ export interface BenchOptions {
   readonly isQuick: boolean;
   /** In place of each case's own number of rounds. */
   readonly rounds: number | undefined;
+  /** Of a bench with several states, the title of the only one. */
+  readonly only: string | undefined;
 }
 
 /** Cases that are measured one after another; what is not true of a result is thrown. */
@@ -62,6 +64,11 @@ export function heldFigure({ ratio, median, min, held = 'median' }: BenchLine): 
 export function isWithinBound(line: BenchLine): boolean {
   const figure = heldFigure(line);
   return figure === undefined || line.bound === undefined || figure <= line.bound;
+}
+
+/** Whether a state is to be measured. */
+export function isWanted({ only }: BenchOptions, title: string): boolean {
+  return only === undefined || only === title;
 }
 
 /** How many rounds a case is measured for. */

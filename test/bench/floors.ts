@@ -1,4 +1,4 @@
-import { type Bench, type BenchOptions, entriesOf, roundsOf } from './bench.ts';
+import { type Bench, type BenchOptions, entriesOf, isWanted, roundsOf } from './bench.ts';
 import { d1m } from './data.ts';
 import { Party, withParties } from './party.ts';
 import { type Contender, interleave, lineOf, type Measure } from './rounds.ts';
@@ -30,7 +30,7 @@ const floors = [
 export const floorsBench: Bench = {
   name,
   async *run(options) {
-    for (const [what, bytes] of sizes) {
+    for (const [what, bytes] of sizes.filter(([title]) => isWanted(options, title))) {
       const { party, isDirect } = await startFloors(entriesOf(options, bytes), options);
       yield* await withParties([party], async () => {
         const contenders = floors.map(([, command]) => floor(party, command));

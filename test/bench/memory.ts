@@ -3,6 +3,7 @@ import {
   type BenchLine,
   type BenchOptions,
   entriesOf,
+  isWanted,
   roundsOf,
   summarise,
 } from './bench.ts';
@@ -24,6 +25,7 @@ export const memoryBench: Bench = {
   name,
   async *run(options) {
     for (const [title, shape, bound, rounds] of cases) {
+      if (!isWanted(options, title)) continue;
       yield await measureCase({ title, shape, bound, rounds: roundsOf(options, rounds) }, options);
     }
   },

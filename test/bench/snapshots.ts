@@ -3,6 +3,7 @@ import {
   type BenchLine,
   type BenchOptions,
   entriesOf,
+  isWanted,
   rounded,
   roundsOf,
 } from './bench.ts';
@@ -85,7 +86,8 @@ const shapes: readonly SnapshotCase[] = [
 export const snapshotBench: Bench = {
   name: 'snapshot',
   async *run(options) {
-    for (const anchor of anchors) yield* measureCase('snapshot', anchor, options);
+    for (const anchor of anchors.filter(({ title }) => isWanted(options, title)))
+      yield* measureCase('snapshot', anchor, options);
   },
 };
 
@@ -93,7 +95,8 @@ export const snapshotBench: Bench = {
 export const shapesBench: Bench = {
   name: 'shapes',
   async *run(options) {
-    for (const shape of shapes) yield* measureCase('shapes', shape, options);
+    for (const shape of shapes.filter(({ title }) => isWanted(options, title)))
+      yield* measureCase('shapes', shape, options);
   },
 };
 

@@ -21,10 +21,11 @@ import { storeBench } from '../bench/store.ts';
 import { tableOf } from '../bench/table.ts';
 
 /**
- * Measures: `npm run bench -- [NAME...] [--json] [--quick] [--rounds N] [--dir DIR] [--plot FILE] [--transactions N]`; all
- * benches when none is named. A line of JSON a case on stdout, with the table on stderr; on a terminal, unless --json
- * is given, the table alone. `--dir` is on which disk the files are written, `--quick` only sees that everything works.
- * Exit status 1 when a case is above its bound, or its result not true; 2 for a bench that is not there.
+ * Measures: `npm run bench -- [NAME[/STATE]...] [--json] [--quick] [--rounds N] [--dir DIR] [--plot FILE]
+ * [--transactions N]`; all benches when none is named; `snapshot/D1M` is one state of a bench that has several. A line of
+ * JSON a case on stdout, with the table on stderr; on a terminal, unless --json is given, the table alone. `--dir` is on
+ * which disk the files are written, `--quick` only sees that everything works. Exit status 1 when a case is above its
+ * bound, or its result not true; 2 for a bench that is not there.
  */
 const benches: readonly Bench[] = [
   replayBench,
@@ -56,12 +57,16 @@ const { values, positionals } = parseArgs({
 });
 const transactions = Number(values.transactions);
 const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
-const unknown = positionals.filter((named) => benches.every(({ name }) => name !== named));
+const wanted = positionals.map((named) => {
+  const [bench = '', only] = named.split('/', 2);
+  return { bench, only };
+});
+const unknown = wanted.filter(({ bench }) => benches.every(({ name }) => name !== bench));
 
 if (unknown.length > 0 || !isCount(transactions, 1000) || !isCount(rounds ?? 1, 1)) {
   const names = benches.map(({ name }) => name).join(', ');
   const options = '[--json] [--quick] [--rounds N] [--dir DIR] [--plot FILE]';
-  const usage = `bench [NAME...] ${options} [--transactions N of 1000 or more]`;
+  const usage = `bench [NAME[/STATE]...] ${options} [--transactions N of 1000 or more]`;
   console.error(`usage: ${usage}; there are: ${names}`);
   process.exitCode = 2;
 } else await runAll();
@@ -74,7 +79,8 @@ async function runAll(): Promise<void> {
   const directory = mkdtempSync(join(values.dir, 'ledger-bench-'));
   const cleanUp = () => {
     killParties();
-    rmSync(directory, { recursive: true, force: true });
+    // A party that was just ended may still be making a file.
+    rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
@@ -92,9 +98,10 @@ async function runAll(): Promise<void> {
 async function measureAll(directory: string): Promise<BenchLine[]> {
   const options = { transactions, directory, isQuick: values.quick, rounds };
   const lines: BenchLine[] = [];
-  for (const bench of benches) {
-    if (positionals.length > 0 && !positionals.includes(bench.name)) continue;
-    for await (const line of bench.run(options)) {
+  const all = benches.map(({ name }) => ({ bench: name, only: undefined }));
+  for (const { bench: named, only } of wanted.length > 0 ? wanted : all) {
+    const bench = benches.find(({ name }) => name === named);
+    for await (const line of bench?.run({ ...options, only }) ?? []) {
       const told = values.quick ? unbound(line) : line;
       lines.push(told);
       if (values.json) console.log(JSON.stringify(told));
