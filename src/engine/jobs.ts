@@ -16,8 +16,16 @@ import {
   type ProducerProfile,
 } from '../formats/snapshot-body.ts';
 import type { FileSystem } from '../io/file-system.ts';
+import { type BuiltStore, buffersOf } from '../store/built-store.ts';
 import { unpackState } from '../store/state-transfer.ts';
 import type { JobFunctions } from '../tasks/job.ts';
+import {
+  type LoadedSnapshot,
+  type LoadSnapshotJob,
+  loadSnapshot,
+  type OpenSnapshotJob,
+  openSnapshot,
+} from './snapshot-loading.ts';
 import { candidates, ownContent, type SnapshotState } from './snapshot-search.ts';
 
 /** A frozen state as it was drawn: the pieces move to the worker. */
@@ -107,6 +115,10 @@ export interface SnapshotJobs {
     output: { readonly root: Digest; readonly path: MerklePath };
   };
   checkReceipt: { input: CheckReceiptJob; output: undefined };
+  /** Reads a snapshot file and builds its state, as far as it is in the clear. */
+  loadSnapshot: { input: LoadSnapshotJob; output: LoadedSnapshot };
+  /** Proves a loaded state under its secret, and adds what is encrypted. */
+  openSnapshot: { input: OpenSnapshotJob; output: BuiltStore };
   /** Loads cose-js ahead of the first receipt; what is wrong with it shows at that receipt. */
   prepareCrossCheck: { input: undefined; output: undefined };
 }
@@ -125,6 +137,14 @@ export function snapshotJobs(fileSystem: FileSystem): JobFunctions<SnapshotJobs>
     prepareCrossCheck: async () => {
       await prepareCrossCheck();
       return { output: undefined };
+    },
+    loadSnapshot: async (job, { signal }) => {
+      const output = await loadSnapshot(fileSystem, job, signal);
+      return { output, transfer: output.state ? buffersOf(output.state.built) : [] };
+    },
+    openSnapshot: async (job, { signal }) => {
+      const output = await openSnapshot(fileSystem, job, signal);
+      return { output, transfer: buffersOf(output) };
     },
     checkReceipt: async (job) => {
       await checkReceipt(job);

@@ -1,7 +1,7 @@
 import { StorageError } from '../core/errors.ts';
 import { heapBytesMax } from './layout.ts';
 import { pageBytes } from './memories.ts';
-import { createSharedMemory, type SharedMemory } from './web-assembly.ts';
+import { createSharedMemory, type MemorySize, type SharedMemory } from './web-assembly.ts';
 
 /** Before the bytes that come in: what the two indexes of a map still hold of the bytes before them. */
 export const heldBytes = heapBytesMax;
@@ -31,7 +31,7 @@ export class BodyStage {
   /** Byte behind the last one that has come in. */
   end = mainAt;
 
-  constructor(createMemory = createSharedMemory) {
+  constructor(createMemory: (size: MemorySize) => SharedMemory = createSharedMemory) {
     this.memory = createMemory({ initial: (mainAt + mainBytes) / pageBytes, maximum: pagesMax });
     this.words = new Int32Array(this.memory.buffer);
     this.bytes = new Uint8Array(this.memory.buffer);
@@ -40,11 +40,6 @@ export class BodyStage {
   /** Bytes that can be added. */
   get room(): number {
     return this.bytes.length - this.end;
-  }
-
-  /** Whether what is not looked at yet should move to the front, to make room. */
-  get isFull(): boolean {
-    return this.room === 0;
   }
 
   add(bytes: Uint8Array): void {

@@ -33,7 +33,7 @@ export class StoreLoader implements MapSink {
   constructor(options: SharedStoreOptions = {}, built?: BuiltStore) {
     this.#workshop = openWorkshop(options, built?.arena);
     this.#keepsTombstones = options.keepsTombstones ?? false;
-    this.#stage = new BodyStage();
+    this.#stage = new BodyStage(options.createMemory);
     this.#kernel = options.hash === undefined ? new ScanKernel(this.#stage.memory) : undefined;
     if (built !== undefined) this.#tables.push(...tablesOfNumbers(built.names, built.numbers));
   }
