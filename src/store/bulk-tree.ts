@@ -83,11 +83,11 @@ interface Range {
   readonly to: number;
 }
 
-/** The bits of the widest span that begins at a hash and ends at another one or before. */
+/** The bits of the widest span that begins at a hash and ends at another one or before; too many when there is none. */
 export function bitsOfSpan(start: number, end: number): number {
   let bits = 0;
   let width = hashes;
-  while (start % width !== 0 || start + width > end) {
+  while (bits <= pathBitsMax && (start % width !== 0 || start + width > end)) {
     bits++;
     width /= 2;
   }

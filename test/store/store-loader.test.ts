@@ -260,7 +260,7 @@ describe('a state of a known shape', () => {
   );
 
   test('StoreLoader makes deep trees, and finds every key in them', () => {
-    const records = keyed(60_000, 100);
+    const records = keyed(20_000, 300);
     const store = same([{ name: 'public:t', version: 3, records }], plain);
     const live = store.tables.get('public:t')?.live;
     expect(records.every(({ key, version }) => live?.get(key)?.version === version)).toBe(true);
@@ -269,11 +269,11 @@ describe('a state of a known shape', () => {
 
   test('StoreLoader goes on from what another has built', () => {
     const options = optionsOf(plain);
-    const first = load(domainOf([{ name: 'public:a', version: 1, records: keyed(500) }]), options);
+    const map = (name: string, count: number) =>
+      inFileOrder({ name, version: 1, records: keyed(count) }, sipHash24Low32, 'by key');
+    const first = load(domainOf([map('public:a', 500)]), options);
     const sink = new StoreLoader(options, first.finish(seqno(9)));
-    const content = domainOf([
-      inFileOrder({ name: 'public:b', version: 2, records: keyed(700) }, sipHash24Low32, 'by key'),
-    ]);
+    const content = domainOf([map('public:b', 700)]);
     new DomainStream({ domain: 'public', bytes: content.length, sink }).take(content);
     const store = SharedStore.adopt(sink.finish(seqno(9)), options);
     expect(['public:a', 'public:b'].map((name) => store.tables.get(name)?.live.size)).toEqual([
@@ -334,7 +334,7 @@ describe('what is wrong', () => {
 
   test('StoreLoader finds in every changed byte what decodeSnapshot finds', () => {
     for (let at = 0; at < valid.length; at += at < 800 ? 1 : 97) {
-      for (const bit of [1, 0x80]) {
+      for (const bit of [at % 2 === 0 ? 1 : 0x80]) {
         const domain = valid.slice();
         domain[at] = (domain[at] ?? 0) ^ bit;
         expectSameCode(domain);
