@@ -84,8 +84,10 @@ export class DomainStream {
       const size = this.#bodyLeft > 0 ? this.#takeBody(rest) : this.#gather(rest);
       from += size;
       this.#taken += size;
-      if (this.#bodyLeft > 0 || this.#length < this.#needed) continue;
-      if (this.#length > 0) this.#read();
+      if (this.#bodyLeft > 0) continue;
+      // Behind a body there may be less than a header.
+      if (this.#length === 0) this.#need(8);
+      else if (this.#length === this.#needed) this.#read();
     }
   }
 

@@ -2,13 +2,14 @@ import { parseArgs } from 'node:util';
 import { type Bench, isWithinBound } from '../bench/bench.ts';
 import { nodeBench } from '../bench/node.ts';
 import { replayBench } from '../bench/replay.ts';
+import { restoreBench } from '../bench/restore.ts';
 import { storeBench } from '../bench/store.ts';
 
 /**
  * Measures, a line of JSON a case on stdout: `npm run bench -- [NAME...] [--transactions N]`; all benches when none
  * is named. Exit status 1 when a case is above its bound, or its result not true; 2 for a bench that is not there.
  */
-const benches: readonly Bench[] = [replayBench, nodeBench, storeBench];
+const benches: readonly Bench[] = [replayBench, nodeBench, storeBench, restoreBench];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
