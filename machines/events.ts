@@ -35,10 +35,12 @@ export type ChainRequest =
   | { readonly type: 'resume.requested' }
   | { readonly type: 'cancel.requested' };
 
+/** What a chain tells its generation after each action. */
 export type ChainReport =
   | { readonly type: 'action.completed'; readonly output: ActionOutput }
   | { readonly type: 'action.failed'; readonly kind: ActionKind; readonly reason: string };
 
+/** Why a chain has ended. */
 export interface ChainOutput {
   readonly status: 'cancelled' | 'poisoned';
   readonly reason: string;
@@ -57,6 +59,7 @@ export type WriterRequest =
 /** A spool waits to be filled: the first one, or another after one that failed. */
 export type WriterReport = { readonly type: 'spool.opened' };
 
+/** What became of the file. */
 export interface WriterOutput {
   readonly status: 'durable' | 'not-durable' | 'duplicate' | 'conflict' | 'failed' | 'discarded';
   /** The published name. */
@@ -68,6 +71,7 @@ export interface WriterOutput {
   readonly leftover: boolean;
 }
 
+/** Everything that a generation is told. */
 export type GenerationEvent =
   | LedgerEvent
   | ChainReport
@@ -102,6 +106,7 @@ export interface GenerationOutput extends GenerationRef {
 /** Fixed ids of a snapshotter's children: unique ones would leak (XState memoises by event type). */
 export type SlotId = `slot:${number}`;
 
+/** Everything that the snapshotter is told, by the engine alone. */
 export type SnapshotterEvent =
   | LedgerEvent
   /** A signature transaction is being written at `nowMs`: is its seqno a snapshot point? */

@@ -23,6 +23,7 @@ import {
 } from './ports.ts';
 import { writerMachine } from './writer.ts';
 
+/** What a generation is begun with. */
 export interface GenerationInput extends GenerationRef {
   /** Which receipt the file will carry. */
   readonly receipt: ReceiptForm;
@@ -33,6 +34,7 @@ export interface GenerationInput extends GenerationRef {
   readonly evidenceTimeoutMs: number;
 }
 
+/** What a generation knows: names, digests and numbers, never bytes. */
 export interface GenerationContext extends GenerationInput, Collected {
   readonly outcome: Outcome | undefined;
   readonly reason: string | undefined;
@@ -55,6 +57,7 @@ const outcomeOfWriter = {
   discarded: 'persist-failed',
 } as const satisfies Record<WriterOutput['status'], Outcome>;
 
+/** The names that the chart of a generation is written in. */
 export const generationSetup = setup({
   types: {
     context: {} as GenerationContext,
@@ -154,6 +157,7 @@ export const answered = (expected: ActionKind) =>
     }),
   }) as const;
 
+/** What an action answered, as parameters. */
 export const outputOfAction = ({ event }: { event: { readonly output: ActionOutput } }) => ({
   output: event.output,
 });
@@ -173,6 +177,7 @@ export const serialisedOtherwise = {
   }),
 } as const;
 
+/** Ends the generation when an action of this kind has failed for good. */
 export const actionFailed = (expected: ActionKind, outcome: Outcome) =>
   ({
     guard: {
@@ -192,6 +197,7 @@ export const actionFailed = (expected: ActionKind, outcome: Outcome) =>
     },
   }) as const;
 
+/** Ends the generation with this outcome. */
 export const ends = (outcome: Outcome, reason: string) =>
   ({
     target: '#generation.releasing',
@@ -219,6 +225,7 @@ export const proofRefused = {
   },
 } as const;
 
+/** Whether the writer ended in one of these ways. */
 export const writtenAs = (...as: readonly WriterOutput['status'][]) =>
   ({
     type: 'isWritten',
@@ -228,6 +235,7 @@ export const writtenAs = (...as: readonly WriterOutput['status'][]) =>
     }),
   }) as const;
 
+/** What the writer said at its end, as parameters. */
 export const writerOutput = ({ event }: { event: { readonly output: WriterOutput } }) => ({
   output: event.output,
 });

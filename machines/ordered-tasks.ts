@@ -9,11 +9,13 @@ import {
   ownerOf,
 } from './ports.ts';
 
+/** What a chain is begun with. */
 export interface OrderedTasksInput extends GenerationRef {
   /** How often one action may run before its failure is reported. */
   readonly attemptsMax: number;
 }
 
+/** Which actions wait, which one runs, and how often it was tried. */
 export interface OrderedTasksContext extends OrderedTasksInput {
   /** Actions not yet done; the first is the one that runs. */
   readonly queue: readonly ActionRequest[];

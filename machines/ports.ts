@@ -23,8 +23,10 @@ export type ActionRequest =
       readonly signatureSeqno: Seqno;
     };
 
+/** The kinds of actions of a chain. */
 export type ActionKind = ActionRequest['kind'];
 
+/** What an action that was completed has made; its bytes stay in the engine. */
 export type ActionOutput =
   /** The spool holds the snapshot entry: `bytes` long, with this SHA-256. */
   | { readonly kind: 'serialise'; readonly digest: Digest; readonly bytes: number }
@@ -38,27 +40,32 @@ export type ActionResult =
   | { readonly status: 'completed'; readonly output: ActionOutput }
   | { readonly status: 'failed'; readonly kind: ActionKind; readonly reason: string };
 
+/** Which action is to be run, and for how manieth time. */
 export interface RunActionInput extends GenerationRef {
   readonly action: ActionRequest;
   /** 1 for the first run of this action. */
   readonly attempt: number;
 }
 
+/** Which signature transaction is to be verified. */
 export interface VerifySignatureInput extends GenerationRef {
   readonly receipt: ReceiptForm;
   readonly signatureSeqno: Seqno;
 }
 
+/** Which evidence is to be found in the tree of which signature transaction. */
 export interface ProveEvidenceInput extends GenerationRef {
   readonly evidenceSeqno: Seqno;
   readonly signatureSeqno: Seqno;
 }
 
+/** Which spool is to be created. */
 export interface OpenSpoolInput extends GenerationRef {
   /** 0 for the generation's first spool; each has a name of its own. */
   readonly attempt: number;
 }
 
+/** Under which name the spool is to be published. */
 export interface PublishInput extends GenerationRef {
   readonly file: string;
 }
@@ -117,6 +124,7 @@ export type CandidateVerdict =
   | { readonly verdict: 'usable' }
   | { readonly verdict: 'refused'; readonly code: ErrorCode; readonly reason: string };
 
+/** Where a replay of the ledger begins. */
 export interface ReplayLedgerInput {
   /** The snapshot to begin after; `undefined`: the whole ledger. */
   readonly start: SnapshotCandidate | undefined;

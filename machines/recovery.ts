@@ -22,6 +22,7 @@ export interface RefusedCandidate extends SnapshotCandidate {
  */
 export type RecoveryRefusal = 'listing-failed' | 'checking-failed' | 'replay-failed' | 'no-start';
 
+/** Which snapshots are left to try, and which were refused. */
 export interface RecoveryContext {
   /** Seqno that the ledger begins with; `undefined` without a ledger. */
   readonly first: Seqno | undefined;
@@ -37,6 +38,7 @@ export interface RecoveryContext {
   readonly reason: string | undefined;
 }
 
+/** Everything that a recovery is told from outside. */
 export type RecoveryEvent =
   | { readonly type: 'cancel.requested' }
   | DoneActorEvent<RecoverySources, 'listSources'>

@@ -18,6 +18,7 @@ import { generationMachine } from './generation.ts';
 import { wordsOf } from './guards.ts';
 import type { GenerationRef } from './ports.ts';
 
+/** What a snapshotter is begun with: its intervals and bounds, and where the ledger stands. */
 export interface SnapshotterInput {
   /** Generations that may live at once, those that write included. */
   readonly capacity: number;
@@ -50,6 +51,7 @@ export interface Point {
   readonly recordedMs: number;
 }
 
+/** A place for a generation, and the one that has it. */
 export interface Slot extends GenerationRef {
   readonly id: SlotId;
   /** When its point was recorded. */
@@ -62,6 +64,7 @@ export interface Baseline {
   readonly baselineMs: number;
 }
 
+/** What the snapshotter knows: points, slots and positions, never bytes. */
 export interface SnapshotterContext extends Required<SnapshotterInput>, Baseline {
   readonly nextGeneration: number;
   /** The receipt form that the next, forced, point will carry. */
@@ -72,10 +75,15 @@ export interface SnapshotterContext extends Required<SnapshotterInput>, Baseline
   readonly slots: readonly Slot[];
 }
 
+/** A fact of the ledger: something is so at this seqno. */
 export type Fact = { readonly seqno: Seqno };
+/** A fact with the time at which it came. */
 export type TimedFact = Fact & { readonly nowMs: number };
+/** A fact about the newest snapshot of the service, and when that was scheduled. */
 export type StatusFact = Fact & { readonly timestampMs: number };
+/** A fact of commit, and whether this node is primary. */
 export type CommitFact = Fact & { readonly primary: boolean };
+/** A generation that has ended, by its slot. */
 export interface Ended {
   readonly slot: SlotId;
   /** What the generation said at its end; nothing when it broke off. */
@@ -170,6 +178,7 @@ function brokenOff(context: SnapshotterContext, slot: SlotId, error: unknown): G
   };
 }
 
+/** The names that the chart of the snapshotter is written in. */
 export const snapshotterSetup = setup({
   types: {
     context: {} as SnapshotterContext,
@@ -307,13 +316,16 @@ export const snapshotterSetup = setup({
   },
 });
 
+/** The event itself, as parameters. */
 export const fact = <E extends Fact>({ event }: { event: E }): E => event;
 
+/** Passes a fact on to every generation that lives. */
 export const tellGenerations = {
   type: 'tellGenerations',
   params: ({ event }: { event: LedgerEvent }) => ({ event }),
 } as const;
 
+/** Tells that an event came out of order. */
 export const refuse = {
   type: 'refuse',
   params: ({ event }: { event: Fact & { readonly type: string } }) => ({
@@ -322,6 +334,7 @@ export const refuse = {
   }),
 } as const;
 
+/** Commit has come further, for the snapshotter and for its generations. */
 export const advance = [{ type: 'advance', params: fact }, tellGenerations] as const;
 
 /** A proof of a committed transaction is too late: its generation waits for the next one. */
@@ -343,6 +356,7 @@ export const evidenceRecorded = [
   { actions: refuse },
 ] as const;
 
+/** Frees the slot of a generation that has ended by its chart. */
 export const settle = {
   type: 'settle',
   params: ({ event }: { event: DoneActorEvent<GenerationOutput, SlotId> }) => ({
@@ -351,6 +365,7 @@ export const settle = {
   }),
 } as const;
 
+/** Frees the slot of a generation that broke off. */
 export const settleBroken = {
   type: 'settle',
   params: ({ event }: { event: ErrorActorEvent<unknown, SlotId> }) => ({

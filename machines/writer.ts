@@ -4,11 +4,13 @@ import type { WriterOutput, WriterReport, WriterRequest } from './events.ts';
 import { wordsOf } from './guards.ts';
 import { type GenerationRef, ownerOf, type Published, writerPorts } from './ports.ts';
 
+/** What a writer is begun with. */
 export interface WriterInput extends GenerationRef {
   /** How many spools may be tried before a failed step ends the writer. */
   readonly attemptsMax: number;
 }
 
+/** How far the file has come, and what went wrong. */
 export interface WriterContext extends WriterInput {
   /** Number of the spool, from 0, as in its name. */
   readonly attempt: number;

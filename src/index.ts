@@ -21,6 +21,8 @@ export type {
   Metrics,
   RecordSet,
   Secrets,
+  SharedDescriptor,
+  SharedMemory,
   SnapshotSource,
   StoreRecord,
 } from './core/host-ports.ts';
@@ -91,6 +93,7 @@ export type { TornTail } from './files/crashed-ledger.ts';
 export type { LedgerChunk } from './files/ledger-directory.ts';
 export type { FailedRemoval, PrunedSnapshots, Retention } from './files/retention.ts';
 export { type FoundSnapshot, findSnapshots } from './files/snapshot-directory.ts';
+export type { KeyValue, MapWrites } from './formats/write-set.ts';
 export {
   createHttpHandler,
   type HttpHandler,
@@ -100,4 +103,8 @@ export {
 export { safely } from './inspect/safely.ts';
 export type { FileHandle, FileSystem } from './io/file-system.ts';
 export { realFileSystem } from './io/real-file-system.ts';
+export type { ArenaOptions } from './store/arena.ts';
+export type { HeldState, LedgerState, LedgerStore } from './store/ledger-store.ts';
+export type { SharedFrozen } from './store/shared-frozen.ts';
+export { SharedStore, type SharedStoreOptions } from './store/shared-store.ts';
 export type { Transaction } from './store/transaction.ts';

@@ -98,14 +98,14 @@ const pinIt =
   'check which service it should be; to older identities leads --ledger DIR, or a --service-cert each';
 const replaceFile = 'take another copy of the file, or an older snapshot';
 const askForLedger =
-  'check the path; a ledger is the directory that holds the files ledger_<first>-<last>.committed';
+  'check the path; a ledger is the directory that holds the files ledger_<first>-<last>.committed, in a node’s directory it is ledger/';
 const completeLedger =
   'copy the missing chunk, or start from a later snapshot (replay --from, recover --snapshots)';
 
 const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   NOT_FOUND: 'check the path',
   NOT_A_DIRECTORY: 'give the directory, not a file in it',
-  NOT_A_REGULAR_FILE: 'give a file',
+  NOT_A_REGULAR_FILE: 'give a file; those of a directory are DIR/*.committed',
   SYMLINK_REFUSED: 'give the file itself',
   READ_FAILED: 'check who owns it and its mode',
   WRITE_FAILED: 'check who owns the directory, its mode, and the space that is left',

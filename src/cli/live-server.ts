@@ -26,8 +26,8 @@ export async function startLiveServer(
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);
-  }).catch((cause: unknown) => {
-    handler.close();
+  }).catch(async (cause: unknown) => {
+    await handler.close();
     throw new StorageError('LISTEN_FAILED', `port ${port} of 127.0.0.1 cannot be served: ${cause}`);
   });
   // A server that listens on an address and a port has both.
@@ -40,7 +40,7 @@ export async function startLiveServer(
   return {
     url: origin + handler.page,
     close: async () => {
-      handler.close();
+      await handler.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },

@@ -18,13 +18,14 @@ export interface LogEntry {
 export interface Consensus {
   /** The term that entries belong to now. */
   readonly view: View;
-  /** Whether this node orders the transactions. */
+  /** Whether this node orders the transactions: then it is the primary of each view that it begins. */
   readonly isPrimary: boolean;
   replicate(entry: LogEntry): void;
   /** This node's own ledger holds everything up to `seqno` durably. */
   persisted(seqno: Seqno): void;
   /**
-   * Gives up every entry above `seqno`, none of which is committed, and begins a new view.
+   * Gives up every entry above `seqno`, none of which is committed, and begins a new view. What was told to be
+   * durable above it is forgotten as well: entries that take those places are durable when they are told to be.
    * @throws StorageError when the new view could not be recorded
    */
   abandonAbove(seqno: Seqno): Promise<void>;

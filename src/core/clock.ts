@@ -5,8 +5,14 @@
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
-  /** Calls `fn` once after `delayMs` milliseconds; an infinite delay never fires. */
+  /**
+   * Calls `fn` once after `delayMs` milliseconds; an infinite delay never fires. Timers of one delay fire in the
+   * order in which they were set.
+   */
   setTimeout(fn: () => void, delayMs: number): unknown;
-  /** Forgets a timer; what {@link Clock.setTimeout} gave, or a timer that has fired already. */
+  /**
+   * Forgets a timer; what {@link Clock.setTimeout} gave, or a timer that has fired already. It does not fire any
+   * more, also when it was due and waited for the one that clears it.
+   */
   clearTimeout(id: unknown): void;
 }

@@ -1,7 +1,7 @@
 /** Where in the outside world an error was found; every field is optional and only for people and logs. */
 export interface ErrorPlace {
   /** File name, without its directory when that is known from context. */
-  readonly file?: string;
+  readonly file?: string | undefined;
   /** Byte offset in `file` or in the decoded buffer. */
   readonly offset?: number;
   readonly seqno?: number;
@@ -137,6 +137,7 @@ export type ConsensusCode =
 /** Codes of {@link DiagramError}: a chart could not be drawn. */
 export type DiagramCode = 'LAYOUT_UNAVAILABLE';
 
+/** Every code that an error of ours can have. */
 export type ErrorCode =
   | FormatCode
   | VerificationCode

@@ -1,6 +1,7 @@
 import type { AnyStateMachine } from 'xstate';
 import { type ChartState, chartOf } from './chart.ts';
 import { labelOf, type Plan, type PlanOptions, planOf } from './plan.ts';
+import { arrow, at, escaped, type Point, px, rect, textLine } from './svg-elements.ts';
 import {
   type Box,
   type Layout,
@@ -171,9 +172,7 @@ function lineOf({ text, kind, x, y, width, chip }: TextLine, left: number, top: 
   const baseline = top + y;
   const chips = chip ? chipOf(chip, left + (text === '' ? x : 0), baseline) : [];
   if (text === '') return chips;
-  // The length holds the place that was measured, whatever font the reader has.
-  const words = `<text class="${kind}" x="${px(left + x)}" y="${px(baseline)}" textLength="${px(width)}" lengthAdjust="spacingAndGlyphs">${escaped(text)}</text>`;
-  return [...chips, words];
+  return [...chips, textLine(kind, text, { x: left + x, y: baseline, width })];
 }
 
 function chipOf({ of, magnitude, width, text }: Chip, x: number, baseline: number): string[] {
@@ -182,12 +181,6 @@ function chipOf({ of, magnitude, width, text }: Chip, x: number, baseline: numbe
     `<text class="chip i${magnitude}" x="${px(x + 4)}" y="${px(baseline)}" data-of="${escaped(of)}">${text}</text>`,
   ];
 }
-
-function rect(classes: string, { x, y, width, height }: Box, radius: number, data = ''): string {
-  return `<rect class="${classes}"${data} x="${px(x)}" y="${px(y)}" width="${px(width)}" height="${px(height)}" rx="${radius}"/>`;
-}
-
-type Point = Layout['edges'][number]['points'][number];
 
 function lineThrough(points: readonly Point[]): string {
   const [start, ...rest] = points;
@@ -208,16 +201,6 @@ function towards(from: Point, to: Point): Point {
   return { x: from.x + (to.x - from.x) * part, y: from.y + (to.y - from.y) * part };
 }
 
-function arrow(tip: Point, before: Point, classes: string): string {
-  const length = Math.hypot(tip.x - before.x, tip.y - before.y) || 1;
-  const along = { x: (tip.x - before.x) / length, y: (tip.y - before.y) / length };
-  const corner = (side: number) => ({
-    x: tip.x - 8 * along.x + side * 4 * along.y,
-    y: tip.y - 8 * along.y - side * 4 * along.x,
-  });
-  return `<path class="tip${classes}" d="M${at(tip)}L${at(corner(1))}L${at(corner(-1))}Z"/>`;
-}
-
 function holds(outer: Box, inner: Box): boolean {
   return (
     inner.x >= outer.x &&
@@ -230,18 +213,3 @@ function holds(outer: Box, inner: Box): boolean {
 function grown({ x, y, width, height }: Box, by: number): Box {
   return { x: x - by, y: y - by, width: width + 2 * by, height: height + 2 * by };
 }
-
-const at = ({ x, y }: Point) => `${px(x)} ${px(y)}`;
-
-/** Tenths of a pixel are enough, and keep the files small. */
-const px = (value: number) => String(Math.round(value * 10) / 10);
-
-const escapes: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-};
-
-const escaped = (text: string) =>
-  text.replaceAll(/[&<>"]/g, (character) => escapes[character] ?? '');

@@ -12,15 +12,15 @@ import { encodeJsonReceipt } from '../formats/json-receipt.ts';
 import type { MerklePath } from '../formats/merkle-path.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import type { JobExecutor } from '../tasks/job.ts';
-import { drawState } from './draw-state.ts';
 import type {
   CoseRootSignature,
-  DrawnState,
   LedgerSignatures,
   NodeRootSignature,
   SerialisedState,
   SnapshotJobs,
 } from './jobs.ts';
+import type { FrozenToSerialise } from './serialise-frozen.ts';
+import { SerialiseProgress } from './serialise-progress.ts';
 
 /** What the ledger says of one evidence transaction. */
 export interface EvidenceFact {
@@ -34,10 +34,10 @@ export interface EvidenceFact {
   readonly leaf: Uint8Array;
 }
 
-/** Turns a drawn state into the snapshot entry in the spool. */
+/** Turns a frozen state into the snapshot entry in the spool. */
 export type Serialise = (
-  job: { readonly state: DrawnState; readonly spool: string },
-  options: { readonly signal: AbortSignal; readonly transfer: readonly ArrayBuffer[] },
+  job: FrozenToSerialise,
+  options: { readonly signal: AbortSignal },
 ) => Promise<SerialisedState>;
 
 export interface EffectsOptions {
@@ -46,6 +46,8 @@ export interface EffectsOptions {
   readonly executor: JobExecutor<SnapshotJobs>;
   readonly serialise: Serialise;
   readonly evidence: EvidenceLog;
+  /** Whether cose-js must accept each COSE receipt, too. */
+  readonly crossCheck: boolean;
   readonly logger: Logger | undefined;
 }
 
@@ -54,6 +56,7 @@ interface Work {
   /** The one opened last; before it, in other attempts, were those that failed. */
   spool: Spool;
   readonly abort: AbortController;
+  readonly progress: SerialiseProgress;
   /** Settles when the evidence is in the log. */
   readonly evidence: Promise<{ readonly seqno: Seqno }>;
   readonly recorded: (evidence: { readonly seqno: Seqno }) => void;
@@ -142,6 +145,7 @@ export class Effects {
       recorded,
       spool: this.#newSpool(seqno, 0),
       abort: new AbortController(),
+      progress: SerialiseProgress.start(),
       serialised: undefined,
       path: undefined,
       proofsAsked: 0,
@@ -194,6 +198,11 @@ export class Effects {
     return this.#works.get(generation)?.serialised;
   }
 
+  /** How much of a generation's state is serialised, from 0 to 1. */
+  progress({ generation }: GenerationRef): number {
+    return this.#works.get(generation)?.progress.fraction ?? 0;
+  }
+
   /** Runs one action of a chain. @throws LedgerSnapshotterError when the world refuses, Error for our bugs */
   async run(ref: GenerationRef, action: ActionRequest): Promise<ActionOutput> {
     switch (action.kind) {
@@ -208,12 +217,10 @@ export class Effects {
 
   async #serialise(ref: GenerationRef): Promise<ActionOutput> {
     const work = this.#work(ref);
-    const { leaf, viewHistory, tables } = this.#frozenOf(ref);
-    const pieces = await drawState(tables, work.abort.signal);
-    const state = { seqno: ref.seqno, leaf, viewHistory, pieces };
+    const frozen = this.#frozenOf(ref);
     work.serialised = await this.#options.serialise(
-      { state, spool: work.spool.path },
-      { signal: work.abort.signal, transfer: pieces.map(({ buffer }) => buffer) },
+      { seqno: ref.seqno, frozen, spool: work.spool.path, progress: work.progress },
+      { signal: work.abort.signal },
     );
     return { kind: 'serialise', digest: work.serialised.digest, bytes: work.serialised.bytes };
   }
@@ -238,8 +245,9 @@ export class Effects {
     work.receipt = this.#encodeReceipt(work, request, signature);
     if (request.receipt !== 'none') {
       const { digest, receipt: form } = request;
-      const job = { form, receipt: work.receipt, digest, spki: signature.spki };
-      await this.#options.executor.run('checkReceipt', job, { signal: work.abort.signal });
+      const { crossCheck, executor } = this.#options;
+      const job = { form, receipt: work.receipt, digest, spki: signature.spki, crossCheck };
+      await executor.run('checkReceipt', job, { signal: work.abort.signal });
     }
     return {
       kind: 'build-receipt',

@@ -5,11 +5,12 @@ import type { FileSystem } from '../io/file-system.ts';
 import { type Processes, realProcesses } from '../io/process.ts';
 import { realRandomness } from '../io/randomness.ts';
 import { realFileSystem } from '../io/real-file-system.ts';
+import { SharedStore } from '../store/shared-store.ts';
 import { InlineExecutor } from '../tasks/inline-executor.ts';
 import type { JobClass, JobExecutor } from '../tasks/job.ts';
 import { WorkerPool } from '../tasks/worker-pool.ts';
 import { type SnapshotJobs, snapshotJobs } from './jobs.ts';
-import type { OpenStore } from './log.ts';
+import { type OpenStore, openVersionedStore } from './log.ts';
 import { workerEntry } from './worker-entry.ts';
 
 /** The outside world, as the engine is given it. */
@@ -20,20 +21,26 @@ export interface Environment {
   readonly processes: Processes;
   /** Starts what runs the jobs; its owner closes it. */
   startExecutor(): JobExecutor<SnapshotJobs>;
-  /** Opens the store of a node. @default one on the JavaScript heap */
-  readonly openStore?: OpenStore | undefined;
+  /** Opens the store of a node. */
+  readonly openStore: OpenStore;
 }
+
+const openSharedStore: OpenStore = (seqno, tables) => new SharedStore(seqno, tables.values());
 
 /** Jobs of a class that wait at most, a thread. */
 const queueMax = 4096;
+
+/** A disk may well keep a thread waiting for half of this. */
+const hungMs = 60_000;
 
 /**
  * Two worker threads with work of their own: one serialises and proves, which the ledger waits for; the
  * other checks receipts, where a single cross-check takes longer than serialising a small state, and so
  * is the only one to load cose-js.
  */
-function startWorkers(): JobExecutor<SnapshotJobs> {
-  const start = () => new WorkerPool<SnapshotJobs>(workerEntry(), { workers: 1, queueMax });
+function startWorkers(clock: Clock): JobExecutor<SnapshotJobs> {
+  const options = { workers: 1, queueMax, watch: { clock, hungMs } };
+  const start = () => new WorkerPool<SnapshotJobs>(workerEntry(), options);
   const making = start();
   const checking = start();
   return {
@@ -53,20 +60,22 @@ const classOf = (job: keyof SnapshotJobs): JobClass =>
   job === 'verifySignature' || job === 'proveEvidence' ? 'critical' : 'normal';
 
 /**
- * The real world, with any part replaced. Jobs run on worker threads over the real file system; over
- * any other they run inline, as a thread could not see it.
+ * The real world, with any part replaced. Over the real file system a node's state lies in shared memory and jobs
+ * run on worker threads. Over any other they run inline, as a thread could not see it, and the state lies on the
+ * JavaScript heap: a simulation starts thousands of nodes, and a shared memory takes 10 GiB of address space.
  */
 export function environmentOf(parts: Partial<Environment> = {}): Environment {
   const fileSystem = parts.fileSystem ?? realFileSystem;
+  const isReal = fileSystem === realFileSystem;
+  const { clock = realClock } = parts;
   return {
     fileSystem,
-    clock: realClock,
+    clock,
     randomness: realRandomness,
     processes: realProcesses,
     startExecutor: () =>
-      fileSystem === realFileSystem
-        ? startWorkers()
-        : new InlineExecutor<SnapshotJobs>(snapshotJobs(fileSystem)),
+      isReal ? startWorkers(clock) : new InlineExecutor<SnapshotJobs>(snapshotJobs(fileSystem)),
+    openStore: isReal ? openSharedStore : openVersionedStore,
     ...parts,
   };
 }

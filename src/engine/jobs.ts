@@ -1,5 +1,7 @@
+import { basename } from 'node:path';
 import { equalBytes, fromHex, toHex } from '../core/bytes.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
+import { snapshotBytesMax } from '../core/limits.ts';
 import { type Digest, digest, type Seqno } from '../core/words.ts';
 import { crossCheckSign1, prepareCrossCheck } from '../formats/cose-cross-check.ts';
 import { decodeCoseReceipt, verifyCoseReceipt } from '../formats/cose-receipt.ts';
@@ -15,10 +17,18 @@ import {
   encodeSnapshotPublicDomain,
   type ProducerProfile,
 } from '../formats/snapshot-body.ts';
+import { verifySnapshotFile } from '../formats/verify-snapshot.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { type BuiltStore, buffersOf } from '../store/built-store.ts';
 import { unpackState } from '../store/state-transfer.ts';
 import type { JobFunctions } from '../tasks/job.ts';
+import {
+  type GatherJob,
+  gatherIntoRing,
+  type SerialiseSharedJob,
+  SharedSerialiser,
+  type SharedSerialiserOptions,
+} from './serialise-shared.ts';
 import {
   type LoadedSnapshot,
   type LoadSnapshotJob,
@@ -103,11 +113,22 @@ export interface CheckReceiptJob {
   readonly digest: Digest;
   /** The service key, for a COSE receipt. */
   readonly spki: Uint8Array;
+  /** Whether cose-js must accept a COSE receipt, too. */
+  readonly crossCheck: boolean;
+}
+
+export interface VerifyFileJob {
+  readonly path: string;
+  /** The pinned service keys, DER. */
+  readonly services: readonly Uint8Array[];
 }
 
 /** Everything that is kept off the main thread. */
 export interface SnapshotJobs {
   serialise: { input: SerialiseJob; output: SerialisedState };
+  serialiseShared: { input: SerialiseSharedJob; output: SerialisedState };
+  /** Asked for by `serialiseShared`, of another thread. */
+  gather: { input: GatherJob; output: undefined };
   comparePublic: { input: ComparePublicJob; output: ProducerProfile | undefined };
   verifySignature: { input: VerifySignatureJob; output: { readonly root: Digest } };
   proveEvidence: {
@@ -119,13 +140,26 @@ export interface SnapshotJobs {
   loadSnapshot: { input: LoadSnapshotJob; output: LoadedSnapshot };
   /** Proves a loaded state under its secret, and adds what is encrypted. */
   openSnapshot: { input: OpenSnapshotJob; output: BuiltStore };
+  verifyFile: {
+    input: VerifyFileJob;
+    output: { readonly digest: Digest; readonly trusted: boolean };
+  };
   /** Loads cose-js ahead of the first receipt; what is wrong with it shows at that receipt. */
   prepareCrossCheck: { input: undefined; output: undefined };
 }
 
 /** The jobs, over a file system: the real one in workers, any other inline. */
-export function snapshotJobs(fileSystem: FileSystem): JobFunctions<SnapshotJobs> {
+export function snapshotJobs(
+  fileSystem: FileSystem,
+  options: Pick<SharedSerialiserOptions, 'startGatherer'> = {},
+): JobFunctions<SnapshotJobs> {
+  const shared = new SharedSerialiser({ fileSystem, ...options });
   return {
+    serialiseShared: async (job, { signal }) => ({ output: await shared.serialise(job, signal) }),
+    gather: async (job) => {
+      gatherIntoRing(job);
+      return { output: undefined };
+    },
     serialise: async (job, { signal }) => {
       const { entry, profile } = await serialise(job, signal);
       await writeSpool(fileSystem, job.spool, entry);
@@ -134,6 +168,7 @@ export function snapshotJobs(fileSystem: FileSystem): JobFunctions<SnapshotJobs>
     comparePublic: async (job, { signal }) => ({ output: await comparePublic(job, signal) }),
     verifySignature: async (job) => ({ output: { root: await verifySignature(job) } }),
     proveEvidence: async (job) => ({ output: proveEvidence(job) }),
+    verifyFile: async (job) => ({ output: await verifyFile(fileSystem, job) }),
     prepareCrossCheck: async () => {
       await prepareCrossCheck();
       return { output: undefined };
@@ -272,7 +307,8 @@ function proveEvidence(job: ProveEvidenceJob): { root: Digest; path: MerklePath 
  * Reads a receipt that we are about to issue as any verifier will; a COSE receipt must be accepted by
  * cose-js, an independent implementation, as well.
  */
-async function checkReceipt({ form, receipt, digest, spki }: CheckReceiptJob): Promise<void> {
+async function checkReceipt(job: CheckReceiptJob): Promise<void> {
+  const { form, receipt, digest, spki, crossCheck } = job;
   const claimsDigest = fromHex(digest);
   if (form === 'json') {
     await verifyJsonReceipt(decodeJsonReceipt(receipt), { claimsDigest });
@@ -280,5 +316,14 @@ async function checkReceipt({ form, receipt, digest, spki }: CheckReceiptJob): P
   }
   const key = publicKeyOfSpki(spki, 'BAD_CERTIFICATE');
   const { root } = await verifyCoseReceipt(decodeCoseReceipt(receipt), key, claimsDigest);
-  await crossCheckSign1(receipt, root, spki);
+  if (crossCheck) await crossCheckSign1(receipt, root, spki);
+}
+
+/** Reads a snapshot file whole, hashes and decodes it: of a large one that takes seconds. */
+async function verifyFile(fileSystem: FileSystem, { path, services }: VerifyFileJob) {
+  const bytes = await fileSystem.readFile(path, { bytesMax: snapshotBytesMax });
+  const trustedKeys = services.map((spki) => publicKeyOfSpki(spki, 'BAD_CERTIFICATE'));
+  const options = { fileName: basename(path), trustedKeys };
+  const { digest, trusted } = await verifySnapshotFile(bytes, options);
+  return { digest, trusted };
 }

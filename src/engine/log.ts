@@ -1,5 +1,5 @@
 import { assert } from '../core/errors.ts';
-import type { FrozenState, Secrets } from '../core/host-ports.ts';
+import type { FrozenState, Secrets, SharedDescriptor } from '../core/host-ports.ts';
 import {
   type Seqno,
   type TxId,
@@ -64,7 +64,8 @@ export interface Appended {
 
 const claimsNothing = new Uint8Array(32);
 
-const openVersionedStore: OpenStore = (seqno, tables) => new VersionedStore(seqno, tables);
+/** Opens a store on the JavaScript heap. */
+export const openVersionedStore: OpenStore = (seqno, tables) => new VersionedStore(seqno, tables);
 
 /**
  * The log of a node as far as it is in memory: the state after the last entry and the uncommitted ones
@@ -150,7 +151,16 @@ export class Log {
   /** The state after the last entry, for a snapshot. */
   freeze(): FrozenState {
     const state = this.#store.freeze();
+    let shared: SharedDescriptor | undefined;
     return {
+      ...(state.share && {
+        // The same one again when a file must be written again: there are few stages.
+        share: () => {
+          shared ??= state.share?.();
+          assert(shared !== undefined, 'a state that can be shared is');
+          return shared;
+        },
+      }),
       // Walked again when a snapshot's file must be written again.
       tables: { [Symbol.iterator]: () => state.values()[Symbol.iterator]() },
       leaf: this.#tree.leafAt(this.last),

@@ -14,8 +14,10 @@ import type { LiveGeneration, PipelineListener } from './pipeline.ts';
 import type { Recovered } from './recover.ts';
 import { startNode } from './running-node.ts';
 import type { Applied, Until } from './sequencer.ts';
+import { slowIoMsDefault } from './slow-io.ts';
 import type { TransactionBody } from './transaction-run.ts';
 
+/** How a node is to be; all but the directory has a default. */
 export interface NodeOptions {
   /** Where the node keeps its ledger, snapshots and keys; created when it is not there. */
   readonly directory: string;
@@ -50,6 +52,8 @@ export interface NodeOptions {
   readonly logger?: Logger;
   /** Counts snapshots and refused events; measures bytes and seconds. @default none */
   readonly metrics?: Metrics;
+  /** A step on the file system that takes longer, in milliseconds, is logged and counted. @default 100 */
+  readonly slowIoMs?: number;
   /** Parts of the outside world to replace, for simulation. */
   readonly environment?: Partial<Environment>;
 }
@@ -190,6 +194,7 @@ function resolveOptions(options: NodeOptions) {
     signatureDelayMs: count('signatureDelayMs', options.signatureDelayMs ?? 1000),
     chunkBytesMax: count('chunkBytesMax', options.chunkBytesMax ?? 5_000_000),
     capacity: count('capacity', options.capacity ?? 5),
+    slowIoMs: count('slowIoMs', options.slowIoMs ?? slowIoMsDefault, anyCount),
     keepSnapshots:
       options.keepSnapshots === undefined
         ? undefined

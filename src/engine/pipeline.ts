@@ -1,4 +1,4 @@
-import { type Actor, createActor, type InspectionEvent, type StateValue } from 'xstate';
+import { type Actor, createActor, type InspectionEvent } from 'xstate';
 import type {
   GenerationOutput,
   SnapshotterEmitted,
@@ -9,7 +9,7 @@ import type { snapshotterMachine } from '../../machines/snapshotter.ts';
 import type { SnapshotterInput } from '../../machines/snapshotter-setup.ts';
 import { assert, ConsensusError } from '../core/errors.ts';
 import type { EvidenceLog, Logger, Metrics, SnapshotSource } from '../core/host-ports.ts';
-import type { Phase, ReceiptForm, Seqno } from '../core/words.ts';
+import type { ReceiptForm, Seqno } from '../core/words.ts';
 import { type DirectoryLock, lockDirectory } from '../files/directory-lock.ts';
 import { type PrunedSnapshots, pruneSnapshots, type Retention } from '../files/retention.ts';
 import { sweepSpools } from '../files/snapshot-directory.ts';
@@ -19,7 +19,10 @@ import { Effects, type EvidenceFact, type Serialise } from './effects.ts';
 import type { Environment } from './environment.ts';
 import { guarded, type InspectObserver, watch } from './inspection.ts';
 import type { LedgerSignatures, SerialisedState, SnapshotJobs } from './jobs.ts';
+import { type LivePhase, PhaseTransitions, phaseOf } from './phase-transitions.ts';
+import { logEmitted } from './pipeline-log.ts';
 import { type EndedGeneration, MetricsSinks, recordMetrics } from './pipeline-metrics.ts';
+import { SlowIo } from './slow-io.ts';
 import { StepTimes } from './step-times.ts';
 
 export interface PipelineOptions {
@@ -29,23 +32,30 @@ export interface PipelineOptions {
   readonly executor: JobExecutor<SnapshotJobs>;
   readonly source: SnapshotSource;
   readonly evidence: EvidenceLog;
+  /** Whether cose-js must accept each COSE receipt, too. @default true */
+  readonly crossCheck?: boolean | undefined;
   readonly serialise: Serialise;
   readonly settings: SnapshotterInput;
   readonly inspect?: InspectObserver | undefined;
   readonly logger?: Logger | undefined;
   readonly metrics?: Metrics | undefined;
+  /** How long a step on the file system may take before it is told of, in milliseconds. @default 100 */
+  readonly slowIoMs?: number | undefined;
 }
 
 /** A generation that lives, how far it has come, and how it will end. */
 export interface LiveGeneration extends GenerationRef {
   /** `releasing`: it ends without a file, and gives back what it holds. */
-  readonly phase: Phase | 'releasing';
+  readonly phase: LivePhase;
+  /** How much of its state is serialised, from 0 to 1. */
+  readonly progress: number;
   /** Size of the serialised state, once it is. */
   readonly bytes: number | undefined;
   readonly startedAtMs: number;
   readonly ended: Promise<GenerationOutput>;
 }
 
+/** Who is told of points and generations, after the step in which they began or ended. */
 export type PipelineListener = (event: SnapshotterEmitted) => void;
 
 interface Deferred extends GenerationRef {
@@ -83,6 +93,7 @@ export class Pipeline {
   readonly #listeners = new Set<PipelineListener>();
   readonly #metrics: MetricsSinks;
   readonly #times: StepTimes;
+  readonly #transitions: PhaseTransitions;
   readonly #closed: Promise<void>;
   #isStepping = false;
   #due: Seqno | undefined;
@@ -96,11 +107,15 @@ export class Pipeline {
       executor: options.executor,
       serialise: options.serialise,
       evidence: options.evidence,
+      crossCheck: options.crossCheck ?? true,
       logger: options.logger,
     });
     this.#metrics = new MetricsSinks(options.logger);
     if (options.metrics) this.#metrics.add(options.metrics);
-    this.#times = new StepTimes(options.environment.clock, this.#metrics);
+    const { logger, slowIoMs } = options;
+    const slowIo = new SlowIo({ metrics: this.#metrics, logger, slowIoMs });
+    this.#times = new StepTimes(options.environment.clock, this.#metrics, slowIo);
+    this.#transitions = new PhaseTransitions(this.#metrics);
     this.#actor = createActor(bindMachines(this.#effects, this.#times), {
       input: options.settings,
       clock: options.environment.clock,
@@ -118,13 +133,18 @@ export class Pipeline {
 
   /** Generations that have not ended. */
   get live(): readonly LiveGeneration[] {
-    const { children, context } = this.#actor.getSnapshot();
     return [...this.#live.values()].map(({ generation, seqno, startedAtMs, ended }) => {
-      const slot = context.slots.find((candidate) => candidate.generation === generation);
-      const phase = phaseOf(slot && children[slot.id]?.getSnapshot().value);
+      const phase = phaseOf(this.#actorOf(generation)?.getSnapshot().value);
       const bytes = this.#effects.serialised({ generation, seqno })?.bytes;
-      return { generation, seqno, phase, bytes, startedAtMs, ended };
+      const progress = bytes === undefined ? this.#effects.progress({ generation, seqno }) : 1;
+      return { generation, seqno, phase, progress, bytes, startedAtMs, ended };
     });
+  }
+
+  #actorOf(generation: number) {
+    const { children, context } = this.#actor.getSnapshot();
+    const slot = context.slots.find((candidate) => candidate.generation === generation);
+    return slot && children[slot.id];
   }
 
   /** What a live generation has serialised, once it has. */
@@ -241,9 +261,13 @@ export class Pipeline {
   }
 
   /** Removes old snapshots under the directory's lock; see {@link pruneSnapshots}. */
-  prune(retention: Retention): Promise<PrunedSnapshots> {
+  async prune(retention: Retention): Promise<PrunedSnapshots> {
     const { fileSystem } = this.#options.environment;
-    return pruneSnapshots({ ...retention, fileSystem, lock: this.#lock });
+    const pruned = await pruneSnapshots({ ...retention, fileSystem, lock: this.#lock });
+    for (const _ of pruned.removed) {
+      this.#metrics.increment('retention_deleted_total', { kind: 'snapshot' });
+    }
+    return pruned;
   }
 
   /** Cancels what lives, awaits its end, and gives the directory back. */
@@ -320,6 +344,9 @@ export class Pipeline {
       // Whoever ended by its chart holds nothing any more; one that broke off may.
       if (emitted.type === 'generation.ended') void this.#effects.abandon(emitted);
       this.#tell(emitted);
+      if (emitted.type === 'generation.started') {
+        this.#transitions.follow(emitted, this.#actorOf(emitted.generation));
+      }
       this.#measure(emitted, ended);
     });
   }
@@ -348,11 +375,9 @@ export class Pipeline {
   }
 
   #measure(emitted: SnapshotterEmitted, ended: EndedGeneration | undefined): void {
-    if (emitted.type === 'event.refused') {
-      const { event, seqno } = emitted;
-      this.#options.logger?.info({ event, seqno }, 'an event was refused');
-    }
+    logEmitted(this.#options.logger, emitted);
     recordMetrics(this.#metrics, emitted, ended);
+    if (emitted.type === 'generation.ended') this.#transitions.ended(emitted);
   }
 
   #tell(emitted: SnapshotterEmitted): void {
@@ -365,12 +390,3 @@ export class Pipeline {
     }
   }
 }
-
-/** The public name of a live generation's state; one whose actor is gone is about to say how it ended. */
-function phaseOf(value: StateValue | undefined): LiveGeneration['phase'] {
-  const name = typeof value === 'object' ? Object.keys(value)[0] : value;
-  const known = phases.find((phase) => phase === name);
-  return known ?? 'releasing';
-}
-
-const phases = ['scheduled', 'serialised', 'awaiting-evidence', 'persisting', 'committed'] as const;

@@ -44,6 +44,7 @@ import {
   type SnapshotVerifier,
 } from './verify.ts';
 
+/** What {@link prune} looks at, and what it lets go. */
 export interface PruneOptions {
   /** Directory of snapshots; locked meanwhile, so a node that lives there must prune by itself. */
   readonly snapshots: string;
@@ -62,6 +63,7 @@ export interface PruneOptions {
   readonly environment?: Partial<Environment>;
 }
 
+/** Which chunks go beside the snapshots, and where their copies are. */
 export interface PruneLedgerOptions {
   /** Directory of the chunks; locked meanwhile. */
   readonly directory: string;

@@ -11,6 +11,7 @@ import type { ReferenceStore, StoreTable } from '../store/reference-store.ts';
 import type { Environment } from './environment.ts';
 import type { InspectObserver } from './inspection.ts';
 
+/** What a state is brought back from, and who must vouch for it. */
 export interface RecoverOptions {
   /** Directory of the ledger's chunks; one that is missing or has none leaves the snapshots alone. */
   readonly ledger: string;

@@ -28,6 +28,7 @@ export interface ReplayedSnapshot {
   readonly reason: string | undefined;
 }
 
+/** A replay in numbers. */
 export interface ReplaySummary {
   readonly transactions: number;
   /** Last seqno under a signature that holds. */
@@ -40,6 +41,7 @@ export interface ReplaySummary {
   readonly identical: number;
 }
 
+/** What a replay found out. */
 export interface ReplayReport {
   /** Ascending by evidence. */
   readonly snapshots: readonly ReplayedSnapshot[];

@@ -26,8 +26,10 @@ import { type Pipeline, type PipelineOptions, startPipeline } from './pipeline.t
 import { type PlannedSnapshot, planReplay, type ReplayPlan } from './replay-plan.ts';
 import type { ReplayedSnapshot, ReplayReport } from './replay-report.ts';
 import { type ReplayStart, startFromSnapshot, startOfLedger } from './replay-start.ts';
+import { serialiseDrawn } from './serialise-frozen.ts';
 import { PortLog, SnapshotReplay } from './snapshot-replay.ts';
 
+/** Which ledger is replayed, with which keys, and what becomes of its snapshots. */
 export interface ReplayOptions {
   /** Directory of the ledger's chunks. */
   readonly ledger: string;
@@ -146,7 +148,7 @@ function pipelineOptions(
       },
     },
     serialise: (job, run) =>
-      searchRelease(reading, { executor, log }, plannedAt(job.state.seqno))(job, run),
+      searchRelease(reading, { executor, log }, plannedAt(job.seqno))(job, run),
     settings: {
       capacity: plan.capacity,
       // Points are where the ledger has evidence, whatever the interval was.
@@ -165,13 +167,13 @@ function searchRelease(
   { executor, log }: Pick<Machinery, 'executor' | 'log'>,
   planned: PlannedSnapshot,
 ): Serialise {
-  return async ({ state, spool }, run) => {
+  return async (job, { signal }) => {
     const secret = index.secrets.secretAt(planned.version);
     assert(secret !== undefined, 'a generation starts only where the secret is known');
     const lateMaps = await tablesMentioned(ledger, index.secrets, planned);
     const search = { digest: planned.digest, lateMaps };
     try {
-      return await executor.run('serialise', { state, spool, secret, search }, run);
+      return await serialiseDrawn(executor, { ...job, secret, search }, signal);
     } catch (error) {
       if (error instanceof VerificationError && error.code === 'SNAPSHOT_DIGEST_MISMATCH') {
         log.foundOther(planned.version, digest(String(error.actual)));

@@ -1,6 +1,7 @@
 import type { Consensus } from '../consensus/consensus.ts';
 import { SingleNode } from '../consensus/single-node.ts';
 import { toHex } from '../core/bytes.ts';
+import type { Metrics } from '../core/host-ports.ts';
 import { type Digest, digest, type Seqno, seqno as toSeqno } from '../core/words.ts';
 import type { DirectoryLock } from '../files/directory-lock.ts';
 import { LedgerWriter } from '../files/ledger-writer.ts';
@@ -9,12 +10,15 @@ import type { Certificate } from '../formats/certificate.ts';
 import { decodeSnapshotStatus, tables } from '../formats/tables.ts';
 import { singletonKey } from '../formats/write-set.ts';
 import { Transaction } from '../store/transaction.ts';
+import { appendTimes } from './append-times.ts';
 import { Log } from './log.ts';
 import type { LedgerNode, NodeOptions, NodeSettings, NodeSnapshots, NodeStatus } from './node.ts';
 import { keepNewest } from './node-retention.ts';
 import { type NodePlace, type OpenedService, viewRecord } from './node-start.ts';
+import { MetricsSinks } from './pipeline-metrics.ts';
 import type { Recovered, RecoveredLedger } from './recover.ts';
 import { type Applied, Sequencer, type Until } from './sequencer.ts';
+import { SlowIo } from './slow-io.ts';
 import { createSnapshotter, type Snapshotter } from './snapshotter.ts';
 import type { TransactionBody } from './transaction-run.ts';
 
@@ -53,12 +57,16 @@ export async function startNode(start: NodeStart): Promise<LedgerNode> {
     lastSnapshot: recovered.snapshot?.seqno ?? toSeqno(0),
   });
   const consensus = await startConsensus(start, sequencer);
-  const writer = await openWriter(start, sequencer);
+  const metrics = new MetricsSinks(options.logger);
+  if (options.metrics) metrics.add(options.metrics);
+  const writer = await openWriter(start, sequencer, metrics);
   let snapshotter: Snapshotter | undefined;
   try {
-    snapshotter = await startSnapshotter(start, log, sequencer);
+    snapshotter = await startSnapshotter(start, { log, sequencer, metrics });
     sequencer.start({ writer, consensus, snapshotter });
-    const node = new RunningNode(start, { log, sequencer, consensus, writer, snapshotter });
+    const node = new RunningNode(start, {
+      ...{ log, sequencer, consensus, writer, snapshotter, metrics },
+    });
     await node.begin();
     return node;
   } catch (error) {
@@ -83,19 +91,26 @@ function startConsensus(
 }
 
 function openWriter(
-  { environment, paths, service }: NodeStart,
+  { environment, paths, service, options, settings: { slowIoMs } }: NodeStart,
   sequencer: Sequencer,
+  metrics: Metrics,
 ): Promise<LedgerWriter> {
+  const { clock } = environment;
+  const slowIo = new SlowIo({ metrics, logger: options.logger, slowIoMs });
   return LedgerWriter.open({
     fileSystem: environment.fileSystem,
     directory: paths.ledger,
     end: service.recovered.end,
     onDurable: (seqno) => sequencer.persisted(seqno),
     onFailed: (error) => sequencer.fail(error),
+    around: appendTimes({ clock, metrics, slowIo }),
   });
 }
 
-function startSnapshotter(start: NodeStart, log: Log, sequencer: Sequencer): Promise<Snapshotter> {
+function startSnapshotter(
+  start: NodeStart,
+  { log, sequencer, metrics }: Pick<NodeParts, 'log' | 'sequencer' | 'metrics'>,
+): Promise<Snapshotter> {
   const { environment, paths, service, settings, options } = start;
   const { recovered, secrets, certificate } = service;
   return createSnapshotter({
@@ -110,12 +125,13 @@ function startSnapshotter(start: NodeStart, log: Log, sequencer: Sequencer): Pro
     minTxInterval: settings.snapshotMinTxInterval,
     capacity: settings.capacity,
     whenFull: options.whenFull ?? 'keep',
+    slowIoMs: settings.slowIoMs,
+    metrics,
     resumeAt: {
       committed: recovered.verifiedUntil,
       lastSnapshot: recovered.snapshot?.seqno ?? toSeqno(0),
       lastSnapshotMs: lastSnapshotMs(recovered),
     },
-    ...(options.metrics && { metrics: options.metrics }),
     ...(options.inspect && { inspect: options.inspect }),
     ...(options.logger && { logger: options.logger }),
   });
@@ -133,6 +149,8 @@ interface NodeParts {
   readonly consensus: Consensus;
   readonly writer: LedgerWriter;
   readonly snapshotter: Snapshotter;
+  /** Whoever counts and measures, the ledger's writes too. */
+  readonly metrics: MetricsSinks;
 }
 
 class RunningNode implements LedgerNode {
@@ -229,7 +247,7 @@ class RunningNode implements LedgerNode {
 
 function nodeSnapshots(
   { paths, environment, settings, options }: NodeStart,
-  { snapshotter }: NodeParts,
+  { snapshotter, metrics }: NodeParts,
 ): NodeSnapshots {
   const { keepSnapshots: keep } = settings;
   const untilPruned = keepNewest({ snapshotter, keep, logger: options.logger });
@@ -243,7 +261,7 @@ function nodeSnapshots(
     },
     subscribe: (listener) => snapshotter.subscribe(listener),
     inspect: (observer) => snapshotter.inspect(observer),
-    measure: (metrics) => snapshotter.measure(metrics),
+    measure: (sink) => metrics.add(sink),
     force: () => snapshotter.force(),
     list: () => findSnapshots(paths.snapshots, environment.fileSystem),
     untilIdle: async () => {

@@ -1,7 +1,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import { FormatError, LedgerSnapshotterError } from '../core/errors.ts';
+import type { SharedMemory } from '../core/host-ports.ts';
 import { DomainStream } from '../formats/domain-stream.ts';
-import { DomainOpener, type EnvelopeHead, entryHeaderBytes } from '../formats/entry.ts';
+import { DomainOpener, entryHeaderBytes, type ReadEnvelopeHead } from '../formats/entry.ts';
 import { type EntrySink, EntryStream } from '../formats/entry-stream.ts';
 import {
   checkIv,
@@ -16,7 +17,7 @@ import { changedError } from '../io/storage-error.ts';
 import type { BuiltStore } from '../store/built-store.ts';
 import { SharedStore, type SharedStoreOptions } from '../store/shared-store.ts';
 import { StoreLoader } from '../store/store-loader.ts';
-import { createSharedMemory, type MemorySize, type SharedMemory } from '../store/web-assembly.ts';
+import { createSharedMemory, type MemorySize } from '../store/web-assembly.ts';
 import { type EncodedError, encodeError } from '../tasks/error-transfer.ts';
 
 /** How the state of a snapshot is kept; the store that takes it over is opened with the same. */
@@ -55,7 +56,7 @@ export interface LoadedSnapshot {
 
 /** A snapshot's state without what is encrypted. */
 export interface LoadedState {
-  readonly envelope: EnvelopeHead;
+  readonly envelope: ReadEnvelopeHead;
   /** Of the maps those that a recovery reads. */
   readonly content: PublicSnapshotContent;
   readonly built: BuiltStore;
@@ -146,7 +147,7 @@ class PublicReading implements EntrySink {
   readonly #options: SharedStoreOptions;
   readonly #loader: StoreLoader;
   #stream: DomainStream | undefined;
-  #envelope: EnvelopeHead | undefined;
+  #envelope: ReadEnvelopeHead | undefined;
   flaw: EncodedError | undefined;
 
   constructor(bytes: number, options: SharedStoreOptions) {
@@ -159,7 +160,7 @@ class PublicReading implements EntrySink {
     this.#attempt(() => this.#entry.take(bytes));
   }
 
-  begin(head: EnvelopeHead): void {
+  begin(head: ReadEnvelopeHead): void {
     if (head.flags !== 0) throw new FormatError('BAD_FLAGS', 'a snapshot has no entry flags');
     this.#envelope = head;
     const domain = { domain: 'public', bytes: head.publicBytes, sink: this.#loader } as const;
@@ -257,7 +258,7 @@ class PrivateReading implements EntrySink {
   }
 
   /** The file may be another one by now; where its domains divide as they did, the tag tells. */
-  begin({ publicBytes }: EnvelopeHead): void {
+  begin({ publicBytes }: ReadEnvelopeHead): void {
     if (publicBytes !== this.#state.envelope.publicBytes) throw changedError(this.#path);
   }
 

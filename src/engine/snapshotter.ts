@@ -19,7 +19,10 @@ import {
   type PipelineListener,
   startPipeline,
 } from './pipeline.ts';
+import { serialiseDrawn, serialiseShared } from './serialise-frozen.ts';
+import { slowIoMsDefault } from './slow-io.ts';
 
+/** What a host gives a snapshotter, and how that is to be; all but the first five have a default. */
 export interface SnapshotterOptions {
   /** Where the snapshots go; created when it is not there, locked while the snapshotter lives. */
   readonly directory: string;
@@ -38,6 +41,11 @@ export interface SnapshotterOptions {
   readonly capacity?: number;
   /** What becomes of a point that finds no free slot. @default 'keep' */
   readonly whenFull?: 'drop' | 'keep';
+  /**
+   * Whether cose-js, an implementation of its own, must accept each receipt as well as node:crypto before it is
+   * published. It takes a thread of its own 20 to 100 ms. @default true
+   */
+  readonly crossCheck?: boolean;
   /** How often serialising, submitting, receipt-building and writing the file are tried. @default 3 */
   readonly attemptsMax?: number;
   /** Where the ledger stands at the start. @default an empty ledger without snapshots */
@@ -54,6 +62,8 @@ export interface SnapshotterOptions {
   readonly logger?: Logger;
   /** Counts points, generations and refused events; measures bytes and seconds. @default none */
   readonly metrics?: Metrics;
+  /** A step on the file system that takes longer, in milliseconds, is logged and counted. @default 100 */
+  readonly slowIoMs?: number;
   /** Parts of the outside world to replace, for simulation. */
   readonly environment?: Partial<Environment>;
 }
@@ -151,22 +161,28 @@ export async function createSnapshotter(options: SnapshotterOptions): Promise<Sn
   if (options.signal?.aborted) throw new AbortedError('the snapshotter');
   const environment = environmentOf(options.environment);
   const baselineMs = options.resumeAt?.lastSnapshotMs ?? environment.clock.now();
-  const settings = { ...resolved, baselineMs };
+  const { slowIoMs, ...machine } = resolved;
+  const settings = { ...machine, baselineMs };
   const executor = environment.startExecutor();
-  const prepareCheck = crossCheckPreparation(executor);
   const { secrets, directory, source, evidence, inspect, logger, metrics } = options;
+  const { crossCheck = true } = options;
+  const prepareCheck = crossCheck ? crossCheckPreparation(executor) : () => {};
   const pipeline = await startPipeline({
     directory,
     environment,
     executor,
     source,
     evidence,
+    crossCheck,
     inspect,
     logger,
     metrics,
-    serialise: ({ state, spool }, run) => {
+    slowIoMs,
+    serialise: (job, { signal }) => {
       prepareCheck();
-      return executor.run('serialise', { state, spool, secret: secrets.at(state.seqno) }, run);
+      const secret = secrets.at(job.seqno);
+      const serialise = job.frozen.share === undefined ? serialiseDrawn : serialiseShared;
+      return serialise(executor, { ...job, secret }, signal);
     },
     settings,
   }).catch(async (error: unknown) => {
@@ -224,6 +240,7 @@ function resolveOptions(options: SnapshotterOptions) {
     capacity: count('capacity', options.capacity ?? 5),
     whenFull: policy(options.whenFull ?? 'keep'),
     receipt: 'cose' as const,
+    slowIoMs: count('slowIoMs', options.slowIoMs ?? slowIoMsDefault, anyCount),
     attemptsMax: count('attemptsMax', options.attemptsMax ?? 3),
     evidenceTimeoutMs: count('evidenceTimeoutMs', options.evidenceTimeoutMs ?? timerDelayMsMax),
     ...(options.resumeAt && {

@@ -1,6 +1,7 @@
 import type { GenerationRef } from '../../machines/ports.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Metrics } from '../core/host-ports.ts';
+import type { SlowIo } from './slow-io.ts';
 
 /** What a generation's time goes into, besides the wait for its evidence. */
 export type TimedStep =
@@ -17,6 +18,11 @@ export type TimedStep =
   | 'fsync-directory'
   | 'discard';
 
+/** Those that do nothing but wait for the file system. */
+const fileSteps: ReadonlySet<TimedStep> = new Set([
+  ...(['open', 'append', 'fsync', 'close', 'publish', 'fsync-directory', 'discard'] as const),
+]);
+
 /**
  * Measures how long the steps of generations take, failed ones too, and how long a serialised one waits until its
  * receipt can be built: `await_evidence`.
@@ -24,12 +30,14 @@ export type TimedStep =
 export class StepTimes {
   readonly #clock: Clock;
   readonly #metrics: Metrics;
+  readonly #slowIo: SlowIo;
   /** When the generations that wait were serialised. */
   readonly #serialisedMs = new Map<number, number>();
 
-  constructor(clock: Clock, metrics: Metrics) {
+  constructor(clock: Clock, metrics: Metrics, slowIo: SlowIo) {
     this.#clock = clock;
     this.#metrics = metrics;
+    this.#slowIo = slowIo;
   }
 
   async time<T>(step: TimedStep, ref: GenerationRef, run: () => Promise<T>): Promise<T> {
@@ -39,7 +47,9 @@ export class StepTimes {
       return await run();
     } finally {
       const endedMs = this.#clock.now();
-      this.#observe(step.replaceAll('-', '_'), endedMs - beganMs);
+      const phase = step.replaceAll('-', '_');
+      this.#observe(phase, endedMs - beganMs);
+      if (fileSteps.has(step)) this.#slowIo.check(phase, endedMs - beganMs, nameOf(ref));
       if (step === 'serialise') this.#serialisedMs.set(ref.generation, endedMs);
     }
   }
@@ -62,3 +72,6 @@ export class StepTimes {
     this.#metrics.observe('snapshot_phase_duration_seconds', seconds, { phase });
   }
 }
+
+/** A generation's name, without what else its step was given. */
+const nameOf = ({ generation, seqno }: GenerationRef): GenerationRef => ({ generation, seqno });

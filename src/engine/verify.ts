@@ -32,6 +32,7 @@ import type { JobExecutor } from '../tasks/job.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import type { SnapshotJobs } from './jobs.ts';
 
+/** Who must vouch for a snapshot file, and how thoroughly it is checked. */
 export interface VerifySnapshotOptions {
   /**
    * The pinned service identities.
@@ -167,7 +168,8 @@ export class SnapshotVerifier {
     if (crossChecked) {
       const { digest } = verified;
       const receipt = file.receipt().slice();
-      const job = { form: 'cose', receipt, digest, spki: this.#spkiOf(verified, links) } as const;
+      const spki = this.#spkiOf(verified, links);
+      const job = { form: 'cose', receipt, digest, spki, crossCheck: true } as const;
       await executor.run('checkReceipt', job, { signal });
     }
     const trusted = verified.trusted && pinned.length > 0;

@@ -24,7 +24,7 @@ export interface SpoolOptions {
  */
 export type PublishResult = 'published' | 'duplicate' | 'conflict';
 
-type SpoolState = 'new' | 'open' | 'synced' | 'closed' | 'published' | 'failed' | 'discarded';
+type SpoolState = 'new' | 'open' | 'synced' | 'closed' | 'published' | 'failed';
 
 /**
  * The effects behind the `writer` machine: one snapshot's file, from its exclusive creation as
@@ -43,6 +43,8 @@ export class Spool {
   readonly #lock: DirectoryLock;
   readonly #queue = new SerialQueue();
   #state: SpoolState = 'new';
+  /** Whether the file under the spool's name is ours: another's must not be removed, nor one that came later. */
+  #isOnDisk = false;
   #handle: FileHandle | undefined;
   #isDiscarding = false;
 
@@ -57,6 +59,7 @@ export class Spool {
   open(): Promise<void> {
     return this.#step('new', async () => {
       this.#handle = await this.#fileSystem.open(this.path, { for: 'create' });
+      this.#isOnDisk = true;
       this.#state = 'open';
     });
   }
@@ -80,7 +83,9 @@ export class Spool {
   /** Closes the file; its answer counts, as some file systems report a lost write only here. @throws StorageError `WRITE_FAILED` */
   close(): Promise<void> {
     return this.#step('synced', async () => {
-      await this.#releaseHandle();
+      const handle = this.#openHandle();
+      this.#handle = undefined;
+      await handle.close();
       this.#state = 'closed';
     });
   }
@@ -94,7 +99,9 @@ export class Spool {
   publish(finalName: string): Promise<PublishResult> {
     return this.#step('closed', async () => {
       if (parseSnapshotName(finalName)?.committed !== true) {
-        throw new FormatError('BAD_NAME', `not the name of a committed snapshot: ${finalName}`);
+        throw new FormatError('BAD_NAME', `not the name of a committed snapshot: ${finalName}`, {
+          file: finalName,
+        });
       }
       const finalPath = join(this.#lock.directory, finalName);
       return this.#lock.exclusively(() => this.#rename(finalPath));
@@ -114,9 +121,10 @@ export class Spool {
     this.#isDiscarding = true;
     return this.#queue.run(async () => {
       // What a lost file's close has to say is of no use to anyone.
-      await this.#releaseHandle().catch(() => undefined);
-      if (isOnDisk(this.#state)) await removeIfThere(this.#fileSystem, this.path);
-      if (this.#state !== 'published') this.#state = 'discarded';
+      await this.#handle?.close().catch(() => undefined);
+      this.#handle = undefined;
+      if (this.#isOnDisk) await removeIfThere(this.#fileSystem, this.path);
+      this.#isOnDisk = false;
     });
   }
 
@@ -129,8 +137,7 @@ export class Spool {
       try {
         return await operation();
       } catch (error) {
-        // What failed to open is not ours, and what has its final name keeps it; the rest can only be discarded.
-        if (from !== 'new' && from !== 'published') this.#state = 'failed';
+        this.#state = 'failed';
         throw error;
       }
     });
@@ -144,6 +151,7 @@ export class Spool {
       return isSame ? 'duplicate' : 'conflict';
     }
     await this.#fileSystem.rename(this.path, finalPath);
+    this.#isOnDisk = false;
     this.#state = 'published';
     return 'published';
   }
@@ -152,15 +160,4 @@ export class Spool {
     assert(this.#handle !== undefined, `${this.file} has no handle`);
     return this.#handle;
   }
-
-  async #releaseHandle(): Promise<void> {
-    const handle = this.#handle;
-    this.#handle = undefined;
-    await handle?.close();
-  }
-}
-
-/** A spool that was never created must not remove another's file of that name. */
-function isOnDisk(state: SpoolState): boolean {
-  return state !== 'new' && state !== 'published' && state !== 'discarded';
 }

@@ -97,20 +97,18 @@ export function verifyEndorsed(certificate: Certificate, issuer: Certificate | K
   if (certificate.x509.ca) throw notEndorsed(certificate, 'it is a CA, not a node');
   if ('x509' in issuer) checkIssuer(certificate, issuer);
   const key = 'x509' in issuer ? issuer.publicKey : issuer;
-  if (!signedBy(certificate, key)) throw notEndorsed(certificate, 'its signature does not verify');
+  if (!certificate.x509.verify(key))
+    throw notEndorsed(certificate, 'its signature does not verify');
+}
+
+/** Whether {@link verifyEndorsed} accepts a certificate under a key. */
+export function isEndorsedBy(certificate: Certificate, key: KeyObject): boolean {
+  return !certificate.x509.ca && certificate.x509.verify(key);
 }
 
 function checkIssuer(certificate: Certificate, issuer: Certificate): void {
   if (!issuer.x509.ca) throw notEndorsed(certificate, 'the issuer is not a CA');
   if (!certificate.x509.checkIssued(issuer.x509)) throw notEndorsed(certificate, 'names differ');
-}
-
-function signedBy(certificate: Certificate, key: KeyObject): boolean {
-  try {
-    return certificate.x509.verify(key);
-  } catch {
-    return false; // OpenSSL throws for a key of another kind
-  }
 }
 
 function notEndorsed(certificate: Certificate, why: string): VerificationError {

@@ -1,8 +1,8 @@
-import { decodeEnvelopeHead, type EnvelopeHead, envelopeHeadBytes } from './entry.ts';
+import { decodeEnvelopeHead, envelopeHeadBytes, type ReadEnvelopeHead } from './entry.ts';
 
 /** Takes the parts of an entry in their order, in pieces of any size. */
 export interface EntrySink {
-  begin(head: EnvelopeHead): void;
+  begin(head: ReadEnvelopeHead): void;
   publicDomain(bytes: Uint8Array): void;
   privateDomain(bytes: Uint8Array): void;
 }

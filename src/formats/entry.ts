@@ -1,5 +1,5 @@
-import { createCipheriv, createDecipheriv, type DecipherGCM } from 'node:crypto';
-import { ByteReader, ByteWriter } from '../core/bytes.ts';
+import { type CipherGCM, createCipheriv, createDecipheriv, type DecipherGCM } from 'node:crypto';
+import { ByteReader, ByteWriter, concatBytes } from '../core/bytes.ts';
 import { type ErrorPlace, FormatError, VerificationError } from '../core/errors.ts';
 import { entryBytesMax } from '../core/limits.ts';
 import { type Seqno, seqno, type View, view } from '../core/words.ts';
@@ -54,16 +54,16 @@ export function readEntrySize(
   options: EntryReadOptions = {},
 ): EntryHeader {
   const { bytesMax = entryBytesMax, file } = options;
-  const place: ErrorPlace = file === undefined ? { offset } : { offset, file };
+  const place: ErrorPlace = { offset, file };
   const where = `${file === undefined ? '' : `${file}: `}entry at offset ${offset}`;
   const left = Math.max(0, bytes.length - offset);
   if (left < entryHeaderBytes) {
     throw new FormatError('TRUNCATED_HEADER', `${where}: ${left} of 8 header bytes`, place);
   }
-  const reader = new ByteReader(bytes, offset);
-  const version = reader.u8('version');
-  const flags = reader.u8('flags');
-  const size = reader.u32('size') + reader.u8('size') * 2 ** 32 + reader.u8('size') * 2 ** 40;
+  const header = new DataView(bytes.buffer, bytes.byteOffset + offset, entryHeaderBytes);
+  const version = header.getUint8(0);
+  const flags = header.getUint8(1);
+  const size = header.getUint32(2, true) + header.getUint16(6, true) * 2 ** 32;
   if (version !== formatVersion) {
     throw new FormatError('BAD_VERSION', `${where}: version ${version}, not 1`, place);
   }
@@ -123,22 +123,17 @@ export function decodeEnvelope(bytes: Uint8Array, options: EntryReadOptions = {}
   return { bytes, flags, tag, iv, ...decodeIv(iv), publicDomain, privateDomain };
 }
 
-/** What stands before an entry's domains, and how long these are. */
-export interface EnvelopeHead
-  extends Pick<Envelope, 'flags' | 'tag' | 'iv' | 'seqno' | 'view' | 'isSnapshot'> {
-  readonly publicBytes: number;
-  readonly privateBytes: number;
-}
-
-/** Bytes of an entry before its public domain. */
-export const envelopeHeadBytes = entryHeaderBytes + gcmHeaderBytes + 8;
+/** What stands before an entry's domains, and what its IV says. */
+export interface ReadEnvelopeHead
+  extends EnvelopeHead,
+    Pick<Envelope, 'seqno' | 'view' | 'isSnapshot'> {}
 
 /**
  * Reads an entry's first {@link envelopeHeadBytes}, or all of a shorter one, where the rest need not be in memory.
  * @param entryBytes of the whole entry, as its header declares them
  * @throws FormatError as {@link decodeEnvelope}
  */
-export function decodeEnvelopeHead(bytes: Uint8Array, entryBytes: number): EnvelopeHead {
+export function decodeEnvelopeHead(bytes: Uint8Array, entryBytes: number): ReadEnvelopeHead {
   const { flags } = readEntrySize(bytes, 0, { bytesMax: entryBytes });
   const reader = new ByteReader(bytes, entryHeaderBytes);
   const tag = reader.take(tagBytes, 'GCM tag').slice();
@@ -160,7 +155,7 @@ function checkExactSize(bytes: Uint8Array, size: number, options: EntryReadOptio
   throw new FormatError(
     actual < size ? 'TRUNCATED_BODY' : 'TRAILING_BYTES',
     `header declares ${size} bytes, ${actual} are there`,
-    { ...(options.file === undefined ? {} : { file: options.file }), actual, limit: size },
+    { file: options.file, actual, limit: size },
   );
 }
 
@@ -182,13 +177,33 @@ export type EnvelopeParts = Pick<
  * @throws RangeError when a part has a size or value that the format cannot hold
  */
 export function encodeEnvelope(parts: EnvelopeParts): Uint8Array {
-  const { flags, tag, iv, publicDomain, privateDomain } = parts;
+  const { publicDomain, privateDomain } = parts;
+  const sizes = { publicBytes: publicDomain.length, privateBytes: privateDomain.length };
+  return concatBytes([encodeEnvelopeHead({ ...parts, ...sizes }), publicDomain, privateDomain]);
+}
+
+/** Bytes in front of an entry's public domain. */
+export const envelopeHeadBytes = entryHeaderBytes + gcmHeaderBytes + 8;
+
+/** An entry without its two domains, which are known by their lengths. */
+export interface EnvelopeHead extends Pick<Envelope, 'flags' | 'tag' | 'iv'> {
+  readonly publicBytes: number;
+  readonly privateBytes: number;
+}
+
+/**
+ * What stands in front of an entry's domains, where those are written piece by piece.
+ * @throws RangeError when a part has a size or value that the format cannot hold
+ */
+export function encodeEnvelopeHead(head: EnvelopeHead): Uint8Array {
+  const { flags, tag, iv, publicBytes, privateBytes } = head;
   checkLength(tag, tagBytes, 'GCM tag');
   checkLength(iv, ivBytes, 'GCM IV');
   if ((flags & ~knownFlags) !== 0) throw new RangeError(`unknown entry flags: ${flags}`);
-  const size = gcmHeaderBytes + 8 + publicDomain.length + privateDomain.length;
+  const size = gcmHeaderBytes + 8 + publicBytes + privateBytes;
+  if (size >= 2 ** 48) throw new RangeError(`an entry of ${size} bytes`);
   const high = Math.floor(size / 2 ** 32);
-  return new ByteWriter(entryHeaderBytes + size)
+  return new ByteWriter(envelopeHeadBytes)
     .u8(formatVersion)
     .u8(flags)
     .u32(size % 2 ** 32)
@@ -196,8 +211,7 @@ export function encodeEnvelope(parts: EnvelopeParts): Uint8Array {
     .u8(Math.floor(high / 256))
     .raw(tag)
     .raw(iv)
-    .blob(publicDomain)
-    .raw(privateDomain)
+    .u64(publicBytes)
     .finish();
 }
 
@@ -238,13 +252,18 @@ export interface SealOptions {
  */
 export function sealEntry(options: SealOptions): Uint8Array {
   const { secret, flags = 0, seqno, view, isSnapshot = false, publicDomain } = options;
-  checkLength(secret, secretBytes, 'ledger secret');
   const iv = encodeIv({ seqno, view, isSnapshot });
-  const cipher = createCipheriv('aes-256-gcm', secret, iv, { authTagLength: tagBytes });
+  const cipher = ledgerCipher(secret, iv);
   cipher.setAAD(publicDomain);
   const privateDomain = cipher.update(options.privatePlain);
   cipher.final();
   return encodeEnvelope({ flags, tag: cipher.getAuthTag(), iv, publicDomain, privateDomain });
+}
+
+/** What every entry is sealed with: AES-256-GCM. @throws RangeError when the secret is not 32 bytes */
+export function ledgerCipher(secret: Uint8Array, iv: Uint8Array): CipherGCM {
+  checkLength(secret, secretBytes, 'ledger secret');
+  return createCipheriv('aes-256-gcm', secret, iv, { authTagLength: tagBytes });
 }
 
 /**

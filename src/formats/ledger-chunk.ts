@@ -28,7 +28,7 @@ const chunkPattern = /^ledger_([0-9]+)(?:-([0-9]+)(\.committed)?)?$/;
  * @see CCF src/host/ledger_filenames.h
  */
 export function parseChunkName(name: string): ChunkName | undefined {
-  const match = name.length <= 100 ? chunkPattern.exec(name) : null;
+  const match = chunkPattern.exec(name);
   const first = parseDecimal(match?.[1] ?? '');
   if (first === undefined) return undefined;
   if (match?.[2] === undefined) return { first: seqno(first), last: undefined, committed: false };
@@ -215,7 +215,7 @@ export function decodeOpenChunk(
 function isTornTail(bytes: Uint8Array, offset: number, entries: readonly ChunkEntry[]): boolean {
   const left = bytes.length - offset;
   if (left < entryHeaderBytes) return true;
-  if (bytes[offset] !== 8 || left > entries.length * 4) return false;
+  if (bytes[offset] !== chunkHeaderBytes) return false;
   const table = encodeTable(entries.map((entry) => entry.offset));
   return equalBytes(bytes.subarray(offset), table.subarray(0, left));
 }

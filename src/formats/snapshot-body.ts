@@ -13,6 +13,14 @@ import {
 import { sipHash24Low32 } from './key-order.ts';
 import { type Domain, readMapName, sortMaps } from './map-name.ts';
 import { sha256Bytes } from './sha256.ts';
+import {
+  type MapIdentity,
+  type SnapshotHead,
+  snapshotHeadBytes,
+  snapshotType,
+  writeMapHead,
+  writeSnapshotHead,
+} from './snapshot-layout.ts';
 
 export { isPrivateMap } from './map-name.ts';
 
@@ -31,30 +39,18 @@ export interface SnapshotRecord {
 }
 
 /** One map, in the order of the file: see `compareKeyOrder`. */
-export interface SnapshotMap {
-  readonly name: string;
-  /** Seqno that last changed the map; 0 if none did. */
-  readonly version: number;
+export interface SnapshotMap extends MapIdentity {
   readonly records: readonly SnapshotRecord[];
 }
 
 /** What a snapshot says, in the clear. */
-export interface SnapshotContent {
-  readonly seqno: Seqno;
-  /** 0; seqno - 1 from CCF 1.x. */
-  readonly maxConflictVersion: number;
-  /** Merkle leaf of the entry at `seqno`, 32 bytes. */
-  readonly leaf: Uint8Array;
-  /** Item i = first seqno of view i + 1. */
-  readonly viewHistory: readonly number[];
+export interface SnapshotContent extends SnapshotHead {
   readonly publicMaps: readonly SnapshotMap[];
   readonly privateMaps: readonly SnapshotMap[];
 }
 
 /** The content without what is encrypted. */
 export type PublicSnapshotContent = Omit<SnapshotContent, 'privateMaps'>;
-
-const snapshotType = 1;
 
 /**
  * Writes the clear part of a snapshot; maps are sorted by name, records are taken in their order.
@@ -72,15 +68,8 @@ const snapshotType = 1;
  * @see CCF src/kv/snapshot.h, src/kv/untyped_map.h
  */
 export function encodeSnapshotPublicDomain(content: PublicSnapshotContent): Uint8Array {
-  const { leaf, viewHistory } = content;
-  if (leaf.length !== sha256Bytes) throw new RangeError(`a Merkle leaf of ${leaf.length} bytes`);
-  const writer = new ByteWriter(65 + viewHistory.length * 8 + mapsBytes(content.publicMaps))
-    .u8(snapshotType)
-    .u64(content.seqno)
-    .u64(content.maxConflictVersion)
-    .blob(leaf)
-    .u64(viewHistory.length * 8);
-  for (const first of viewHistory) writer.u64(first);
+  const writer = new ByteWriter(snapshotHeadBytes(content) + mapsBytes(content.publicMaps));
+  writeSnapshotHead(writer, content);
   writeMaps(writer, content.publicMaps, 'public');
   return writer.finish();
 }
@@ -105,7 +94,7 @@ export function encodeSnapshot(content: SnapshotContent, secret: Uint8Array): Ui
 
 function writeMaps(writer: ByteWriter, maps: readonly SnapshotMap[], domain: Domain): void {
   for (const { name, version, records } of sortMaps(maps, domain)) {
-    writer.text(name).u64(version).u64(bodyBytes(records));
+    writeMapHead(writer, { name, version }, bodyBytes(records));
     for (const { key, version, value } of records) {
       writer.blob(key).zeros(paddingBytes(key.length));
       writer

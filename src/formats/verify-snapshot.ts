@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { toHex } from '../core/bytes.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
 import { type Digest, digest, type Seqno, type TxId } from '../core/words.ts';
-import { type Certificate, verifyEndorsed } from './certificate.ts';
+import { type Certificate, isEndorsedBy, verifyEndorsed } from './certificate.ts';
 import { type CoseReceipt, decodeCoseReceipt, verifyCoseReceipt } from './cose-receipt.ts';
 import { keyIdOf } from './ec-key.ts';
 import { parseSnapshotName } from './file-name.ts';
@@ -161,10 +161,9 @@ function decodeReceipt(receipt: Uint8Array, offset: number): DecodedReceipt {
   }
 }
 
-/** CBOR declares more bytes than there are, or JSON stops where more must follow. */
+/** CBOR declares more bytes than there are; JSON is wrong where nothing more follows. */
 function endsTooEarly(error: FormatError, receipt: Uint8Array): boolean {
-  if (error.code === 'CBOR_LENGTH') return true;
-  return error.code === 'BAD_JSON' && error.offset === receipt.length;
+  return error.code === 'CBOR_LENGTH' || error.offset === receipt.length;
 }
 
 async function verifyCose(
@@ -201,16 +200,6 @@ function pinnedIssuer(node: Certificate, options: VerifySnapshotOptions): KeyObj
   const issuer = pinned.find((key) => isEndorsedBy(node, key));
   if (issuer === undefined) throw untrusted(`that endorsed node ${node.keyId}`, pinned);
   return issuer;
-}
-
-function isEndorsedBy(node: Certificate, key: KeyObject): boolean {
-  try {
-    verifyEndorsed(node, key);
-    return true;
-  } catch (error) {
-    if (error instanceof VerificationError) return false;
-    throw error;
-  }
 }
 
 function ownIssuer(node: Certificate, subject: SnapshotSubject): KeyObject {

@@ -18,6 +18,7 @@ import { sha256, sha256Bytes } from './sha256.ts';
  */
 export type EntryType = 0 | 2 | 3 | 4;
 
+/** A key and what is written under it. */
 export interface KeyValue {
   readonly key: Uint8Array;
   readonly value: Uint8Array;

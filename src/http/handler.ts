@@ -19,6 +19,7 @@ import { VerifiedFiles } from './verified-files.ts';
 
 export type { ServedHost } from './served-host.ts';
 
+/** What is served, and to whom. */
 export interface HttpHandlerOptions {
   /** What the page's URL carries so that only whoever was given it can watch. @default 16 random bytes in hex */
   readonly token?: string;
@@ -44,15 +45,15 @@ export interface HttpHandler {
   (request: IncomingMessage, response: ServerResponse, next?: () => void): void;
   /** Path and query of the live page, with its token. */
   readonly page: string;
-  /** Drops whoever watches, and counts no more. */
-  close(): void;
+  /** Drops whoever watches, counts no more, and ends the thread that verified files. */
+  close(): Promise<void>;
 }
 
 /**
  * Serves what there is to see of a node or snapshotter, all of it read-only: `/` the live page, `/events` what the
  * page follows, `/snapshots` the files and what they prove, `/metrics` for Prometheus, `/healthz` and
  * `/readyz?verbose`. The first three need the token that {@link HttpHandler.page} carries, and a host name of
- * loopback or of `hosts`; the others tell only numbers.
+ * loopback or of `hosts`; the others tell numbers, and why a node has stopped.
  * @example createServer(createHttpHandler(node)).listen(8080, '127.0.0.1')
  */
 export function createHttpHandler(host: ServedHost, options: HttpHandlerOptions = {}): HttpHandler {
@@ -143,10 +144,11 @@ class Served {
     } else await route(request, response);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#bridge.close();
     this.#history.close();
     this.#stopMeasuring();
+    await this.#files?.close();
   }
 
   async #ifAllowed(request: IncomingMessage, response: ServerResponse, route: Route) {

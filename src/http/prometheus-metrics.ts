@@ -6,12 +6,16 @@ type Labels = Readonly<Record<string, string>>;
 const prefix = 'ledger_snapshotter_';
 
 /** Counters: what each counts, and its labels. */
-const counters = {
+export const counters = {
   snapshot_points_total: ['Snapshot points that ended, by how', ['end', 'reason']],
   snapshot_generations_started_total: ['Generations that began', []],
   snapshot_generations_total: ['Generations that ended, by outcome', ['outcome', 'step']],
   snapshot_committed_total: ['Generations that ended with their snapshot on disk', []],
   snapshot_abandoned_total: ['Generations that ended without one, by outcome', ['reason']],
+  snapshot_transitions_total: ['Steps of generations from phase to phase', ['from', 'to']],
+  retention_deleted_total: ['Files that were removed because newer ones are enough', ['kind']],
+  ledger_append_total: ['Writes of the ledger, each with its sync', ['result']],
+  slow_io_total: ['Steps on the file system that took longer than they may', ['step']],
   snapshot_refused_events_total: ['Events out of order that were refused', ['event']],
 } as const satisfies Readonly<Record<string, readonly [string, readonly string[]]>>;
 
@@ -19,9 +23,10 @@ const bytes = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
 const seconds = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600];
 
 /** Histograms: what each measures, its labels and buckets. */
-const histograms = {
+export const histograms = {
   snapshot_size_bytes: ['Serialised states', [], bytes],
   snapshot_duration_seconds: ['Generations, from begin to end', ['outcome'], seconds],
+  ledger_append_duration_seconds: ['Writes of the ledger, each with its sync', [], seconds],
   snapshot_phase_duration_seconds: ['Steps of generations', ['phase'], seconds],
 } as const satisfies Readonly<
   Record<string, readonly [string, readonly string[], readonly number[]]>

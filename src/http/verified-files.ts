@@ -1,10 +1,10 @@
 import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
-import { LedgerSnapshotterError } from '../core/errors.ts';
+import { LedgerSnapshotterError, StorageError } from '../core/errors.ts';
 import type { Environment } from '../engine/environment.ts';
-import { verifySnapshot } from '../engine/verify.ts';
 import { type FoundSnapshot, findSnapshots } from '../files/snapshot-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
+import { spkiOf } from '../formats/ec-key.ts';
 
 export interface VerifiedFilesOptions {
   readonly directory: string;
@@ -12,15 +12,12 @@ export interface VerifiedFilesOptions {
   readonly environment: Environment;
 }
 
-/** Larger files would keep the event loop for too long; `ledger-snapshotter verify` takes any. */
-const verifiedBytesMax = 16 * 1024 * 1024;
-
-/** Files that are verified at most for one request; the next one goes on. */
+/** Files that wait for the thread at most; who asks again later finds the next ones begun. */
 const verifiedAtOnce = 8;
 
 /** What a file of the snapshots directory proved to be. */
 export interface FileVerification {
-  readonly status: 'verified' | 'refused' | 'too-large' | 'not-yet';
+  readonly status: 'verified' | 'refused' | 'unreadable' | 'not-yet';
   /** Whether a pinned service vouches for it. */
   readonly trusted?: boolean;
   readonly digest?: string;
@@ -30,61 +27,76 @@ export interface FileVerification {
 
 export type ListedFile = FoundSnapshot & { readonly verification?: FileVerification };
 
-/** The snapshots directory, newest first, each committed file verified once: it never changes. */
+/**
+ * The snapshots directory, newest first, each committed file verified once: it never changes. That is done by a
+ * thread of its own, begun when somebody first asks, and nobody who asks waits for it.
+ */
 export class VerifiedFiles {
   readonly #options: VerifiedFilesOptions;
+  readonly #services: readonly Uint8Array[];
   readonly #known = new Map<string, FileVerification>();
-  #running: Promise<readonly ListedFile[]> | undefined;
+  readonly #underWay = new Set<string>();
+  #executor: ReturnType<Environment['startExecutor']> | undefined;
+  #isClosed = false;
 
   constructor(options: VerifiedFilesOptions) {
     this.#options = options;
+    this.#services = options.services.map((service) =>
+      spkiOf('x509' in service ? service.publicKey : service),
+    );
   }
 
-  /** Who asks while a list is being made gets the same one. */
-  list(): Promise<readonly ListedFile[]> {
-    this.#running ??= this.#list().finally(() => {
-      this.#running = undefined;
-    });
-    return this.#running;
-  }
-
-  async #list(): Promise<readonly ListedFile[]> {
+  /** What is there, with what is known of it by now. */
+  async list(): Promise<readonly ListedFile[]> {
     const { directory, environment } = this.#options;
     const found = await findSnapshots(directory, environment.fileSystem);
-    const listed: ListedFile[] = [];
-    let budget = verifiedAtOnce;
-    for (const file of found) {
-      if (file.ignored !== undefined) {
-        listed.push(file);
-        continue;
-      }
-      const key = `${file.file} ${file.bytes}`;
-      const isNew = !this.#known.has(key);
-      if (isNew && budget > 0) {
-        budget--;
-        this.#known.set(key, await this.#verify(file));
-      }
-      listed.push({ ...file, verification: this.#known.get(key) ?? { status: 'not-yet' } });
-    }
     this.#forgetGone(found);
-    return listed;
+    return found.map((file) => {
+      if (file.ignored !== undefined) return file;
+      const verification = this.#known.get(keyOf(file)) ?? { status: 'not-yet' };
+      this.#begin(file);
+      return { ...file, verification };
+    });
+  }
+
+  /** Gives up what is under way, and ends the thread. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#executor?.close();
   }
 
   #forgetGone(found: readonly FoundSnapshot[]): void {
-    const there = new Set(found.map(({ file, bytes }) => `${file} ${bytes}`));
+    const there = new Set(found.map(keyOf));
     for (const key of this.#known.keys()) if (!there.has(key)) this.#known.delete(key);
   }
 
-  async #verify({ file, bytes }: FoundSnapshot): Promise<FileVerification> {
-    const { directory, services, environment } = this.#options;
-    if (bytes > verifiedBytesMax) return { status: 'too-large' };
-    try {
-      const path = join(directory, file);
-      const { digest, trusted } = await verifySnapshot(path, { services, environment });
-      return { status: 'verified', trusted, digest };
-    } catch (error) {
-      if (!(error instanceof LedgerSnapshotterError)) throw error;
-      return { status: 'refused', code: error.code, message: error.message };
-    }
+  #begin(file: FoundSnapshot): void {
+    const key = keyOf(file);
+    const { status } = this.#known.get(key) ?? {};
+    // What could not be read says nothing of the file: it is tried again whenever somebody asks.
+    const isWanted = status === undefined || status === 'unreadable';
+    const isFull = this.#underWay.size >= verifiedAtOnce;
+    if (!isWanted || isFull || this.#underWay.has(key) || this.#isClosed) return;
+    this.#underWay.add(key);
+    const settle = (verification: FileVerification) => {
+      this.#underWay.delete(key);
+      this.#known.set(key, verification);
+    };
+    this.#executor ??= this.#options.environment.startExecutor();
+    const path = join(this.#options.directory, file.file);
+    this.#executor.run('verifyFile', { path, services: this.#services }).then(
+      (proved) => settle({ status: 'verified', ...proved }),
+      (error: unknown) => settle(outcomeOf(error)),
+    );
   }
 }
+
+function outcomeOf(error: unknown): FileVerification {
+  if (!(error instanceof LedgerSnapshotterError)) {
+    return { status: 'unreadable', code: 'UNKNOWN', message: String(error) };
+  }
+  const { code, message } = error;
+  return { status: error instanceof StorageError ? 'unreadable' : 'refused', code, message };
+}
+
+const keyOf = ({ file, bytes }: FoundSnapshot) => `${file} ${bytes}`;

@@ -154,12 +154,21 @@ function baseOf(
 
 interface Config {
   readonly id?: unknown;
+  /** A value, or a function that makes one. */
+  readonly context?: unknown;
 }
 
 /** The configuration of a machine; `undefined` for an actor that is no machine. */
-function configOf({ logic }: InspectedActor): Config | undefined {
+export function configOf({ logic }: InspectedActor): Config | undefined {
   const config = logic?.config;
   return typeof config === 'object' && config !== null ? config : undefined;
+}
+
+/** A configuration as viewers are told it: a context that is written into it may hold anything. */
+export function shownConfig<Shown extends Config>(config: Shown): Shown {
+  const { context } = config;
+  const isValue = context !== undefined && typeof context !== 'function';
+  return isValue ? { ...config, context: project(context) } : config;
 }
 
 const definitions = new WeakMap<Config, string>();
@@ -167,7 +176,7 @@ const definitions = new WeakMap<Config, string>();
 function definitionOf(config: Config): string {
   const known = definitions.get(config);
   if (known !== undefined) return known;
-  const text = JSON.stringify(config, (_key, value: unknown) =>
+  const text = JSON.stringify(shownConfig(config), (_key, value: unknown) =>
     typeof value === 'function' ? { type: value.name } : value,
   );
   definitions.set(config, text);

@@ -32,17 +32,48 @@ export function saveRecording(frames: readonly (Frame | string)[]): string {
  * @throws SyntaxError for what is no recording, with the number of the line
  */
 export function loadRecording(text: string): readonly Frame[] {
-  if (text.length > recordingCharactersMax) throw new SyntaxError('the recording is too long');
-  const [first = '', ...lines] = text.split('\n');
-  if (!isHeader(parsed(first))) throw new SyntaxError('line 1: not a recording of this project');
-  const isCut = lines.at(-1) !== '';
-  return lines.flatMap((line, index) => {
-    if (line === '') return [];
-    const frame = parsed(line);
-    if (isFrame(frame)) return [frame];
-    if (isCut && index === lines.length - 1) return [];
-    throw new SyntaxError(`line ${index + 2}: not a frame`);
-  });
+  const reader = new RecordingReader();
+  // The reader gives only lines that hold a frame.
+  return [...reader.lines(text), ...reader.end()].map((line) => JSON.parse(line) as Frame);
+}
+
+/** Reads a recording in pieces of any size. A last line that was cut off is left out. */
+export class RecordingReader {
+  #rest = '';
+  #line = 0;
+  #characters = 0;
+
+  /**
+   * The lines that hold a frame and are whole with this piece.
+   * @throws SyntaxError for what is no recording, with the number of the line
+   */
+  *lines(piece: string): Generator<string> {
+    this.#characters += piece.length;
+    if (this.#characters > recordingCharactersMax) {
+      throw new SyntaxError('the recording is too long');
+    }
+    const lines = (this.#rest + piece).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) if (this.#holdsFrame(line)) yield line;
+  }
+
+  /** The last line, if it holds a frame without a line end. @throws SyntaxError when there is not even a header */
+  *end(): Generator<string> {
+    const rest = this.#rest;
+    if (this.#line === 0) this.#holdsFrame(rest);
+    else if (isFrame(parsed(rest))) yield rest;
+  }
+
+  #holdsFrame(line: string): boolean {
+    this.#line++;
+    if (this.#line === 1) {
+      if (isHeader(parsed(line))) return false;
+      throw new SyntaxError('line 1: not a recording of this project');
+    }
+    if (line === '') return false;
+    if (isFrame(parsed(line))) return true;
+    throw new SyntaxError(`line ${this.#line}: not a frame`);
+  }
 }
 
 function parsed(line: string): unknown {

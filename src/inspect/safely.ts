@@ -1,5 +1,12 @@
 import type { InspectionEvent } from 'xstate';
-import { eventOf, type InspectedActor, snapshotOf, stateOf } from './messages.ts';
+import {
+  configOf,
+  eventOf,
+  type InspectedActor,
+  shownConfig,
+  snapshotOf,
+  stateOf,
+} from './messages.ts';
 
 /** An XState inspection observer, in either of its shapes. */
 export type Observer =
@@ -56,11 +63,12 @@ function safeEvent(event: InspectionEvent, standIn: StandIn): InspectionEvent | 
 
 /** What an inspector reads of an actor, and nothing that acts. */
 function standInOf(actorRef: InspectedActor, standIn: StandIn): InspectedActor {
-  const { id, sessionId, logic, _parent: parent } = actorRef;
+  const { id, sessionId, _parent: parent } = actorRef;
+  const config = configOf(actorRef);
   const read = {
     id,
     sessionId,
-    logic,
+    logic: config && { config: shownConfig(config) },
     _parent: parent && standIn(parent),
     getSnapshot: () => snapshotOf(stateOf(actorRef)),
   };

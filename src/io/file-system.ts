@@ -10,6 +10,11 @@ export type OpenPurpose = 'read' | 'create' | 'fill';
 
 export interface OpenOptions {
   readonly for: OpenPurpose;
+  /**
+   * Past the page cache where that can be: of a file to `fill`, writes whose position, length and memory lie at
+   * multiples of 4096. All others are as without it. @default false
+   */
+  readonly direct?: boolean;
 }
 
 export interface ReadFileOptions {
@@ -44,7 +49,10 @@ export type FileOperation =
   | 'remove'
   | 'syncDirectory';
 
-/** An open file. Whoever opened it closes it, once; every use after that is StorageError `CLOSED`. */
+/**
+ * An open file. Whoever opened it closes it, once; every use after that is StorageError `CLOSED`. It stays with its
+ * file when that is renamed, replaced or removed, and sees what other handles write.
+ */
 export interface FileHandle {
   /** Size in bytes, now. @throws StorageError `READ_FAILED` */
   size(): Promise<number>;
@@ -83,7 +91,7 @@ export interface FileSystem {
   /** @throws StorageError `NOT_FOUND`, `ALREADY_EXISTS`, `SYMLINK_REFUSED`, `NOT_A_REGULAR_FILE`, `NOT_A_DIRECTORY`, `READ_FAILED`, `WRITE_FAILED` */
   open(path: string, options: OpenOptions): Promise<FileHandle>;
   /**
-   * The whole of a regular file, in memory of its own.
+   * The whole of a regular file as it is now, in memory of its own.
    * @throws StorageError as `open` for reading, `TOO_LARGE`, and `CHANGED_WHILE_READING` when the file grew,
    * shrank, was written, replaced or removed meanwhile
    */
@@ -97,7 +105,10 @@ export interface FileSystem {
    * durable on return. @throws StorageError `NOT_A_DIRECTORY`, `WRITE_FAILED`, `SYNC_FAILED`
    */
   makeDirectory(path: string): Promise<void>;
-  /** Gives a file another name, silently replacing a file of that name. @throws StorageError `NOT_FOUND`, `WRITE_FAILED` */
+  /**
+   * Gives a file another name, silently replacing a file of that name: at each moment there is the old one or the
+   * new. @throws StorageError `NOT_FOUND`, `NOT_A_REGULAR_FILE` for a directory's name, `WRITE_FAILED`
+   */
   rename(from: string, to: string): Promise<void>;
   /** Removes a name that is not a directory. @throws StorageError `NOT_FOUND`, `NOT_A_REGULAR_FILE`, `WRITE_FAILED` */
   remove(path: string): Promise<void>;

@@ -46,7 +46,8 @@ export const realFileSystem: FileSystem = {
   syncDirectory,
 };
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } =
+  constants;
 
 /** No pipe makes us wait and no link is followed; what was opened is then looked at, not the name. */
 const flagsFor: Readonly<Record<OpenPurpose, number>> = {
@@ -59,15 +60,30 @@ const flagsFor: Readonly<Record<OpenPurpose, number>> = {
 const callBytesMax = 2 ** 30;
 
 async function open(path: string, options: OpenOptions): Promise<RealFileHandle> {
-  const purpose = options.for;
+  const { for: purpose, direct = false } = options;
   const opening = () => openNode(path, flagsFor[purpose], 0o600);
   const handle = new RealFileHandle(path, purpose, await attempt('open', path, opening, purpose));
   try {
     if (!(await handle.stat()).isFile()) throw notRegularError(path);
+    if (direct && purpose === 'fill') await handle.openDirect();
     return handle;
   } catch (error) {
     await handle.close();
     throw error;
+  }
+}
+
+/** What a write past the page cache is aligned to, in file and memory. */
+const directAlignment = 4096;
+
+/** The same open file a second time, past the page cache; `undefined` where that cannot be. */
+async function reopenDirect(handle: NodeHandle): Promise<NodeHandle | undefined> {
+  // 0 where the system has no such flag.
+  if (!O_DIRECT) return undefined;
+  try {
+    return await openNode(`/proc/self/fd/${handle.fd}`, O_WRONLY | O_NONBLOCK | O_DIRECT);
+  } catch {
+    return undefined;
   }
 }
 
@@ -165,6 +181,7 @@ class RealFileHandle implements FileHandle {
   readonly #path: string;
   readonly #purpose: OpenPurpose;
   readonly #handle: NodeHandle;
+  #direct: NodeHandle | undefined;
   #isClosed = false;
 
   constructor(path: string, purpose: OpenPurpose, handle: NodeHandle) {
@@ -199,7 +216,31 @@ class RealFileHandle implements FileHandle {
     return filled;
   }
 
+  /** Lets aligned writes go past the page cache from now on, if that can be. */
+  async openDirect(): Promise<void> {
+    this.#direct = await reopenDirect(this.#handle);
+  }
+
+  /** False when nothing was written: it is not aligned, or the file system does not do it after all. */
+  async #writeDirect(bytes: Uint8Array, position: number): Promise<boolean> {
+    const direct = this.#direct;
+    const isAligned = [bytes.length, bytes.byteOffset, position].every(
+      (value) => value % directAlignment === 0,
+    );
+    if (direct === undefined || !isAligned || bytes.length > callBytesMax) return false;
+    return this.#attempt('write', async () => {
+      try {
+        const { bytesWritten } = await direct.write(bytes, 0, bytes.length, position);
+        return bytesWritten === bytes.length;
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code === 'EINVAL') return false;
+        throw cause;
+      }
+    });
+  }
+
   async write(bytes: Uint8Array, position: number): Promise<void> {
+    if (await this.#writeDirect(bytes, position)) return;
     let written = 0;
     while (written < bytes.length) {
       const count = Math.min(bytes.length - written, callBytesMax);
@@ -220,9 +261,13 @@ class RealFileHandle implements FileHandle {
   }
 
   async close(): Promise<void> {
-    await this.#attempt('close', () => {
+    await this.#attempt('close', async () => {
       this.#isClosed = true;
-      return this.#handle.close();
+      try {
+        await this.#direct?.close();
+      } finally {
+        await this.#handle.close();
+      }
     });
   }
 

@@ -1,7 +1,8 @@
 import { assert, StorageError } from '../core/errors.ts';
+import type { SharedMemory } from '../core/host-ports.ts';
 import { granuleBytes, granulesPerPageLog2, Memories, pageBytes, type Ref } from './memories.ts';
 import { blocksPerPage, classSize, sizeClassCount, sizeClassOf } from './size-classes.ts';
-import { createSharedMemory, type MemorySize, type SharedMemory } from './web-assembly.ts';
+import { createSharedMemory, type MemorySize } from './web-assembly.ts';
 
 /** How much memory an {@link Arena} may take, and from where. */
 export interface ArenaOptions {

@@ -1,7 +1,8 @@
 import { StorageError } from '../core/errors.ts';
+import type { SharedMemory } from '../core/host-ports.ts';
 import { heapBytesMax } from './layout.ts';
 import { pageBytes } from './memories.ts';
-import { createSharedMemory, type MemorySize, type SharedMemory } from './web-assembly.ts';
+import { createSharedMemory, type MemorySize } from './web-assembly.ts';
 
 /** Before the bytes that come in: what the two indexes of a map still hold of the bytes before them. */
 export const heldBytes = heapBytesMax;

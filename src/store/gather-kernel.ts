@@ -1,3 +1,4 @@
+import type { SharedMemory } from '../core/host-ports.ts';
 import { word } from './layout.ts';
 import { pageBytes } from './memories.ts';
 import {
@@ -24,7 +25,7 @@ import {
   store128,
   when,
 } from './wasm-assembler.ts';
-import { instantiate, type SharedMemory } from './web-assembly.ts';
+import { compile, instantiate } from './web-assembly.ts';
 
 // A stage: the kernel's answer, slots that lie in another memory, then the records that it has put together.
 const stageBytes = pageBytes / 4;
@@ -58,7 +59,7 @@ export class GatherKernel {
     this.#bytes = new Uint8Array(memory.buffer, 0, pageBytes);
     this.#stage = stage * stageBytes;
     // Checked by its tests: the module exports this one function.
-    this.#run = instantiate(kernelBytes(), memory)['gather'] as (...values: number[]) => number;
+    this.#run = instantiate(kernelModule(), memory)['gather'] as (...values: number[]) => number;
   }
 
   /**
@@ -79,6 +80,14 @@ export class GatherKernel {
     this.done = ((word(this.#words, stage >>> 2) >>> 0) - (slots >>> 0)) / 2;
     return this.#bytes.subarray(begin, end);
   }
+}
+
+let compiled: object | undefined;
+
+/** One module for all memories of this thread. */
+function kernelModule(): object {
+  compiled ??= compile(kernelBytes());
+  return compiled;
 }
 
 /** The module: bytes made here, so that none need be kept. */

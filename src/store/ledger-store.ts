@@ -1,4 +1,4 @@
-import type { FrozenTable, RecordSet, StoreRecord } from '../core/host-ports.ts';
+import type { FrozenTable, RecordSet, SharedDescriptor, StoreRecord } from '../core/host-ports.ts';
 import type { Seqno } from '../core/words.ts';
 import type { MapWrites } from '../formats/write-set.ts';
 
@@ -13,7 +13,11 @@ interface Stamped {
 /** A record as it was read; its bytes are not to be changed. */
 export interface ReadRecord extends StoreRecord, Stamped {}
 
-/** A table's records, which can be looked up. */
+/**
+ * A table's records, which can be looked up.
+ * **Order contract:** they are walked in the order of a snapshot, by the hashes of their keys, or in that of CCF's
+ * own map; always in the same one while nothing changes.
+ */
 export interface KeyedRecords extends RecordSet, Stamped {
   get(key: Uint8Array): ReadRecord | undefined;
 }
@@ -33,8 +37,13 @@ export interface LedgerState {
   hold?(): HeldState;
 }
 
-/** A state that stays as it is until it is released. */
+/**
+ * A state that stays as it is until it is released, whatever is applied, taken back, compacted or released meanwhile.
+ * **Contract:** each one that is given out is given back by itself, also when two are of one seqno.
+ */
 export interface HeldState extends LedgerState {
+  /** The same state for another thread, one reader at a time; a state that has no such method is drawn and copied. */
+  share?(): SharedDescriptor;
   /** Nothing of the state may be read afterwards. */
   release(): void;
 }

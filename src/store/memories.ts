@@ -1,4 +1,4 @@
-import type { SharedMemory } from './web-assembly.ts';
+import type { SharedMemory } from '../core/host-ports.ts';
 
 /** A page is what a WebAssembly memory grows by. */
 export const pageBytes = 64 * 1024;

@@ -73,15 +73,17 @@ export class ReferenceStore {
     return store;
   }
 
-  /** Applies one transaction's writes and removals. */
+  /** Applies one transaction's writes and removals; right after a {@link freeze} wholly or not at all. */
   apply(seqno: Seqno, maps: readonly MapWrites[]): void {
-    if (this.#isShared) this.#tables = new Map(this.#tables);
-    this.#isShared = false;
+    // A copy counts only when it is finished.
+    const tables = this.#isShared ? new Map(this.#tables) : this.#tables;
     for (const writes of maps) {
-      const table = this.#tables.get(writes.name) ?? emptyTable(writes.name);
+      const table = tables.get(writes.name) ?? emptyTable(writes.name);
       const options = { seqno, keepsTombstones: this.#keepsTombstones };
-      this.#tables.set(writes.name, changed(table, writes, options));
+      tables.set(writes.name, changed(table, writes, options));
     }
+    this.#tables = tables;
+    this.#isShared = false;
   }
 
   /** The state as it is now, which never changes: O(1), and O(tables) for the next {@link apply}. */

@@ -1,3 +1,4 @@
+import type { SharedMemory } from '../core/host-ports.ts';
 import { heldBytes } from './body-stage.ts';
 import { inlineBytesMax } from './layout.ts';
 import { pageBytes } from './memories.ts';
@@ -33,7 +34,7 @@ import {
   wrap,
   xor64,
 } from './wasm-assembler.ts';
-import { instantiate, type SharedMemory } from './web-assembly.ts';
+import { instantiate } from './web-assembly.ts';
 
 /** In a stage's first page, behind what is held there: of each record its hash, and the byte behind it. */
 const resultsAt = 2 * heldBytes;

@@ -1,22 +1,11 @@
 import { FormatError } from '../core/errors.ts';
+import type { SharedDescriptor } from '../core/host-ports.ts';
 import { GatherKernel } from './gather-kernel.ts';
 import { granulesPerPageLog2, Memories } from './memories.ts';
 import type { TableParts } from './shared-state.ts';
-import type { SharedMemory } from './web-assembly.ts';
 
 /** Page 0 of each memory, in equal parts: where a reader's kernel puts records together. */
 export const stagesPerMemory = 4;
-
-/** A frozen state on its way to another thread. */
-export interface SharedDescriptor {
-  readonly memories: readonly SharedMemory[];
-  readonly memoryShift: number;
-  readonly names: readonly string[];
-  /** Of each table: version, then root, records and bytes of what is live, and of tombstones. */
-  readonly numbers: Float64Array<ArrayBuffer>;
-  /** Which part of page 0 is the reader's; without one it reads slowly. */
-  readonly stage: number | undefined;
-}
 
 const numbersPerTable = 7;
 

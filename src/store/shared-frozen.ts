@@ -1,7 +1,8 @@
 import { assert } from '../core/errors.ts';
+import type { SharedDescriptor } from '../core/host-ports.ts';
 import type { Epochs, HeldEpoch } from './epochs.ts';
 import type { HeldState, TableState } from './ledger-store.ts';
-import { type SharedDescriptor, stagesPerMemory, tableNumbers } from './shared-descriptor.ts';
+import { stagesPerMemory, tableNumbers } from './shared-descriptor.ts';
 import { SharedState, type StateReader, type TableParts } from './shared-state.ts';
 import type { Eras } from './stamps.ts';
 

@@ -1,9 +1,4 @@
-/** A shared WebAssembly memory, as far as it is used: it can be posted to another thread, which sees the same bytes. */
-export interface SharedMemory {
-  readonly buffer: SharedArrayBuffer;
-  /** Adds pages of 64 KiB, zeroed. @throws RangeError when there are none */
-  grow(pages: number): number;
-}
+import type { SharedMemory } from '../core/host-ports.ts';
 
 /** How many pages of 64 KiB a memory begins with, and may ever have. */
 export interface MemorySize {
@@ -30,11 +25,17 @@ export function createSharedMemory(size: MemorySize): SharedMemory {
   return new Memory({ ...size, shared: true });
 }
 
+/** Compiles a module, which takes longer than to run a small one. */
+export function compile(bytes: Uint8Array): object {
+  const { Module } = api();
+  return new Module(bytes);
+}
+
 /** The exports of a module that imports nothing but the memory, as `env.memory`. */
 export function instantiate(
-  bytes: Uint8Array,
+  module: object,
   memory: SharedMemory,
 ): Readonly<Record<string, unknown>> {
-  const { Module, Instance } = api();
-  return new Instance(new Module(bytes), { env: { memory } }).exports;
+  const { Instance } = api();
+  return new Instance(module, { env: { memory } }).exports;
 }

@@ -43,6 +43,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Buffers within `input` that move to the job instead of being copied. @default none */
   readonly transfer?: readonly ArrayBuffer[];
+  /** Shared memory whose first number changes while the job gets on. @default it is not watched */
+  readonly signsOfLife?: Int32Array | undefined;
 }
 
 /** What an executor has to do at the moment. */

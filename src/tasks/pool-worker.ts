@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { Clock } from '../core/clock.ts';
 import { assert, StorageError } from '../core/errors.ts';
 import { closedError } from './closed-error.ts';
 import { decodeError } from './error-transfer.ts';
@@ -9,7 +10,15 @@ import type { FromWorker, ToWorker } from './worker-messages.ts';
 export interface PooledJob extends WaitingJob {
   readonly input: unknown;
   readonly transfer: readonly ArrayBuffer[];
+  readonly signsOfLife: Int32Array | undefined;
   readonly resolve: (output: unknown) => void;
+}
+
+/** When a thread that does not answer is given up. */
+export interface Watch {
+  readonly clock: Clock;
+  /** How long a job that shows signs of life may show none, and one that was cancelled may go on. */
+  readonly hungMs: number;
 }
 
 /** What a worker tells its pool. */
@@ -20,10 +29,18 @@ export interface PoolWorkerEvents {
   exited(): void;
 }
 
+export interface PoolWorkerOptions {
+  readonly workerData: unknown;
+  /** @default a thread may be silent for ever */
+  readonly watch: Watch | undefined;
+}
+
 /** One thread and the job it has, if any. */
 export class PoolWorker {
   readonly #worker: Worker;
   readonly #events: PoolWorkerEvents;
+  readonly #watch: Watch | undefined;
+  #timer: unknown;
   #current: PooledJob | undefined;
   #id = 0;
   /** What ended the thread, which Node tells before it tells that it ended. */
@@ -31,8 +48,9 @@ export class PoolWorker {
   #isEnding = false;
   #isClosed = false;
 
-  constructor(entry: URL, workerData: unknown, events: PoolWorkerEvents) {
+  constructor(entry: URL, { workerData, watch }: PoolWorkerOptions, events: PoolWorkerEvents) {
     this.#events = events;
+    this.#watch = watch;
     // Flags of the process, such as --input-type, can keep a file from loading; ours needs none.
     this.#worker = new Worker(entry, { workerData, execArgv: [] });
     this.#worker.unref();
@@ -64,11 +82,30 @@ export class PoolWorker {
     }
     this.#current = pooled;
     this.#worker.ref();
+    if (pooled.signsOfLife !== undefined) this.#watchSigns(pooled.signsOfLife);
+  }
+
+  /** Ends the thread when nothing moves any more. */
+  #watchSigns(signs: Int32Array): void {
+    const before = Atomics.load(signs, 0);
+    this.#startTimer(() => {
+      if (Atomics.load(signs, 0) === before) this.#fail(new Error('it showed no sign of life'));
+      else this.#watchSigns(signs);
+    });
+  }
+
+  #startTimer(fn: () => void): void {
+    if (this.#watch === undefined) return;
+    const { clock, hungMs } = this.#watch;
+    clock.clearTimeout(this.#timer);
+    this.#timer = clock.setTimeout(fn, hungMs);
   }
 
   /** Asks the job to stop, if this worker has it. */
   cancel(pooled: PooledJob): void {
-    if (this.#current === pooled) this.#post({ type: 'cancel', id: this.#id });
+    if (this.#current !== pooled) return;
+    this.#post({ type: 'cancel', id: this.#id });
+    this.#startTimer(() => this.#fail(new Error('it did not stop when it was told to')));
   }
 
   /** Ends the thread at once; its job fails with `CLOSED`. */
@@ -115,6 +152,8 @@ export class PoolWorker {
   #take(): PooledJob | undefined {
     const pooled = this.#current;
     this.#current = undefined;
+    if (this.#timer !== undefined) this.#watch?.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
     // Whoever ends the thread waits for its end: an answer that comes first must not let the process go.
     if (!this.#isEnding) this.#worker.unref();
     return pooled;

@@ -1,7 +1,7 @@
 import { AbortedError } from '../core/errors.ts';
 import type { JobClass, JobExecutor, JobSummary, JobTable, RunOptions } from './job.ts';
 import { JobBoard } from './job-board.ts';
-import { type PooledJob, PoolWorker } from './pool-worker.ts';
+import { type PooledJob, PoolWorker, type PoolWorkerOptions, type Watch } from './pool-worker.ts';
 
 export interface WorkerPoolOptions {
   /** Threads at most that take any job; each is started when it is first needed. @default 2 */
@@ -12,6 +12,8 @@ export interface WorkerPoolOptions {
   readonly queueMax?: number;
   /** What the entry module reads as `workerData`. @default undefined */
   readonly workerData?: unknown;
+  /** Ends threads that hang, and so fails their jobs. @default a thread may be silent for ever */
+  readonly watch?: Watch | undefined;
 }
 
 /** As many threads as CCF's pool may have. */
@@ -31,7 +33,7 @@ interface Crew {
  */
 export class WorkerPool<Table extends JobTable<Table>> implements JobExecutor<Table> {
   readonly #entry: URL;
-  readonly #workerData: unknown;
+  readonly #workerOptions: PoolWorkerOptions;
   readonly #board: JobBoard<PooledJob>;
   /** Reserved threads first: a critical job leaves the others to normal ones when it can. */
   readonly #crews: readonly Crew[];
@@ -41,9 +43,9 @@ export class WorkerPool<Table extends JobTable<Table>> implements JobExecutor<Ta
    * @throws RangeError for options that are not counts, and for more than 63 threads
    */
   constructor(entry: URL, options: WorkerPoolOptions = {}) {
-    const { workers, criticalWorkers, queueMax, workerData } = resolveOptions(options);
+    const { workers, criticalWorkers, queueMax } = resolveOptions(options);
     this.#entry = entry;
-    this.#workerData = workerData;
+    this.#workerOptions = { workerData: options.workerData, watch: options.watch };
     this.#board = new JobBoard(queueMax);
     this.#crews = [
       { takes: ['critical'], workersMax: criticalWorkers, workers: new Set() },
@@ -54,7 +56,7 @@ export class WorkerPool<Table extends JobTable<Table>> implements JobExecutor<Ta
   run<Job extends keyof Table & string>(
     job: Job,
     input: Table[Job]['input'],
-    { class: jobClass = 'normal', signal, transfer = [] }: RunOptions = {},
+    { class: jobClass = 'normal', signal, transfer = [], signsOfLife }: RunOptions = {},
   ): Promise<Table[Job]['output']> {
     return new Promise((resolve, reject) => {
       const onAbort = () => this.#abort(pooled);
@@ -65,7 +67,7 @@ export class WorkerPool<Table extends JobTable<Table>> implements JobExecutor<Ta
         };
       };
       const settlers = { resolve: settled(resolve), reject: settled(reject) };
-      const pooled = { job, jobClass, input, transfer, ...settlers };
+      const pooled = { job, jobClass, input, transfer, signsOfLife, ...settlers };
       if (signal?.aborted) return reject(new AbortedError(`job ${job}`));
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#enqueue(pooled);
@@ -111,7 +113,7 @@ export class WorkerPool<Table extends JobTable<Table>> implements JobExecutor<Ta
   }
 
   #startWorker({ workers }: Crew): PoolWorker {
-    const worker = new PoolWorker(this.#entry, this.#workerData, {
+    const worker = new PoolWorker(this.#entry, this.#workerOptions, {
       idle: () => this.#startWaiting(),
       exited: () => {
         workers.delete(worker);
@@ -133,8 +135,10 @@ export class WorkerPool<Table extends JobTable<Table>> implements JobExecutor<Ta
   }
 }
 
-function resolveOptions(options: WorkerPoolOptions): Readonly<Required<WorkerPoolOptions>> {
-  const { workers = 2, criticalWorkers = 0, queueMax = 64, workerData } = options;
+type Counts = Pick<WorkerPoolOptions, 'workers' | 'criticalWorkers' | 'queueMax'>;
+
+function resolveOptions(options: Counts): Readonly<Required<Counts>> {
+  const { workers = 2, criticalWorkers = 0, queueMax = 64 } = options;
   const isCount = (value: number, min: number) => Number.isSafeInteger(value) && value >= min;
   if (!isCount(workers, 1)) throw new RangeError(`workers: ${workers}`);
   if (!isCount(criticalWorkers, 0)) throw new RangeError(`criticalWorkers: ${criticalWorkers}`);
@@ -142,5 +146,5 @@ function resolveOptions(options: WorkerPoolOptions): Readonly<Required<WorkerPoo
     throw new RangeError(`${workers + criticalWorkers} workers are more than ${workersMax}`);
   }
   if (!isCount(queueMax, 0)) throw new RangeError(`queueMax: ${queueMax}`);
-  return { workers, criticalWorkers, queueMax, workerData };
+  return { workers, criticalWorkers, queueMax };
 }

@@ -15,6 +15,14 @@ export type { Clock } from '../core/clock.ts';
 export { StorageError } from '../core/errors.ts';
 export type { FileHandle, FileSystem } from '../io/file-system.ts';
 export { MemoryFileSystem } from '../io/memory-file-system.ts';
+export type {
+  HeldState,
+  KeyedRecords,
+  LedgerState,
+  LedgerStore,
+  ReadRecord,
+  TableState,
+} from '../store/ledger-store.ts';
 export type { StoreTable } from '../store/reference-store.ts';
 export {
   type ClockCapability,
@@ -70,4 +78,9 @@ export {
 } from './contracts/source-driver.ts';
 export type { TableChange } from './contracts/state-oracle.ts';
 export { registerStoreContract } from './contracts/store-contract.ts';
-export { type NodeStore, type StoreDriver, storeRules } from './contracts/store-driver.ts';
+export {
+  type NodeStore,
+  type StoreCapability,
+  type StoreDriver,
+  storeRules,
+} from './contracts/store-driver.ts';

@@ -1,13 +1,20 @@
-/** One measured case, as one line of JSON; `unit` is that of median, min and bound. */
+/** One measured case, as one line of JSON; `unit` is that of median and min. */
 export interface BenchLine {
   readonly name: string;
   readonly case: string;
   readonly unit?: string;
   readonly median?: number;
   readonly min?: number;
+  /** Median over the rounds of what was measured, divided by what {@link over} names in the same round. */
   readonly ratio?: number;
-  /** The least of all rounds must not be above it: noise only adds. */
+  readonly over?: string;
+  /** What {@link heldFigure} must not be above. */
   readonly bound?: number;
+  /**
+   * Which figure of a line without a ratio the bound holds: the least where it is time alone, to which noise only adds.
+   * @default 'median'
+   */
+  readonly held?: 'median' | 'min';
   /** Why it was not measured. */
   readonly skipped?: string;
   /** Whatever else is worth knowing. */
@@ -17,6 +24,12 @@ export interface BenchLine {
 export interface BenchOptions {
   /** Transactions of the long run. */
   readonly transactions: number;
+  /** Where files are written: an empty directory, removed at the end. */
+  readonly directory: string;
+  /** A sixteenth of the entries and two rounds, to see that it works: nothing is held to a bound. */
+  readonly isQuick: boolean;
+  /** In place of each case's own number of rounds. */
+  readonly rounds: number | undefined;
 }
 
 /** Cases that are measured one after another; what is not true of a result is thrown. */
@@ -41,6 +54,22 @@ export function rounded(value: number, decimals: number): number {
   return Math.round(value * 10 ** decimals) / 10 ** decimals;
 }
 
-export function isWithinBound({ min, bound }: BenchLine): boolean {
-  return min === undefined || bound === undefined || min <= bound;
+/** What a line is held to its bound by: the ratio where there is one. */
+export function heldFigure({ ratio, median, min, held = 'median' }: BenchLine): number | undefined {
+  return ratio ?? (held === 'min' ? min : median);
+}
+
+export function isWithinBound(line: BenchLine): boolean {
+  const figure = heldFigure(line);
+  return figure === undefined || line.bound === undefined || figure <= line.bound;
+}
+
+/** How many rounds a case is measured for. */
+export function roundsOf({ isQuick, rounds }: BenchOptions, own: number): number {
+  return rounds ?? (isQuick ? 2 : own);
+}
+
+/** How many entries a case has. */
+export function entriesOf({ isQuick }: BenchOptions, own: number): number {
+  return isQuick ? Math.ceil(own / 16) : own;
 }

@@ -71,6 +71,7 @@ async function benchStart(): Promise<BenchLine> {
       2,
     ),
     bound: startBoundSeconds,
+    held: 'min',
     rounds,
   };
 }

@@ -1,10 +1,9 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, onTestFinished, type TestContext } from 'vitest';
 import { projectRoot } from '../architecture/sources.ts';
-
-const executablePath = '/usr/bin/chromium';
+import { chromiumPath, hasChromium, launchChromium } from './chromium.ts';
 
 let started: Promise<Browser> | undefined;
 
@@ -17,17 +16,11 @@ export async function openPage(
   { skip }: TestContext,
   { scheme = 'light', width = 830 }: { scheme?: Scheme; width?: number } = {},
 ): Promise<{ readonly page: Page; readonly errors: readonly string[] }> {
-  if (!existsSync(executablePath)) {
-    process.stdout.write(`SKIPPED: ${executablePath} is missing\n`);
-    skip(`SKIPPED: ${executablePath} is missing`);
+  if (!hasChromium()) {
+    process.stdout.write(`SKIPPED: ${chromiumPath} is missing\n`);
+    skip(`SKIPPED: ${chromiumPath} is missing`);
   }
-  started ??= chromium.launch({
-    executablePath,
-    args: [
-      ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
-      ...['--disable-background-networking', '--disable-component-update'],
-    ],
-  });
+  started ??= launchChromium();
   const browser = await started;
   const context = await browser.newContext({
     colorScheme: scheme,

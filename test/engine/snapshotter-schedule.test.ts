@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { StorageError } from '../../src/core/errors.ts';
-import type { Metrics } from '../../src/core/host-ports.ts';
 import { seqno } from '../../src/core/words.ts';
 import type { SnapshotterOptions } from '../../src/engine/snapshotter.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
+import { listeningSink, type Told } from '../helpers/listening-sink.ts';
 import { setUp, standingClock, start, turns, untilCommitted } from '../helpers/set-up-host.ts';
 
 /** A snapshotter that takes a snapshot a second, on a clock that the test moves. */
@@ -84,29 +84,20 @@ test('SCH-46 the snapshot is of its point, whatever was committed with it', asyn
   expect(snapshotter.live).toMatchObject([{ seqno: point }]);
 });
 
-interface Told {
-  readonly name: string;
-  readonly value: number;
-  readonly labels: Readonly<Record<string, string>> | undefined;
-}
-
-function sink(): Metrics & { readonly told: Told[] } {
-  const told: Told[] = [];
-  return {
-    told,
-    increment: (name, labels) => told.push({ name, value: 1, labels }),
-    observe: (name, value, labels) => told.push({ name, value, labels }),
-  };
-}
-
 /** What a generation's time goes into, when all goes well. */
 const phasesOfOne = [
   ...['open', 'serialise', 'submit_evidence', 'await_evidence', 'verify_signature'],
   ...['prove_evidence', 'build_receipt', 'append', 'fsync', 'close', 'publish', 'fsync_directory'],
 ];
 
-test('WRT-13 a metrics sink is told of points, generations, bytes and seconds (differs)', async () => {
-  const metrics = sink();
+const transition = (from: string, to: string): Told => ({
+  name: 'snapshot_transitions_total',
+  value: 1,
+  labels: { from, to },
+});
+
+test('WRT-13 a metrics sink is told of points, generations, phases, bytes and seconds (differs)', async () => {
+  const metrics = listeningSink();
   const clock = standingClock(5_000_000);
   const setup = await setUp({ metrics, environment: { clock } });
   const generation = await start(setup);
@@ -132,9 +123,13 @@ test('WRT-13 a metrics sink is told of points, generations, bytes and seconds (d
   expect(measures).toEqual([
     { name: 'snapshot_points_total', value: 1, labels: { end: 'generated' } },
     { name: 'snapshot_generations_started_total', value: 1, labels: undefined },
+    transition('scheduled', 'serialised'),
+    transition('serialised', 'awaiting-evidence'),
+    transition('awaiting-evidence', 'persisting'),
     { name: 'snapshot_generations_total', value: 1, labels: { outcome: 'committed' } },
     { name: 'snapshot_serialised_bytes', value: expect.any(Number), labels: undefined },
     { name: 'snapshot_duration_seconds', value: 2.5, labels: { outcome: 'committed' } },
+    transition('persisting', 'committed'),
     { name: 'snapshot_refused_events_total', value: 1, labels: { event: 'committable.recorded' } },
   ]);
   const bytes = metrics.told.find(({ name }) => name === 'snapshot_serialised_bytes')?.value;
@@ -143,7 +138,7 @@ test('WRT-13 a metrics sink is told of points, generations, bytes and seconds (d
 });
 
 test('a metrics sink is told why a point was skipped, and at which step a write failed', async () => {
-  const metrics = sink();
+  const metrics = listeningSink();
   const setup = await setUp({ metrics });
   const { disk, host, snapshotter } = setup;
   disk.failNext('sync', 'EIO', { path: (path) => path.includes('spool_') });

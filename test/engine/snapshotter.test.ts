@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { ConsensusError, StorageError } from '../../src/core/errors.ts';
+import type { FrozenState } from '../../src/core/host-ports.ts';
 import { digest, type Seqno, seqno } from '../../src/core/words.ts';
 import { createSnapshotter, type Snapshotter } from '../../src/engine/snapshotter.ts';
 import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';
+import { SharedStore } from '../../src/store/shared-store.ts';
 import { fakeProcesses } from '../files/fake-processes.ts';
 import { LogHost } from '../helpers/log-host.ts';
 import {
@@ -42,46 +44,65 @@ test('GEN-1 GEN-10 GEN-11 GEN-30 a snapshot goes from the frozen state to a file
   });
 });
 
-test('worker threads and the inline executor write the same bytes', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'snapshotter-'));
-  onTestFinished(() => rm(directory, { recursive: true }));
-  const setup = await setUp();
-  const { host, disk, asked } = setup;
-  const threaded = await createSnapshotter({
-    directory,
-    source: { freeze: () => host.freeze() },
-    secrets: { at: () => host.secret },
-    identity: createPublicKey(host.key),
-    txInterval: 4,
-    evidence: { submit: async () => ({ seqno: seqno(7) }) },
-  });
-  // One host drives both: every fact goes to each.
-  const both = new Proxy(setup.snapshotter, {
-    get: (target, name: keyof Snapshotter) => {
-      const ours = target[name];
-      const theirs = threaded[name];
-      if (typeof ours !== 'function' || typeof theirs !== 'function') return ours;
-      return (...args: []) => {
-        Reflect.apply(theirs, threaded, args);
-        return Reflect.apply(ours, target, args);
-      };
+/** The same state in shared memory. */
+function inSharedMemory(frozen: FrozenState): FrozenState {
+  const held = new SharedStore(seqno(6), frozen.tables).freeze();
+  const { leaf, viewHistory } = frozen;
+  return {
+    ...{ leaf, viewHistory, tables: held.tables, share: () => held.share() },
+    release: () => {
+      held.release();
+      frozen.release();
     },
-  });
-  const generation = await start({ ...setup, snapshotter: both });
-  const ended = threaded.live[0]?.ended;
-  await expect.poll(() => asked.length).toBe(1);
-  await expect.poll(() => threaded.live.length).toBe(1);
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  for (const evidence of asked) host.recordEvidence(both, evidence);
-  await host.sign(both);
-  both.commit(host.last, { primary: true });
-  expect((await generation.ended).outcome).toBe('committed');
-  expect((await ended)?.outcome).toBe('committed');
-  const file = 'snapshot_6_7.committed';
-  const inline = await disk.readFile(`/snapshots/${file}`, { bytesMax: 1e6 });
-  expect(new Uint8Array(await readFile(join(directory, file)))).toEqual(inline);
-  await threaded.close();
-});
+  };
+}
+
+test.each([
+  ['drawn', (state: FrozenState) => state],
+  ['shared', inSharedMemory],
+])(
+  'worker threads, for a state that is %s, and the inline executor write the same bytes',
+  async (_, frozen) => {
+    const directory = await mkdtemp(join(tmpdir(), 'snapshotter-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const setup = await setUp();
+    const { host, disk, asked } = setup;
+    const threaded = await createSnapshotter({
+      directory,
+      source: { freeze: () => frozen(host.freeze()) },
+      secrets: { at: () => host.secret },
+      identity: createPublicKey(host.key),
+      txInterval: 4,
+      evidence: { submit: async () => ({ seqno: seqno(7) }) },
+    });
+    // One host drives both: every fact goes to each.
+    const both = new Proxy(setup.snapshotter, {
+      get: (target, name: keyof Snapshotter) => {
+        const ours = target[name];
+        const theirs = threaded[name];
+        if (typeof ours !== 'function' || typeof theirs !== 'function') return ours;
+        return (...args: []) => {
+          Reflect.apply(theirs, threaded, args);
+          return Reflect.apply(ours, target, args);
+        };
+      },
+    });
+    const generation = await start({ ...setup, snapshotter: both });
+    const ended = threaded.live[0]?.ended;
+    await expect.poll(() => asked.length).toBe(1);
+    await expect.poll(() => threaded.live.length).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    for (const evidence of asked) host.recordEvidence(both, evidence);
+    await host.sign(both);
+    both.commit(host.last, { primary: true });
+    expect((await generation.ended).outcome).toBe('committed');
+    expect((await ended)?.outcome).toBe('committed');
+    const file = 'snapshot_6_7.committed';
+    const inline = await disk.readFile(`/snapshots/${file}`, { bytesMax: 1e6 });
+    expect(new Uint8Array(await readFile(join(directory, file)))).toEqual(inline);
+    await threaded.close();
+  },
+);
 
 test('GEN-13 EDGE-3 evidence may be recorded before its submission is answered', async () => {
   let answer = (_: { seqno: Seqno }) => {};

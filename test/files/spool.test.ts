@@ -99,6 +99,7 @@ test('Spool.open() refuses a name that is taken, and discard() then leaves that 
   await put(spoolPath, toUtf8('another’s'));
   const spool = newSpool();
   await expect(spool.open()).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
+  await expect(spool.open()).rejects.toThrow('is failed, must be new');
   await spool.discard();
   expect(await names()).toEqual(['spool_10_0.tmp']);
 });
@@ -155,7 +156,11 @@ test.each([
   'snapshot_x_12.committed',
 ])('Spool.publish() refuses the name %s', async (name) => {
   const spool = await closedSpool();
-  await expect(spool.publish(name)).rejects.toMatchObject({ code: 'BAD_NAME' });
+  await expect(spool.publish(name)).rejects.toMatchObject({
+    code: 'BAD_NAME',
+    file: name,
+    message: `not the name of a committed snapshot: ${name}`,
+  });
 });
 
 test('Spool.publish() takes the name that CCF 1.x gave', async () => {
@@ -189,8 +194,8 @@ test.each([
       await spool.publish(finalName);
     })();
     await expect(writing).rejects.toMatchObject({ code, actual: errno });
-    await expect(spool.sync()).rejects.toThrow('assertion failed');
-    await expect(spool.publish(finalName)).rejects.toThrow('assertion failed');
+    await expect(spool.sync()).rejects.toThrow('spool_10_0.tmp is failed, must be open');
+    await expect(spool.publish(finalName)).rejects.toThrow('is failed, must be closed');
     await spool.discard();
     expect(await names()).toEqual([]);
     expect(fileSystem.openHandles).toBe(0);
@@ -203,6 +208,7 @@ test('Spool.syncDirectory() that fails leaves the published file, also after dis
   await spool.publish(finalName);
   fileSystem.failNext('syncDirectory', 'EIO');
   await expect(spool.syncDirectory()).rejects.toMatchObject({ code: 'SYNC_FAILED' });
+  await expect(spool.syncDirectory()).rejects.toThrow('is failed, must be published');
   await spool.discard();
   expect(await names()).toEqual([finalName]);
 });
@@ -229,7 +235,11 @@ test('Spool.discard() waits for the operation under way, and drops those behind 
   expect(await names()).toEqual(['spool_10_0.tmp']);
   hold.release();
   await writing;
-  await expect(syncing).rejects.toMatchObject({ code: 'CLOSED' });
+  await expect(syncing).rejects.toMatchObject({
+    code: 'CLOSED',
+    file: 'spool_10_0.tmp',
+    message: 'spool_10_0.tmp is discarded',
+  });
   await discarding;
   expect(await names()).toEqual([]);
   expect(fileSystem.journal.some(({ operation }) => operation === 'sync')).toBe(false);
@@ -258,6 +268,20 @@ test('Spool.discard() at any time leaves nothing, twice is once', async () => {
   expect(await names()).toEqual([]);
   expect(fileSystem.openHandles).toBe(0);
 });
+
+test.each([
+  ['discarded', async (spool: Spool) => spool.discard()],
+  ['published', async (spool: Spool) => spool.publish(finalName)],
+])(
+  'Spool.discard() leaves what bears its name after it was %s',
+  async (_what, end: (spool: Spool) => Promise<unknown>) => {
+    const spool = await closedSpool();
+    await end(spool);
+    await put(spoolPath, toUtf8('another’s'));
+    await spool.discard();
+    expect(await names()).toContain('spool_10_0.tmp');
+  },
+);
 
 test('Spool.discard() removes the spool also when its close fails', async () => {
   const spool = newSpool();

@@ -2,8 +2,18 @@ import { decode as decodeWithCbor2, encode as encodeWithCbor2 } from 'cbor2';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { concatBytes, fromHex, toHex } from '../../src/core/bytes.ts';
-import { CborTagged, type CborValue, decodeCbor, encodeCbor } from '../../src/formats/cbor.ts';
-import { outcomeOf, outcomes, truncations } from '../helpers/hostile-bytes.ts';
+import {
+  CborTagged,
+  type CborValue,
+  cborArray,
+  cborBytes,
+  cborMap,
+  cborText,
+  decodeCbor,
+  encodeCbor,
+} from '../../src/formats/cbor.ts';
+import { outcomeOf, outcomes, refusalOf, truncations } from '../helpers/hostile-bytes.ts';
+import { slowTest } from '../helpers/slow-test.ts';
 
 describe('RFC 8949 appendix A vectors of the closed grammar', () => {
   test.each<[string, CborValue]>([
@@ -49,44 +59,104 @@ describe('RFC 8949 appendix A vectors of the closed grammar', () => {
 
 describe('decodeCbor() refuses', () => {
   test.each([
-    ['an empty input', '', 'CBOR_LENGTH'],
-    ['a cut integer', '19ff', 'CBOR_LENGTH'],
-    ['a byte string longer than the input', '42ff', 'CBOR_LENGTH'],
-    ['a byte string of 2^32-1', '5affffffff', 'CBOR_LENGTH'],
-    ['a byte string of 2^63', '5b8000000000000000', 'CBOR_LENGTH'],
-    ['a byte string of 2^64-1', '5bffffffffffffffff', 'CBOR_LENGTH'],
-    ['an array of 2^32-1', '9affffffff', 'CBOR_LENGTH'],
-    ['a map of 2^64-1', 'bbffffffffffffffff', 'CBOR_LENGTH'],
-    ['an indefinite byte string', '5f4101ff', 'CBOR_INDEFINITE'],
-    ['an indefinite text', '7f6161ff', 'CBOR_INDEFINITE'],
-    ['an indefinite array', '9fff', 'CBOR_INDEFINITE'],
-    ['an indefinite map', 'bfff', 'CBOR_INDEFINITE'],
-    ['a lone break', 'ff', 'CBOR_INDEFINITE'],
-    ['reserved information 28', '1c', 'CBOR_RESERVED'],
-    ['reserved information 30', 'fe', 'CBOR_RESERVED'],
-    ['a long 23', '1817', 'CBOR_NON_MINIMAL'],
-    ['a long 255', '1900ff', 'CBOR_NON_MINIMAL'],
-    ['a long 65535', '1a0000ffff', 'CBOR_NON_MINIMAL'],
-    ['a long 2^32-1', '1b00000000ffffffff', 'CBOR_NON_MINIMAL'],
-    ['a long length', '580100', 'CBOR_NON_MINIMAL'],
-    ['a key twice', 'a201000100', 'CBOR_DUPLICATE_KEY'],
-    ['a nested key twice', '81a2616100616100', 'CBOR_DUPLICATE_KEY'],
-    ['a stray continuation byte', '6180', 'CBOR_UTF8'],
-    ['an overlong text', '62c080', 'CBOR_UTF8'],
-    ['a surrogate', '63eda080', 'CBOR_UTF8'],
-    ['a half float', 'f90000', 'CBOR_TYPE'],
-    ['a single float', 'fa47c35000', 'CBOR_TYPE'],
-    ['NaN', 'fb7ff8000000000000', 'CBOR_TYPE'],
-    ['undefined', 'f7', 'CBOR_TYPE'],
-    ['a simple value', 'f8ff', 'CBOR_TYPE'],
-    ['a tag', 'c000', 'CBOR_TYPE'],
-    ['a byte string as key', 'a1410000', 'CBOR_TYPE'],
-    ['an integer of 2^53', '1b0020000000000000', 'NUMBER_TOO_LARGE'],
-    ['an integer of -2^53', '3b001fffffffffffff', 'NUMBER_TOO_LARGE'],
-    ['a byte behind the item', '0000', 'TRAILING_BYTES'],
-    ['seven nested arrays', '8181818181818100', 'CBOR_DEPTH'],
+    ['an empty input', '', 'CBOR_LENGTH: the input ends where an item begins, at offset 0'],
+    ['a cut integer', '19ff', 'CBOR_LENGTH: 2 bytes are needed, 1 are left, at offset 1'],
+    [
+      'a byte string longer than the input',
+      '42ff',
+      'CBOR_LENGTH: 2 bytes are needed, 1 are left, at offset 1',
+    ],
+    [
+      'a byte string of 2^32-1',
+      '5affffffff',
+      'CBOR_LENGTH: 4294967295 bytes are needed, 0 are left, at offset 5',
+    ],
+    [
+      'a byte string of 2^63',
+      '5b8000000000000000',
+      'CBOR_LENGTH: 9223372036854775808 is beyond 2^53-1, at offset 9',
+    ],
+    [
+      'a byte string of 2^64-1',
+      '5bffffffffffffffff',
+      'CBOR_LENGTH: 18446744073709551615 is beyond 2^53-1, at offset 9',
+    ],
+    [
+      'an array of 2^32-1',
+      '9affffffff',
+      'CBOR_LENGTH: 4294967295 items declared, 0 bytes are left, at offset 5',
+    ],
+    [
+      'a map of 2^64-1',
+      'bbffffffffffffffff',
+      'CBOR_LENGTH: 18446744073709551615 is beyond 2^53-1, at offset 9',
+    ],
+    ['an indefinite byte string', '5f4101ff', 'CBOR_INDEFINITE: indefinite length, at offset 1'],
+    ['an indefinite text', '7f6161ff', 'CBOR_INDEFINITE: indefinite length, at offset 1'],
+    ['an indefinite array', '9fff', 'CBOR_INDEFINITE: indefinite length, at offset 1'],
+    ['an indefinite map', 'bfff', 'CBOR_INDEFINITE: indefinite length, at offset 1'],
+    ['a lone break', 'ff', 'CBOR_INDEFINITE: a break without an indefinite length, at offset 1'],
+    [
+      'reserved information 28',
+      '1c',
+      'CBOR_RESERVED: reserved additional information 28, at offset 1',
+    ],
+    [
+      'reserved information 30',
+      'fe',
+      'CBOR_RESERVED: reserved additional information 30, at offset 1',
+    ],
+    ['a long 23', '1817', 'CBOR_NON_MINIMAL: 23 in 1 bytes, at offset 2'],
+    ['a long 255', '1900ff', 'CBOR_NON_MINIMAL: 255 in 2 bytes, at offset 3'],
+    ['a long 65535', '1a0000ffff', 'CBOR_NON_MINIMAL: 65535 in 4 bytes, at offset 5'],
+    ['a long 2^32-1', '1b00000000ffffffff', 'CBOR_NON_MINIMAL: 4294967295 in 8 bytes, at offset 9'],
+    ['a long length', '580100', 'CBOR_NON_MINIMAL: 1 in 1 bytes, at offset 2'],
+    ['a key twice', 'a201000100', 'CBOR_DUPLICATE_KEY: key 1 twice, at offset 4'],
+    ['a nested key twice', '81a2616100616100', 'CBOR_DUPLICATE_KEY: key "a" twice, at offset 7'],
+    ['a stray continuation byte', '6180', 'CBOR_UTF8: not UTF-8 (1 bytes)'],
+    ['an overlong text', '62c080', 'CBOR_UTF8: not UTF-8 (2 bytes)'],
+    ['a surrogate', '63eda080', 'CBOR_UTF8: not UTF-8 (3 bytes)'],
+    [
+      'a half float',
+      'f90000',
+      'CBOR_TYPE: a float, undefined or unknown simple value, at offset 1',
+    ],
+    [
+      'a single float',
+      'fa47c35000',
+      'CBOR_TYPE: a float, undefined or unknown simple value, at offset 1',
+    ],
+    [
+      'NaN',
+      'fb7ff8000000000000',
+      'CBOR_TYPE: a float, undefined or unknown simple value, at offset 1',
+    ],
+    ['undefined', 'f7', 'CBOR_TYPE: a float, undefined or unknown simple value, at offset 1'],
+    [
+      'a simple value',
+      'f8ff',
+      'CBOR_TYPE: a float, undefined or unknown simple value, at offset 1',
+    ],
+    ['a tag', 'c000', 'CBOR_TYPE: unexpected tag 0, at offset 1'],
+    [
+      'a byte string as key',
+      'a1410000',
+      'CBOR_TYPE: a map key is neither an integer nor a text, at offset 3',
+    ],
+    [
+      'an integer of 2^53',
+      '1b0020000000000000',
+      'NUMBER_TOO_LARGE: 9007199254740992 is beyond 2^53-1, at offset 9',
+    ],
+    [
+      'an integer of -2^53',
+      '3b001fffffffffffff',
+      'NUMBER_TOO_LARGE: -1-9007199254740991 is beyond -(2^53-1), at offset 9',
+    ],
+    ['a byte behind the item', '0000', 'TRAILING_BYTES: 1 bytes after the item, at offset 1'],
+    ['seven nested arrays', '8181818181818100', 'CBOR_DEPTH: nested too deeply, at offset 7'],
   ])('%s', (_what, hex, code) => {
-    expect(outcomeOf(() => decodeCbor(fromHex(hex)))).toBe(code);
+    expect(refusalOf(() => decodeCbor(fromHex(hex)))).toBe(code);
   });
 
   test('200,000 nested arrays without deep recursion', () => {
@@ -100,6 +170,74 @@ describe('decodeCbor() refuses', () => {
     });
     expect(outcomeOf(() => decodeCbor(concatBytes(heads)))).toBe('CBOR_DEPTH');
   });
+});
+
+test('decodeCbor() says where it found what it refuses', () => {
+  expect(() => decodeCbor(fromHex('820018'))).toThrow(expect.objectContaining({ offset: 3 }));
+});
+
+test.each([
+  ['17', 23],
+  ['1818', 24],
+  ['18ff', 255],
+  ['190100', 256],
+  ['19ffff', 65_535],
+  ['1a00010000', 65_536],
+  ['1affffffff', 4_294_967_295],
+  ['1b0000000100000000', 4_294_967_296],
+  ['1b001fffffffffffff', Number.MAX_SAFE_INTEGER],
+  ['37', -24],
+  ['3b001ffffffffffffe', -Number.MAX_SAFE_INTEGER],
+])('encodeCbor() and decodeCbor() agree on %s, at the edge of a form', (hex, value) => {
+  expect(toHex(encodeCbor(value))).toBe(hex);
+  expect(decodeCbor(fromHex(hex))).toBe(value);
+});
+
+test('decodeCbor() takes six containers into each other, or as many as it is told', () => {
+  expect(outcomeOf(() => decodeCbor(fromHex('81818181818100')))).toBe('accepted');
+  expect(outcomeOf(() => decodeCbor(fromHex('8100'), { depthMax: 0 }))).toBe('CBOR_DEPTH');
+  expect(outcomeOf(() => decodeCbor(fromHex('a10000'), { depthMax: 0 }))).toBe('CBOR_DEPTH');
+  const tags = { tags: [0], depthMax: 0 };
+  expect(outcomeOf(() => decodeCbor(fromHex('c000'), tags))).toBe('CBOR_DEPTH');
+});
+
+test('decodeCbor() refuses a count above the bytes that are left, and reads one equal to them', () => {
+  expect(refusalOf(() => decodeCbor(fromHex('830000')))).toBe(
+    'CBOR_LENGTH: 3 items declared, 2 bytes are left, at offset 1',
+  );
+  expect(refusalOf(() => decodeCbor(fromHex('a2000000')))).toBe(
+    'CBOR_LENGTH: 2 items declared, 3 bytes are left, at offset 1',
+  );
+  expect(refusalOf(() => decodeCbor(fromHex('5bffffffffffffffff')))).toMatch(/^CBOR_LENGTH/);
+  expect(refusalOf(() => decodeCbor(fromHex('3bffffffffffffffff')))).toMatch(/^NUMBER_TOO_LARGE/);
+});
+
+test('decodeCbor() refuses reserved information in every kind of item', () => {
+  const codes = ['1c', '1d', '1e', 'fc', 'fd', 'fe'].map((hex) =>
+    outcomeOf(() => decodeCbor(fromHex(hex))),
+  );
+  expect(codes).toEqual(Array(6).fill('CBOR_RESERVED'));
+  expect(outcomeOf(() => decodeCbor(fromHex('fb0000000000000000')))).toBe('CBOR_TYPE');
+});
+
+test('encodeCbor() takes a number that is no safe integer for a bug', () => {
+  expect(() => encodeCbor(0.5)).toThrow('0.5 is not an integer that CBOR is written with here');
+});
+
+test('cborBytes() and the others say what a value is not', () => {
+  expect(refusalOf(() => cborBytes('x', 'it', 'VDP'))).toBe('VDP: it is not a byte string');
+  expect(refusalOf(() => cborText(1, 'it', 'VDP'))).toBe('VDP: it is not a text');
+  expect(refusalOf(() => cborMap([], 'it', 'VDP'))).toBe('VDP: it is not a map');
+  expect(refusalOf(() => cborArray('x', 'it', 'VDP'))).toBe('VDP: it is not an array');
+  const [bytes, map, array] = [new Uint8Array(1), new Map(), [1]];
+  expect(cborBytes(bytes, 'it', 'VDP')).toBe(bytes);
+  expect(cborText('x', 'it', 'VDP')).toBe('x');
+  expect(cborMap(map, 'it', 'VDP')).toBe(map);
+  expect(cborArray(array, 'it', 'VDP')).toBe(array);
+});
+
+test('encodeCbor() writes a tag before its value', () => {
+  expect(toHex(encodeCbor(new CborTagged(18, [0])))).toBe('d28100');
 });
 
 test('decodeCbor() keeps a byte-order mark, which is part of the text', () => {
@@ -220,7 +358,7 @@ function ours(bytes: Uint8Array): unknown {
   return code === 'accepted' ? value : refused;
 }
 
-test('decodeCbor() and strict cbor2 accept the same random bytes with equal values', () => {
+slowTest('decodeCbor() and strict cbor2 accept the same random bytes with equal values', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 24 }), (bytes) => {
       expect(ours(bytes)).toStrictEqual(oracle(bytes));
@@ -229,7 +367,7 @@ test('decodeCbor() and strict cbor2 accept the same random bytes with equal valu
   );
 });
 
-test('decodeCbor() and strict cbor2 agree on damaged encodings', () => {
+slowTest('decodeCbor() and strict cbor2 agree on damaged encodings', () => {
   const damaged = fc.tuple(cborValue, fc.nat(), fc.nat({ max: 255 })).map(([value, at, byte]) => {
     const bytes = encodeCbor(value).slice();
     bytes[at % bytes.length] = byte;

@@ -1,18 +1,25 @@
 import 'reflect-metadata';
-import { X509Certificate } from 'node:crypto';
-import { X509Certificate as PeculiarCertificate } from '@peculiar/x509';
+import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  X509Certificate as PeculiarCertificate,
+  SubjectKeyIdentifierExtension,
+} from '@peculiar/x509';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { toHex } from '../../src/core/bytes.ts';
 import {
   createCertificate,
+  isEndorsedBy,
   pemOf,
   readCertificate,
   verifyEndorsed,
 } from '../../src/formats/certificate.ts';
 import { derOid, derTime, derUnsigned } from '../../src/formats/der.ts';
 import { keyIdOf, publicKeyOfSpki, spkiOf } from '../../src/formats/ec-key.ts';
-import { bitFlips, outcomeOf, outcomes, truncations } from '../helpers/hostile-bytes.ts';
+import { bitFlips, outcomeOf, outcomes, refusalOf, truncations } from '../helpers/hostile-bytes.ts';
+import { slowTest } from '../helpers/slow-test.ts';
 import { makeKey } from './make-keys.ts';
 import { makeService } from './make-snapshot-file.ts';
 
@@ -53,6 +60,52 @@ test('createCertificate() makes what @peculiar/x509 reads and verifies', async (
   expect(await service.verify({ publicKey: node.publicKey, signatureOnly: true })).toBe(false);
 });
 
+test.each(['P-256', 'P-384'] as const)(
+  'createCertificate() names both keys by the SHA-1 of their points, %s',
+  (curve) => {
+    const { service, node, serviceCertificate, nodeCertificate } = makeService('names', curve);
+    const idOf = (key: typeof node.publicKey) => {
+      const point = spkiOf(key).subarray(curve === 'P-256' ? -65 : -97);
+      return createHash('sha1').update(point).digest('hex');
+    };
+    const root = new PeculiarCertificate(serviceCertificate.pem);
+    const leaf = new PeculiarCertificate(nodeCertificate.pem);
+    expect(root.getExtension(BasicConstraintsExtension)).toMatchObject({ ca: true, pathLength: 1 });
+    expect(leaf.getExtension(BasicConstraintsExtension)).toMatchObject({ ca: false });
+    expect(leaf.getExtension(BasicConstraintsExtension)?.pathLength).toBeUndefined();
+    expect(leaf.getExtension(SubjectKeyIdentifierExtension)?.keyId).toBe(idOf(node.publicKey));
+    expect(leaf.getExtension(AuthorityKeyIdentifierExtension)?.keyId).toBe(idOf(service.publicKey));
+    expect(leaf.signatureAlgorithm).toMatchObject({
+      name: 'ECDSA',
+      hash: { name: curve === 'P-256' ? 'SHA-256' : 'SHA-384' },
+    });
+    expect(new X509Certificate(nodeCertificate.pem).toLegacyObject().serialNumber).toBe(
+      leaf.serialNumber.toUpperCase(),
+    );
+  },
+);
+
+test('createCertificate() leaves out an address that is not given', () => {
+  expect(made.serviceCertificate.x509.subjectAltName).toBeUndefined();
+  expect(made.nodeCertificate.x509.serialNumber).toMatch(/^[0-9A-F]{30,32}$/);
+});
+
+test('readCertificate() says why it refuses, as OpenSSL does', () => {
+  const refuse = (der: Uint8Array) => () => readCertificate(pemOf(der));
+  expect(refuse(made.nodeCertificate.der.slice(0, -1))).toThrow(
+    expect.objectContaining({ cause: expect.any(Error) }),
+  );
+  expect(() => readCertificate(made.nodeCertificate.pem.replace('\nM', '\n M'))).toThrow(
+    expect.objectContaining({ cause: expect.objectContaining({ code: 'BAD_BASE64' }) }),
+  );
+});
+
+test('verifyEndorsed() names the certificate that it refuses', () => {
+  expect(() => verifyEndorsed(made.nodeCertificate, other.service.publicKey)).toThrow(
+    expect.objectContaining({ actual: made.nodeCertificate.keyId }),
+  );
+});
+
 test('createCertificate() signs with a P-256 service too', () => {
   const small = makeService('small', 'P-256');
   verifyEndorsed(small.nodeCertificate, small.serviceCertificate);
@@ -69,23 +122,51 @@ describe('readCertificate() refuses', () => {
   const { pem, der } = made.nodeCertificate;
   const rsa = `-----BEGIN CERTIFICATE-----\n${'A'.repeat(64)}\n-----END CERTIFICATE-----\n`;
   test.each([
-    ['nothing', ''],
-    ['a missing line feed at the end', pem.trimEnd()],
-    ['text before it', `x\n${pem}`],
-    ['text after it', `${pem}x`],
-    ['two certificates', pem + pem],
-    ['carriage returns', pem.replaceAll('\n', '\r\n')],
-    ['a blank line', pem.replace('-----\n', '-----\n\n')],
-    ['spaces in the base64', pem.replace('\nM', '\n M')],
-    ['other line lengths', pem.replace(/\n(.{64})\n(.{64})\n/, '\n$1$2\n')],
-    ['a public key', made.node.publicKey.export({ type: 'spki', format: 'pem' }).toString()],
-    ['no certificate inside', rsa],
-    ['bytes behind the certificate', pemOf(Uint8Array.of(...der, 0))],
-    ['a cut certificate', pemOf(der.slice(0, -1))],
-    ['a text of 1 MiB', pem.replace('\n', `\n${'A'.repeat(1024 * 1024)}\n`)],
-    ['a key on a curve that CCF does not use', pemOf(new Uint8Array(certificateOf('P-521').raw))],
-  ])('%s', (_what, text) => {
-    expect(outcomeOf(() => readCertificate(text))).toBe('BAD_CERTIFICATE');
+    ['nothing', '', 'bad certificate: not one PEM certificate'],
+    ['a missing line feed at the end', pem.trimEnd(), 'bad certificate: not one PEM certificate'],
+    ['text before it', `x\n${pem}`, 'bad certificate: not one PEM certificate'],
+    ['text after it', `${pem}x`, 'bad certificate: not one PEM certificate'],
+    ['two certificates', pem + pem, 'bad certificate: its base64 is malformed'],
+    ['carriage returns', pem.replaceAll('\n', '\r\n'), 'bad certificate: not one PEM certificate'],
+    [
+      'a blank line',
+      pem.replace('-----\n', '-----\n\n'),
+      'bad certificate: its lines are not of 64 columns',
+    ],
+    [
+      'spaces in the base64',
+      pem.replace('\nM', '\n M'),
+      'bad certificate: its base64 is malformed',
+    ],
+    [
+      'other line lengths',
+      pem.replace(/\n(.{64})\n(.{64})\n/, '\n$1$2\n'),
+      'bad certificate: its lines are not of 64 columns',
+    ],
+    [
+      'a public key',
+      made.node.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+      'bad certificate: not one PEM certificate',
+    ],
+    ['no certificate inside', rsa, 'bad certificate: not an X.509 certificate'],
+    [
+      'bytes behind the certificate',
+      pemOf(Uint8Array.of(...der, 0)),
+      'bad certificate: bytes after the certificate, or not in DER',
+    ],
+    ['a cut certificate', pemOf(der.slice(0, -1)), 'bad certificate: not an X.509 certificate'],
+    [
+      'a text of 1 MiB',
+      pem.replace('\n', `\n${'A'.repeat(1024 * 1024)}\n`),
+      'bad certificate: not one PEM certificate',
+    ],
+    [
+      'a key on a curve that CCF does not use',
+      pemOf(new Uint8Array(certificateOf('P-521').raw)),
+      'not a P-256 or P-384 public key in canonical DER (secp521r1)',
+    ],
+  ])('%s', (_what, text, message) => {
+    expect(refusalOf(() => readCertificate(text))).toBe(`BAD_CERTIFICATE: ${message}`);
   });
 
   test('every truncation', () => {
@@ -118,13 +199,50 @@ describe('verifyEndorsed()', () => {
   });
 
   test.each([
-    ['a service of the same name', made.nodeCertificate, other.serviceCertificate],
-    ["another service's key", made.nodeCertificate, other.service.publicKey],
-    ['a key of another curve', made.nodeCertificate, makeKey('x', 'P-256').publicKey],
-    ['an issuer that is a node', other.nodeCertificate, made.nodeCertificate],
-    ['a service in place of a node', made.serviceCertificate, made.serviceCertificate],
-  ])('refuses %s', (_what, certificate, issuer) => {
-    expect(outcomeOf(() => verifyEndorsed(certificate, issuer))).toBe('NODE_CERT_NOT_ENDORSED');
+    ['a service of the same name', made.nodeCertificate, other.serviceCertificate, 'names differ'],
+    [
+      "another service's key",
+      made.nodeCertificate,
+      other.service.publicKey,
+      'its signature does not verify',
+    ],
+    [
+      'a key of another curve',
+      made.nodeCertificate,
+      makeKey('x', 'P-256').publicKey,
+      'its signature does not verify',
+    ],
+    [
+      'an issuer that is a node',
+      other.nodeCertificate,
+      made.nodeCertificate,
+      'the issuer is not a CA',
+    ],
+    [
+      'a service in place of a node',
+      made.serviceCertificate,
+      made.serviceCertificate,
+      'it is a CA, not a node',
+    ],
+  ])('refuses %s', (_what, certificate, issuer, why) => {
+    expect(refusalOf(() => verifyEndorsed(certificate, issuer))).toBe(
+      `NODE_CERT_NOT_ENDORSED: the certificate of key ${certificate.keyId} is not endorsed: ${why}`,
+    );
+  });
+
+  test('refuses a key of another kind', () => {
+    const { publicKey } = generateKeyPairSync('ed25519');
+    expect(outcomeOf(() => verifyEndorsed(made.nodeCertificate, publicKey))).toBe(
+      'NODE_CERT_NOT_ENDORSED',
+    );
+  });
+
+  test('is what isEndorsedBy() says of a key', () => {
+    const { nodeCertificate, serviceCertificate, service } = made;
+    expect(isEndorsedBy(nodeCertificate, service.publicKey)).toBe(true);
+    expect(isEndorsedBy(nodeCertificate, other.service.publicKey)).toBe(false);
+    expect(isEndorsedBy(nodeCertificate, makeKey('x', 'P-256').publicKey)).toBe(false);
+    expect(isEndorsedBy(serviceCertificate, service.publicKey)).toBe(false);
   });
 
   test('refuses an issuer of another name', () => {
@@ -144,7 +262,7 @@ describe('verifyEndorsed()', () => {
     );
   });
 
-  test('refuses a certificate with one bit of any byte flipped', () => {
+  slowTest('refuses a certificate with one bit of any byte flipped', () => {
     const { nodeCertificate, serviceCertificate } = makeService('small', 'P-256');
     const flips = bitFlips(nodeCertificate.der).filter((_, bit) => bit % 8 === (bit >> 3) % 8);
     const codes = outcomes(flips, (der) =>

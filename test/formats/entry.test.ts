@@ -17,6 +17,7 @@ import {
   lengthBombs,
   outcomeOf,
   outcomes,
+  refusalOf,
   truncations,
 } from '../helpers/hostile-bytes.ts';
 
@@ -43,23 +44,25 @@ describe('readEntrySize()', () => {
       flags: 2,
       size: 1,
     });
+    const bytes = header('ff0103060504030201').subarray(1);
+    expect(readEntrySize(bytes, 0, { bytesMax: 2 ** 48 }).size).toBe(0x0102_0304_0506);
     const wide = readEntrySize(header('0103010000000001'), 0, { bytesMax: 2 ** 48 });
     expect(wide.size).toBe(2 ** 40 + 1);
   });
 
   test.each([
-    ['01000100000000', 'TRUNCATED_HEADER'],
-    ['', 'TRUNCATED_HEADER'],
-    ['0000010000000000', 'BAD_VERSION'],
-    ['0200010000000000', 'BAD_VERSION'],
-    ['0104010000000000', 'BAD_FLAGS'],
-    ['0180010000000000', 'BAD_FLAGS'],
-    ['0100010000040000', 'TOO_LARGE'],
-    ['0100ffffffffffff', 'TOO_LARGE'],
-    ['0100000000000000', 'EMPTY_BODY'],
-    ['0000000000000000', 'BAD_VERSION'],
+    ['01000100000000', 'TRUNCATED_HEADER: entry at offset 0: 7 of 8 header bytes'],
+    ['', 'TRUNCATED_HEADER: entry at offset 0: 0 of 8 header bytes'],
+    ['0000010000000000', 'BAD_VERSION: entry at offset 0: version 0, not 1'],
+    ['0200010000000000', 'BAD_VERSION: entry at offset 0: version 2, not 1'],
+    ['0104010000000000', 'BAD_FLAGS: entry at offset 0: unknown flags 0x4'],
+    ['0180010000000000', 'BAD_FLAGS: entry at offset 0: unknown flags 0x80'],
+    ['0100010000040000', 'TOO_LARGE: entry at offset 0: size 67108865 is above 67108864'],
+    ['0100ffffffffffff', 'TOO_LARGE: entry at offset 0: size 281474976710655 is above 67108864'],
+    ['0100000000000000', 'EMPTY_BODY: entry at offset 0: declared size 0'],
+    ['0000000000000000', 'BAD_VERSION: entry at offset 0: version 0, not 1'],
   ])('readEntrySize() refuses %s with %s', (hex, code) => {
-    expect(outcomeOf(() => readEntrySize(header(hex), 0))).toBe(code);
+    expect(refusalOf(() => readEntrySize(header(hex), 0))).toBe(code);
   });
 
   test('readEntrySize() refuses an offset behind the end', () => {
@@ -75,6 +78,32 @@ describe('readEntrySize()', () => {
     );
     expect(read).toThrow(/^x: entry at offset 0/);
   });
+});
+
+test.each(['0000010000000000', '0104010000000000', '0100ffffffffffff', '0100000000000000'])(
+  'readEntrySize() says at which offset %s is, and in which file',
+  (hex) => {
+    const bytes = header(`ff${hex}`);
+    expect(() => readEntrySize(bytes, 1)).toThrow(
+      expect.objectContaining({ offset: 1, file: undefined }),
+    );
+    expect(() => readEntrySize(bytes, 1, { file: 'x' })).toThrow(
+      expect.objectContaining({ offset: 1, file: 'x' }),
+    );
+  },
+);
+
+test('readEntrySize() says so of a header that is cut off', () => {
+  expect(() => readEntrySize(header('0100'), 0, { file: 'x' })).toThrow(
+    expect.objectContaining({ message: 'x: entry at offset 0: 2 of 8 header bytes', offset: 0 }),
+  );
+  expect(() => readEntrySize(header('0100'), 100)).toThrow(
+    'entry at offset 100: 0 of 8 header bytes',
+  );
+});
+
+test('readEntrySize() takes a size of exactly the bound', () => {
+  expect(readEntrySize(header('0100090000000000'), 0, { bytesMax: 9 }).size).toBe(9);
 });
 
 describe('decodeEnvelope()', () => {
@@ -103,6 +132,43 @@ describe('decodeEnvelope()', () => {
   test('decodeEnvelope() refuses trailing bytes', () => {
     const longer = new Uint8Array([...sealed, 0]);
     expect(outcomeOf(() => decodeEnvelope(longer))).toBe('TRAILING_BYTES');
+  });
+
+  test('decodeEnvelope() says what is declared and what is there', () => {
+    const size = sealed.length - 8;
+    const longer = new Uint8Array([...sealed, 0]);
+    expect(() => decodeEnvelope(longer)).toThrow(
+      expect.objectContaining({
+        message: `header declares ${size} bytes, ${size + 1} are there`,
+        ...{ actual: size + 1, limit: size, file: undefined },
+      }),
+    );
+    expect(() => decodeEnvelope(longer, { file: 'x' })).toThrow(
+      expect.objectContaining({ file: 'x' }),
+    );
+  });
+
+  test('decodeEnvelope() takes no entry above its bound', () => {
+    const decode = (bytesMax: number) => outcomeOf(() => decodeEnvelope(sealed, { bytesMax }));
+    expect([decode(sealed.length - 8), decode(sealed.length - 9)]).toEqual([
+      'accepted',
+      'TOO_LARGE',
+    ]);
+  });
+
+  test.each([
+    ['GCM tag', 15],
+    ['GCM IV', 27],
+    ['length of public domain', 35],
+  ])('decodeEnvelope() says that the %s is cut off', (what, size) => {
+    const bytes = new Uint8Array(8 + size);
+    bytes.set([1, 0, size]);
+    expect(() => decodeEnvelope(bytes)).toThrow(`${what} needs `);
+  });
+
+  test('decodeEnvelope() names a seqno that is too large', () => {
+    const bytes = sealed.slice().fill(0xff, 24, 32);
+    expect(() => decodeEnvelope(bytes)).toThrow('seqno in the IV is 18446744073709551615');
   });
 
   test('decodeEnvelope() refuses a body too short for its own fields', () => {
@@ -156,15 +222,34 @@ describe('encodeEnvelope()', () => {
   const parts = { flags: 0, tag, iv, publicDomain, privateDomain: privatePlain };
 
   test.each([
-    ['flags', { ...parts, flags: 4 }],
-    ['tag', { ...parts, tag: new Uint8Array(15) }],
-    ['IV', { ...parts, iv: new Uint8Array(16) }],
-  ])('encodeEnvelope() refuses a bad %s as a caller mistake', (_, bad) => {
-    expect(() => encodeEnvelope(bad)).toThrow(RangeError);
+    ['unknown entry flags: 4', { ...parts, flags: 4 }],
+    ['GCM tag has 15 bytes, not 16', { ...parts, tag: new Uint8Array(15) }],
+    ['GCM IV has 16 bytes, not 12', { ...parts, iv: new Uint8Array(16) }],
+  ])('encodeEnvelope() refuses a caller mistake: %s', (message, bad) => {
+    expect(() => encodeEnvelope(bad)).toThrow(new RangeError(message));
+  });
+
+  test('encodeEnvelope() takes one allocation', () => {
+    const bytes = encodeEnvelope(parts);
+    expect(bytes.buffer.byteLength).toBe(bytes.length);
+  });
+
+  test('sealEntry() has no flags and is no snapshot unless it is told so', () => {
+    const position = { secret, seqno: seqno(1), view: view(2), publicDomain, privatePlain };
+    expect(decodeEnvelope(sealEntry(position))).toMatchObject({ flags: 0, isSnapshot: false });
+    expect(() => sealEntry({ ...position, secret: iv })).toThrow(
+      new RangeError('ledger secret has 12 bytes, not 32'),
+    );
   });
 });
 
 describe('encodeIv()', () => {
+  test('encodeIv() of a snapshot in view 0 has the top bit alone', () => {
+    const iv = encodeIv({ seqno: seqno(9), view: view(0), isSnapshot: true });
+    const parts = { flags: 0, tag: new Uint8Array(16), iv, publicDomain, privateDomain: secret };
+    expect(decodeEnvelope(encodeEnvelope(parts))).toMatchObject({ view: 0, isSnapshot: true });
+  });
+
   test('encodeIv() writes little-endian seqno and view, snapshot bit last', () => {
     const parts = { seqno: seqno(0x0102), view: view(3) };
     expect(toHex(encodeIv({ ...parts, isSnapshot: false }))).toBe('020100000000000003000000');
@@ -185,7 +270,14 @@ describe('openPrivateDomain()', () => {
 
   test('openPrivateDomain() refuses another secret and says which entry', () => {
     const open = () => openPrivateDomain(decodeEnvelope(sealed), new Uint8Array(32));
-    expect(open).toThrow(expect.objectContaining({ code: 'GCM_TAG_MISMATCH', seqno: 258 }));
+    expect(open).toThrow(
+      expect.objectContaining({
+        code: 'GCM_TAG_MISMATCH',
+        message: 'entry 2.258 does not authenticate under this ledger secret',
+        seqno: 258,
+        cause: expect.any(Error),
+      }),
+    );
   });
 
   test('openPrivateDomain() refuses every flipped bit but those of the flags', () => {
@@ -196,7 +288,9 @@ describe('openPrivateDomain()', () => {
   });
 
   test('openPrivateDomain() takes a secret of another size as a caller mistake', () => {
-    expect(() => openPrivateDomain(decodeEnvelope(sealed), new Uint8Array(16))).toThrow(RangeError);
+    expect(() => openPrivateDomain(decodeEnvelope(sealed), new Uint8Array(16))).toThrow(
+      new RangeError('ledger secret has 16 bytes, not 32'),
+    );
   });
 });
 

@@ -12,6 +12,17 @@ export async function codeOf(promise: Promise<unknown>): Promise<string> {
   }
 }
 
+/** What a promise is rejected with, as a user reads it: `CODE: message`, or `'accepted'`. */
+export async function refusalOfAsync(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+    return 'accepted';
+  } catch (error) {
+    if (!isTypedError(error)) throw error;
+    return `${error.code}: ${error.message}`;
+  }
+}
+
 /** Asserts that every one of many inputs is refused with a typed error; returns the codes seen. */
 export async function refusals<T>(
   inputs: readonly T[],

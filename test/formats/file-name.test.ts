@@ -130,6 +130,12 @@ describe('parseChunkName()', () => {
   });
 
   test('chunkName() refuses a committed chunk without end', () => {
-    expect(() => chunkName(seqno(1), undefined, true)).toThrow(RangeError);
+    expect(() => chunkName(seqno(1), undefined, true)).toThrow(
+      new RangeError('a committed chunk has a last seqno in its name'),
+    );
+  });
+
+  test('chunkName() is not of a committed chunk unless it is told so', () => {
+    expect(chunkName(seqno(1), seqno(2))).toBe('ledger_1-2');
   });
 });

@@ -14,8 +14,10 @@ import {
   lengthBombs,
   outcomeOf,
   outcomes,
+  refusalOf,
   truncations,
 } from '../helpers/hostile-bytes.ts';
+import { slowTest } from '../helpers/slow-test.ts';
 
 const secret = new Uint8Array(32);
 
@@ -89,6 +91,8 @@ describe('decodeChunk()', () => {
     expect(outcomeOf(() => decodeChunk(other, openPlace))).toBe('BAD_VERSION');
     const longer = concatBytes([open, encodeTable([8, 58, 108, 152])]);
     expect(outcomeOf(() => decodeChunk(longer, openPlace))).toBe('BAD_VERSION');
+    const header = concatBytes([open, new Uint8Array(8)]);
+    expect(outcomeOf(() => decodeChunk(header, openPlace))).toBe('BAD_VERSION');
   });
 
   test('decodeChunk() reads no entries from an empty or header-only last open chunk', () => {
@@ -99,21 +103,73 @@ describe('decodeChunk()', () => {
   });
 
   test.each<[string, Uint8Array, ChunkPlace]>([
-    ['EMPTY_FILE', new Uint8Array(0), committedPlace],
-    ['EMPTY_FILE', new Uint8Array(0), { ...openPlace, isLastChunk: false }],
-    ['TRUNCATED_HEADER', new Uint8Array(5), committedPlace],
-    ['BAD_OFFSET_TABLE', open, committedPlace],
-    ['BAD_OFFSET_TABLE', complete, { ...committedPlace, last: seqno(8) }],
-    ['BAD_OFFSET_TABLE', open, { ...committedPlace, committed: false, last: seqno(8) }],
-    ['BAD_OFFSET_TABLE', concatBytes([complete, new Uint8Array(4)]), committedPlace],
-    ['BAD_OFFSET_TABLE', concatBytes([complete, new Uint8Array(1)]), committedPlace],
-    ['TRUNCATED_BODY', open.subarray(0, 140), { ...openPlace, isLastChunk: false }],
-    ['TRUNCATED_HEADER', open.subarray(0, 112), { ...openPlace, isLastChunk: false }],
-    ['SEQNO_MISMATCH', complete, { ...committedPlace, first: seqno(4), last: seqno(6) }],
-    ['SEQNO_MISMATCH', encodeChunk([entry(5), entry(7)], { complete: false }), openPlace],
-    ['SEQNO_MISMATCH', encodeChunk([entry(5), entry(5)], { complete: false }), openPlace],
+    [
+      'EMPTY_FILE: ledger_5-7.committed at offset 0: 0 of 8 header bytes',
+      new Uint8Array(0),
+      committedPlace,
+    ],
+    [
+      'EMPTY_FILE: ledger_5 at offset 0: 0 of 8 header bytes',
+      new Uint8Array(0),
+      { ...openPlace, isLastChunk: false },
+    ],
+    [
+      'TRUNCATED_HEADER: ledger_5-7.committed at offset 0: 5 of 8 header bytes',
+      new Uint8Array(5),
+      committedPlace,
+    ],
+    [
+      'BAD_OFFSET_TABLE: ledger_5-7.committed at offset 0: table at 0 of 152 bytes',
+      open,
+      committedPlace,
+    ],
+    [
+      'BAD_OFFSET_TABLE: ledger_5-7.committed at offset 0: 3 entries, its name says 4',
+      complete,
+      { ...committedPlace, last: seqno(8) },
+    ],
+    [
+      'BAD_OFFSET_TABLE: ledger_5-7.committed at offset 0: 3 entries, its name says 4',
+      open,
+      { ...committedPlace, committed: false, last: seqno(8) },
+    ],
+    [
+      'BAD_OFFSET_TABLE: ledger_5-7.committed at offset 152: table of 16 bytes for 3 entries',
+      concatBytes([complete, new Uint8Array(4)]),
+      committedPlace,
+    ],
+    [
+      'BAD_OFFSET_TABLE: ledger_5-7.committed at offset 152: table of 13 bytes for 3 entries',
+      concatBytes([complete, new Uint8Array(1)]),
+      committedPlace,
+    ],
+    [
+      'TRUNCATED_BODY: ledger_5 at offset 108: entry ends at 152 of 140',
+      open.subarray(0, 140),
+      { ...openPlace, isLastChunk: false },
+    ],
+    [
+      'TRUNCATED_HEADER: ledger_5: entry at offset 108: 4 of 8 header bytes',
+      open.subarray(0, 112),
+      { ...openPlace, isLastChunk: false },
+    ],
+    [
+      'SEQNO_MISMATCH: ledger_5-7.committed at offset 8: entry says seqno 5, its place 4',
+      complete,
+      { ...committedPlace, first: seqno(4), last: seqno(6) },
+    ],
+    [
+      'SEQNO_MISMATCH: ledger_5 at offset 58: entry says seqno 7, its place 6',
+      encodeChunk([entry(5), entry(7)], { complete: false }),
+      openPlace,
+    ],
+    [
+      'SEQNO_MISMATCH: ledger_5 at offset 58: entry says seqno 5, its place 6',
+      encodeChunk([entry(5), entry(5)], { complete: false }),
+      openPlace,
+    ],
   ])('decodeChunk() refuses with %s', (code, bytes, place) => {
-    expect(outcomeOf(() => decodeChunk(bytes, place))).toBe(code);
+    expect(refusalOf(() => decodeChunk(bytes, place))).toBe(code);
   });
 
   test('decodeChunk() refuses seqnos that run beyond 2^53-1', () => {
@@ -136,12 +192,68 @@ describe('decodeChunk()', () => {
     );
   });
 
+  test('decodeChunk() says which seqno it found, and which it wanted', () => {
+    const bytes = encodeChunk([entry(5), entry(7)], { complete: false });
+    expect(() => decodeChunk(bytes, openPlace)).toThrow(
+      expect.objectContaining({
+        ...{ file: 'ledger_5', offset: 58, seqno: 6, actual: '7', limit: 6 },
+      }),
+    );
+  });
+
+  test('decodeChunk() refuses an entry too short for its IV', () => {
+    const short = concatBytes([new Uint8Array(8), Uint8Array.of(1, 0, 23, 0, 0, 0, 0, 0)]);
+    const bytes = concatBytes([short, new Uint8Array(23)]);
+    expect(refusalOf(() => decodeChunk(bytes, openPlace))).toBe(
+      'TRUNCATED_BODY: ledger_5 at offset 8: entry of 31 bytes has no IV',
+    );
+    const enough = concatBytes([bytes, new Uint8Array(1)]);
+    enough.set([24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 10);
+    expect(refusalOf(() => decodeChunk(enough, openPlace))).toBe(
+      'SEQNO_MISMATCH: ledger_5 at offset 8: entry says seqno 0, its place 5',
+    );
+  });
+
+  test('decodeChunk() refuses a table that is where no table can be', () => {
+    const at = (offset: number) => {
+      const bytes = complete.slice();
+      new DataView(bytes.buffer).setBigUint64(0, BigInt(offset), true);
+      return refusalOf(() => decodeChunk(bytes, openPlace));
+    };
+    const file = 'BAD_OFFSET_TABLE: ledger_5 at offset 0: table at';
+    expect([at(8), at(complete.length + 1)]).toEqual([
+      `${file} 8 of 164 bytes`,
+      `${file} 165 of 164 bytes`,
+    ]);
+    expect(at(9)).toBe('TRUNCATED_HEADER: ledger_5: entry at offset 8: 1 of 8 header bytes');
+    expect(at(complete.length)).toBe(
+      'BAD_VERSION: ledger_5: entry at offset 152: version 8, not 1',
+    );
+  });
+
+  test('decodeChunk() says which entry the table has elsewhere', () => {
+    const bytes = complete.slice();
+    bytes[156] = 59;
+    expect(refusalOf(() => decodeChunk(bytes, committedPlace))).toBe(
+      'BAD_OFFSET_TABLE: ledger_5-7.committed at offset 156: entry 1 is at 58, the table says 59',
+    );
+  });
+
+  test('decodeChunk() takes a file whose name has an end for one that no crash tore', () => {
+    const named = { ...openPlace, last: seqno(7) };
+    expect(refusalOf(() => decodeChunk(open.subarray(0, 140), named))).toMatch(/^TRUNCATED_BODY/);
+    expect(refusalOf(() => decodeChunk(new Uint8Array(3), named))).toMatch(/^TRUNCATED_HEADER/);
+    expect(refusalOf(() => decodeChunk(complete.subarray(0, 160), openPlace))).toMatch(
+      /^BAD_OFFSET_TABLE/,
+    );
+  });
+
   test('decodeChunk() refuses every truncation of a committed chunk', () => {
     const codes = outcomes(truncations(complete), (bytes) => decodeChunk(bytes, committedPlace));
     expect(codes).not.toContain('accepted');
   });
 
-  test('decodeChunk() answers flipped bits and length bombs with typed errors', () => {
+  slowTest('decodeChunk() answers flipped bits and length bombs with typed errors', () => {
     const hostile = [...bitFlips(complete), ...lengthBombs(complete)];
     for (const place of [committedPlace, openPlace]) {
       const codes = outcomes(hostile, (bytes) => decodeChunk(bytes, place));
@@ -166,6 +278,14 @@ describe('decodeChunk()', () => {
 describe('encodeChunk()', () => {
   test('encodeChunk() of nothing is 8 zero bytes, and never complete', () => {
     expect(encodeChunk([], { complete: false })).toEqual(new Uint8Array(8));
-    expect(() => encodeChunk([], { complete: true })).toThrow(RangeError);
+    expect(() => encodeChunk([], { complete: true })).toThrow(
+      new RangeError('a complete chunk has entries'),
+    );
+  });
+
+  test('encodeChunk() and encodeTable() take one allocation each', () => {
+    for (const bytes of [complete, open, encodeTable([8, 58, 108])]) {
+      expect(bytes.buffer.byteLength).toBe(bytes.length);
+    }
   });
 });

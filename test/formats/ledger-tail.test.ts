@@ -167,14 +167,21 @@ describe('decodeOpenChunk()', () => {
     expect(decodeOpenChunk(new Uint8Array(3), place)).toMatchObject({
       entries: [],
       end: 0,
-      flaw: { code: 'TRUNCATED_HEADER', offset: 0 },
+      flaw: {
+        code: 'TRUNCATED_HEADER',
+        message: 'ledger_7 at offset 0: 3 of 8 header bytes',
+        offset: 0,
+      },
     });
+    expect(decodeOpenChunk(new Uint8Array(8), place)).toEqual({ entries: [], end: 8 });
   });
 
   test('isOpenChunk() asks name and header', () => {
     const name = { first: seqno(7), last: undefined, committed: false };
     expect(isOpenChunk(chunk, name)).toBe(true);
-    expect(isOpenChunk(new Uint8Array(3), name)).toBe(true);
+    expect(isOpenChunk(Uint8Array.of(1, 2, 3), name)).toBe(true);
+    expect(isOpenChunk(new Uint8Array(8), name)).toBe(true);
+    expect(isOpenChunk(new Uint8Array(8).fill(1), name)).toBe(false);
     expect(isOpenChunk(chunk, { ...name, last: seqno(8) })).toBe(false);
     const complete = encodeChunk([transaction, signature], { complete: true });
     expect(isOpenChunk(complete, name)).toBe(false);

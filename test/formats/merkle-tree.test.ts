@@ -10,6 +10,7 @@ import {
   outcomes,
   truncations,
 } from '../helpers/hostile-bytes.ts';
+import { slowTest } from '../helpers/slow-test.ts';
 
 const sizeMax = 33;
 const sizes = Array.from({ length: sizeMax }, (_, i) => i + 1);
@@ -144,10 +145,6 @@ describe('foldPath()', () => {
 });
 
 describe('MerkleTree.append()', () => {
-  test('MerkleTree.append() refuses a leaf of another size', () => {
-    expect(() => new MerkleTree().append(new Uint8Array(31))).toThrow(RangeError);
-  });
-
   test('MerkleTree.append() copies the leaf', () => {
     const tree = new MerkleTree();
     const leaf = new Uint8Array(32);
@@ -157,8 +154,65 @@ describe('MerkleTree.append()', () => {
   });
 });
 
+describe('MerkleTree says which leaves it has', () => {
+  const tree = treeOf(8);
+  tree.flush(3);
+  test.each<[string, () => unknown]>([
+    ['leaf 2 is not in 3 … 7', () => tree.leafAt(2)],
+    ['leaf 8 is not in 3 … 7', () => tree.leafAt(8)],
+    ['leaf 5 is not in 3 … 4', () => tree.path(5, 5)],
+    ['9 leaves are not in 3 … 8', () => tree.rootAt(9)],
+    ['2 leaves are not in 3 … 8', () => tree.rootAt(2)],
+    ['3.5 leaves are not in 3 … 8', () => tree.rootAt(3.5)],
+    ['9 leaves are not in 3 … 8', () => tree.flush(9)],
+    ['9 leaves are not in 3 … 8', () => tree.retract(9)],
+    ['9 leaves are not in 3 … 8', () => tree.serialise({ leafCount: 9 })],
+    ['2 leaves are not in 3 … 8', () => tree.serialise({ flushed: 2 })],
+    ['flushed 5 above 4 leaves', () => tree.serialise({ flushed: 5, leafCount: 4 })],
+    ['0 leaves are not in 1 … 0', () => MerkleTree.empty().root()],
+    ['1 leaves are not in 2 … 1', () => treeOf(1).rootPreimage()],
+    ['a leaf of 31 bytes', () => MerkleTree.empty().append(new Uint8Array(31))],
+  ])('%s', (message, call) => {
+    expect(call).toThrow(new RangeError(message));
+  });
+
+  test("the root's children are flushed", () => {
+    const flushed = treeOf(8);
+    flushed.flush(8);
+    expect(() => flushed.rootPreimage()).toThrow("the root's children are flushed");
+  });
+
+  test('in what it hands out, which no later call changes', () => {
+    const own = treeOf(3);
+    const handed = [
+      own.leafAt(0),
+      own.root(),
+      own.rootPreimage(),
+      ...own.path(0).map((s) => s.hash),
+    ];
+    const copies = handed.map((bytes) => bytes.slice());
+    own.retract(0);
+    for (let i = 0; i < 4; i++) own.append(zeroLeaf);
+    expect(handed).toEqual(copies);
+  });
+
+  test('with a flush of few trees for every later root and path', () => {
+    for (const [flushed, size] of pairs.filter(([, count]) => count <= 9)) {
+      const own = treeOf(size);
+      own.flush(flushed);
+      for (const leaf of leaves.slice(size, 12)) own.append(leaf);
+      expect(own).toMatchObject({ firstLeaf: flushed, leafCount: 12 });
+      for (let count = Math.max(1, flushed); count <= 12; count++) {
+        expect(toHex(own.rootAt(count))).toBe(toHex(naiveRoots[count] ?? zeroLeaf));
+        if (count > flushed)
+          expect(pathText(own.path(flushed, count))).toBe(naivePaths[count]?.[flushed]);
+      }
+    }
+  });
+});
+
 describe('MerkleTree.flush()', () => {
-  test('MerkleTree.flush() keeps every later root, path and leaf', () => {
+  slowTest('MerkleTree.flush() keeps every later root, path and leaf', () => {
     for (const [flushed, size] of pairs) {
       const tree = treeOf(size);
       tree.flush(flushed);
@@ -302,6 +356,28 @@ describe('MerkleTree.deserialise()', () => {
       MerkleTree.deserialise(given),
     );
     expect(new Set(codes)).toEqual(new Set(['BAD_TREE']));
+  });
+
+  test('MerkleTree.deserialise() says what does not fit', () => {
+    expect(() => MerkleTree.deserialise(new Uint8Array(15))).toThrow('a tree of 15 bytes');
+    expect(() => MerkleTree.deserialise(bytes.subarray(0, -1))).toThrow(
+      expect.objectContaining({
+        message: `2 leaves from 5 on do not make ${bytes.length - 1} bytes`,
+        ...{ actual: bytes.length - 1, limit: bytes.length },
+      }),
+    );
+    expect(() => MerkleTree.deserialise(new Uint8Array(16).fill(0xff))).toThrow(
+      expect.objectContaining({
+        message: 'a count beyond 2^53-1',
+        cause: expect.objectContaining({ message: expect.stringMatching(/^leaf count is /) }),
+      }),
+    );
+    expect(() => MerkleTree.deserialise(new Uint8Array(16).fill(0xff, 8))).toThrow(
+      expect.objectContaining({
+        cause: expect.objectContaining({ message: expect.stringMatching(/^flushed leaves is /) }),
+      }),
+    );
+    expect(MerkleTree.deserialise(new Uint8Array(16)).leafCount).toBe(0);
   });
 
   test('MerkleTree.deserialise() refuses every flipped bit of its counts', () => {

@@ -5,10 +5,16 @@ import { readCertificate } from '../../src/formats/certificate.ts';
 import { decodeCoseReceipt } from '../../src/formats/cose-receipt.ts';
 import { encodeCoseSign1 } from '../../src/formats/cose-sign1.ts';
 import { sha256 } from '../../src/formats/sha256.ts';
-import { decodeSnapshot, encodeSnapshot } from '../../src/formats/snapshot-body.ts';
+import {
+  decodeSnapshot,
+  encodeSnapshot,
+  type SnapshotContent,
+} from '../../src/formats/snapshot-body.ts';
+import { tables } from '../../src/formats/tables.ts';
 import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';
 import { readCcfFile, testOnCcfData } from '../helpers/ccf-testdata.ts';
 import { bitFlips, truncations } from '../helpers/hostile-bytes.ts';
+import { slowTest } from '../helpers/slow-test.ts';
 import { codeOf, refusals } from './expect-code.ts';
 import {
   type MadeSnapshotFile,
@@ -95,28 +101,19 @@ describe.each(['cose', 'json'] as const)('verifySnapshotFile() with a %s receipt
 
   test('refuses evidence that is not after the snapshot', async () => {
     const { content } = decodeSnapshot(files[form].entry);
-    const entry = encodeSnapshot({ ...content, seqno: seqno(12) }, new Uint8Array(32));
-    const receipt = await (form === 'cose' ? makeCoseReceipt : makeJsonReceipt)(
-      made,
-      sha256(entry),
-    );
-    const verifying = verifySnapshotFile(concatBytes([entry, receipt]), { trustedKeys });
+    const bytes = await fileOf(form, { ...content, seqno: seqno(12) });
+    const verifying = verifySnapshotFile(bytes, { trustedKeys });
     expect(await codeOf(verifying)).toBe('EVIDENCE_NOT_AFTER_SNAPSHOT');
   });
 
   test('refuses a snapshot that names no service, unless one is pinned', async () => {
     const { content } = decodeSnapshot(files[form].entry);
-    const entry = encodeSnapshot({ ...content, publicMaps: [] }, new Uint8Array(32));
-    const receipt = await (form === 'cose' ? makeCoseReceipt : makeJsonReceipt)(
-      made,
-      sha256(entry),
-    );
-    const bytes = concatBytes([entry, receipt]);
+    const bytes = await fileOf(form, { ...content, publicMaps: [] });
     expect(await codeOf(verifySnapshotFile(bytes))).toBe('SERVICE_UNKNOWN');
     expect((await verifySnapshotFile(bytes, { trustedKeys })).trusted).toBe(true);
   });
 
-  test('refuses every truncation; a cut receipt is called so', async () => {
+  slowTest('refuses every truncation; a cut receipt is called so', async () => {
     const { bytes, entry } = files[form];
     const cuts = truncations(bytes);
     await refusals(cuts.slice(0, entry.length), (cut) => verifySnapshotFile(cut));
@@ -130,9 +127,124 @@ describe.each(['cose', 'json'] as const)('verifySnapshotFile() with a %s receipt
     expect(await codeOf(verifySnapshotFile(bytes))).toBe('TRAILING_BYTES');
   });
 
-  test('refuses the file with one bit of any byte flipped, without a pinned identity', async () => {
-    const flips = bitFlips(files[form].bytes).filter((_, bit) => bit % 8 === (bit >> 3) % 8);
-    await refusals(flips, (flipped) => verifySnapshotFile(flipped));
+  slowTest(
+    'refuses the file with one bit of any byte flipped, without a pinned identity',
+    async () => {
+      const flips = bitFlips(files[form].bytes).filter((_, bit) => bit % 8 === (bit >> 3) % 8);
+      await refusals(flips, (flipped) => verifySnapshotFile(flipped));
+    },
+  );
+});
+
+describe.each(['cose', 'json'] as const)('verifySnapshotFile() says of a %s receipt', (form) => {
+  const trustedKeys = [made.serviceCertificate];
+  const trusted = made.serviceCertificate.keyId;
+  const foreign = other.serviceCertificate.keyId;
+
+  test('which key signed, and which were pinned', async () => {
+    const pinned = { trustedKeys: [other.service.publicKey, other.serviceCertificate] };
+    const signer = form === 'cose' ? trusted : `that endorsed node ${made.nodeCertificate.keyId}`;
+    await expect(verifySnapshotFile(files[form].bytes, pinned)).rejects.toMatchObject({
+      code: 'UNTRUSTED_SERVICE',
+      actual: signer,
+      message: `the service key ${signer} is not among the pinned ones (${foreign}, ${foreign})`,
+    });
+  });
+
+  test('what another name must be', async () => {
+    const verify = (name: string) =>
+      verifySnapshotFile(files[form].bytes, { fileName: name, trustedKeys });
+    await expect(verify('snapshot_11_12.committed')).rejects.toMatchObject({
+      message: 'snapshot_11_12.committed holds the snapshot of 10',
+      file: 'snapshot_11_12.committed',
+      actual: 11,
+      limit: 10,
+    });
+    await expect(verify('snapshot_10_13.committed')).rejects.toMatchObject({
+      message: 'snapshot_10_13.committed has its evidence at 12',
+      file: 'snapshot_10_13.committed',
+      actual: 13,
+      limit: 12,
+    });
+    await expect(verify('snapshot_10')).rejects.toMatchObject({
+      message: 'not a snapshot file name',
+      file: 'snapshot_10',
+    });
+  });
+
+  test('where its evidence cannot be', async () => {
+    const { content } = decodeSnapshot(files[form].entry);
+    const bytes = await fileOf(form, { ...content, seqno: seqno(13) });
+    await expect(verifySnapshotFile(bytes, { trustedKeys })).rejects.toMatchObject({
+      code: 'EVIDENCE_NOT_AFTER_SNAPSHOT',
+      message: 'evidence at 12 cannot be of a snapshot at 13',
+      seqno: 13,
+    });
+  });
+
+  test('where it is missing, and where it is cut off', async () => {
+    const { bytes, entry } = files[form];
+    await expect(verifySnapshotFile(entry)).rejects.toMatchObject({
+      code: 'RECEIPT_MISSING',
+      message: 'the file ends after the snapshot entry',
+      offset: entry.length,
+    });
+    await expect(verifySnapshotFile(bytes.slice(0, -1))).rejects.toMatchObject({
+      code: 'RECEIPT_TRUNCATED',
+      message: expect.stringMatching(/^the receipt is cut off: ./),
+      offset: bytes.length - 1,
+      cause: expect.objectContaining({ name: 'FormatError' }),
+    });
+  });
+
+  test('that the snapshot names no service, where that table is missing or empty', async () => {
+    const { content } = decodeSnapshot(files[form].entry);
+    const withoutRecords = content.publicMaps.map((map) => ({ ...map, records: [] }));
+    for (const publicMaps of [[], withoutRecords]) {
+      const bytes = await fileOf(form, { ...content, publicMaps });
+      await expect(verifySnapshotFile(bytes)).rejects.toMatchObject({
+        code: 'SERVICE_UNKNOWN',
+        message: `the snapshot has no ${tables.serviceInfo}`,
+      });
+    }
+  });
+
+  test('the service that the table names, whatever table comes first', async () => {
+    const { content } = decodeSnapshot(files[form].entry);
+    const first = { name: 'public:a', version: 1, records: [] };
+    const bytes = await fileOf(form, { ...content, publicMaps: [first, ...content.publicMaps] });
+    expect((await verifySnapshotFile(bytes)).serviceKeyId).toBe(trusted);
+  });
+});
+
+/** A snapshot of this content with the valid receipt for it. */
+async function fileOf(form: 'cose' | 'json', content: SnapshotContent): Promise<Uint8Array> {
+  const entry = encodeSnapshot(content, new Uint8Array(32));
+  const receipt = await (form === 'cose' ? makeCoseReceipt : makeJsonReceipt)(made, sha256(entry));
+  return concatBytes([entry, receipt]);
+}
+
+test('verifySnapshotFile() pins nothing for JSON by endorsed keys alone', async () => {
+  const verifying = verifySnapshotFile(files.json.bytes, {
+    endorsedKeys: [made.service.publicKey],
+  });
+  await expect(verifying).rejects.toMatchObject({
+    code: 'UNTRUSTED_SERVICE',
+    message: expect.stringContaining('(none)'),
+  });
+});
+
+test('verifySnapshotFile() refuses malformed JSON that is not cut off', async () => {
+  const bytes = concatBytes([files.cose.entry, toUtf8('{"cert":x}')]);
+  expect(await codeOf(verifySnapshotFile(bytes))).toBe('BAD_JSON');
+});
+
+test('verifySnapshotFile() says which byte no receipt begins with', async () => {
+  const bytes = concatBytes([files.cose.entry, toUtf8('[]')]);
+  await expect(verifySnapshotFile(bytes)).rejects.toMatchObject({
+    message: 'a receipt of no known form, its first byte is 91',
+    offset: files.cose.entry.length,
+    actual: 0x5b,
   });
 });
 

@@ -23,8 +23,10 @@ import {
   lengthBombs,
   outcomeOf,
   outcomes,
+  refusalOf,
   truncations,
 } from '../helpers/hostile-bytes.ts';
+import { slowTest } from '../helpers/slow-test.ts';
 
 const claims = new Uint8Array(32).fill(0xcc);
 const evidence = new Uint8Array(32).fill(0xee);
@@ -72,13 +74,33 @@ describe('decodePublicDomain()', () => {
   test.each([1, 5, 255])('decodePublicDomain() refuses entry type %i', (type) => {
     const bytes = encodePublicDomain(domain);
     bytes[0] = type;
-    expect(outcomeOf(() => decodePublicDomain(bytes))).toBe('BAD_ENTRY_TYPE');
+    expect(() => decodePublicDomain(bytes)).toThrow(
+      expect.objectContaining({
+        code: 'BAD_ENTRY_TYPE',
+        message: `entry type ${type} is not a write set`,
+        ...{ offset: 0, actual: type },
+      }),
+    );
   });
 
   test('decodePublicDomain() refuses a conflict version beyond 2^53-1', () => {
     const bytes = encodePublicDomain(domain);
     bytes[80] = 0x20;
-    expect(outcomeOf(() => decodePublicDomain(bytes))).toBe('NUMBER_TOO_LARGE');
+    expect(refusalOf(() => decodePublicDomain(bytes))).toBe(
+      'NUMBER_TOO_LARGE: max conflict version is 2305843009213693957, beyond 2^53-1',
+    );
+  });
+
+  test.each([
+    ['entry type', 0],
+    ['seqno', 1],
+    ['claims digest', 9],
+    ['commit evidence digest', 41],
+    ['max conflict version', 73],
+    ['length of map name', 82],
+  ])('decodePublicDomain() says that the %s is cut off', (what, length) => {
+    const bytes = encodePublicDomain(domain).subarray(0, length);
+    expect(() => decodePublicDomain(bytes)).toThrow(`${what} needs `);
   });
 
   test('decodePublicDomain() refuses a private map', () => {
@@ -95,7 +117,7 @@ describe('decodePublicDomain()', () => {
     expect(accepted).toEqual([first, second]);
   });
 
-  test('decodePublicDomain() answers flipped bits and length bombs with typed errors', () => {
+  slowTest('decodePublicDomain() answers flipped bits and length bombs with typed errors', () => {
     const bytes = encodePublicDomain(domain);
     const codes = outcomes([...bitFlips(bytes), ...lengthBombs(bytes)], decodePublicDomain);
     expect(codes).toEqual(expect.arrayContaining(['COUNT_EXCEEDS_BYTES', 'LENGTH_EXCEEDS_PARENT']));
@@ -132,15 +154,47 @@ describe('decodePrivateDomain()', () => {
   });
 
   test.each([
-    ['DUPLICATE_KEY', [privateMap('a', {}), privateMap('a', {})]],
-    ['KEY_ORDER', [privateMap('b', {}), privateMap('a', {})]],
-    ['DUPLICATE_KEY', [privateMap('a', { writes: ['k', 'k'] })]],
-    ['KEY_ORDER', [privateMap('a', { writes: ['l', 'k'] })]],
-    ['DUPLICATE_KEY', [privateMap('a', { removes: ['k', 'k'] })]],
-    ['KEY_ORDER', [privateMap('a', { removes: ['l', 'k'] })]],
-    ['BAD_NAME', [privateMap('public:a', {})]],
+    ['DUPLICATE_KEY: map name twice in a row', [privateMap('a', {}), privateMap('a', {})]],
+    ['KEY_ORDER: map name is not in byte order at 41', [privateMap('b', {}), privateMap('a', {})]],
+    ['DUPLICATE_KEY: written key twice in a row', [privateMap('a', { writes: ['k', 'k'] })]],
+    [
+      'KEY_ORDER: written key is not in byte order at 51',
+      [privateMap('a', { writes: ['l', 'k'] })],
+    ],
+    ['DUPLICATE_KEY: removed key twice in a row', [privateMap('a', { removes: ['k', 'k'] })]],
+    [
+      'KEY_ORDER: removed key is not in byte order at 50',
+      [privateMap('a', { removes: ['l', 'k'] })],
+    ],
+    ['BAD_NAME: map "public:a" in the private domain', [privateMap('public:a', {})]],
   ])('decodePrivateDomain() refuses with %s', (code, maps) => {
-    expect(outcomeOf(() => decodePrivateDomain(concatBytes(maps)))).toBe(code);
+    expect(refusalOf(() => decodePrivateDomain(concatBytes(maps)))).toBe(code);
+  });
+
+  const map = () => new ByteWriter().text('a');
+  const read = () => map().u64(0).u64(1);
+  const written = () => map().u64(0).u64(0).u64(1);
+  const removed = () => map().u64(0).u64(0).u64(0).u64(1);
+  test.each<[string, ByteWriter]>([
+    ['read version needs 8 bytes', map()],
+    ['read count needs 8 bytes', map().u64(0)],
+    ['read count is 1 at offset 17, 15 bytes', read().zeros(15)],
+    ['read key declares 9 bytes', read().u64(9).u64(0)],
+    ['read key version needs 8 bytes', read().u64(8).u64(0)],
+    ['write count needs 8 bytes', map().u64(0).u64(0)],
+    ['write count is 1 at offset 25, 15 bytes', written().zeros(15)],
+    ['written key declares 9 bytes', written().u64(9).u64(0)],
+    ['value declares 9 bytes', written().u64(0).u64(9)],
+    ['remove count needs 8 bytes', map().u64(0).u64(0).u64(0)],
+    ['remove count is 1 at offset 33, 7 bytes', removed().zeros(7)],
+    ['removed key declares 9 bytes', removed().u64(9)],
+  ])('decodePrivateDomain() says what is cut off: %s', (message, writer) => {
+    expect(() => decodePrivateDomain(writer.finish())).toThrow(message);
+  });
+
+  test('decodePrivateDomain() says where a key out of order is', () => {
+    const bytes = privateMap('a', { writes: ['l', 'k'] });
+    expect(() => decodePrivateDomain(bytes)).toThrow(expect.objectContaining({ offset: 51 }));
   });
 
   test('decodePrivateDomain() refuses a name that is not UTF-8', () => {
@@ -187,15 +241,35 @@ function sorted(maps: readonly MapWrites[]): readonly MapWrites[] {
 
 describe('encodePublicDomain()', () => {
   const map: MapWrites = { name: 'public:a', writes: [], removes: [] };
-  test.each<[string, PublicDomain]>([
-    ['a missing claims digest', { ...domain, claimsDigest: undefined }],
-    ['a digest that the type does not have', { ...domain, type: 3 }],
-    ['a short digest', { ...domain, claimsDigest: new Uint8Array(31) }],
-    ['a private map', { ...domain, maps: [{ ...map, name: 'a' }] }],
-    ['a map twice', { ...domain, maps: [map, map] }],
-    ['a key twice', { ...domain, maps: [{ ...map, removes: [claims, claims] }] }],
-  ])('encodePublicDomain() refuses %s as a caller mistake', (_, bad) => {
-    expect(() => encodePublicDomain(bad)).toThrow(RangeError);
+  const wanted = 'entry type wants 32 digest bytes here';
+  const twice = 'a key is there twice in one map';
+  const one = write('k', 'v');
+  test.each<[string, PublicDomain, string]>([
+    ['a missing claims digest', { ...domain, claimsDigest: undefined }, wanted],
+    [
+      'a digest that the type does not have',
+      { ...domain, type: 3 },
+      'entry type wants no digest bytes here',
+    ],
+    ['a short digest', { ...domain, claimsDigest: new Uint8Array(31) }, wanted],
+    [
+      'a private map',
+      { ...domain, maps: [{ ...map, name: 'a' }] },
+      'map a does not belong to the public domain',
+    ],
+    ['a map twice', { ...domain, maps: [map, map] }, 'map public:a is there twice'],
+    ['a key twice', { ...domain, maps: [{ ...map, removes: [claims, claims] }] }, twice],
+    ['a key written twice', { ...domain, maps: [{ ...map, writes: [one, one] }] }, twice],
+  ])('encodePublicDomain() refuses %s as a caller mistake', (_, bad, message) => {
+    expect(() => encodePublicDomain(bad)).toThrow(new RangeError(message));
+  });
+
+  test('encodePublicDomain() and encodePrivateDomain() take one allocation each', () => {
+    const bytes = encodePublicDomain(domain);
+    expect(bytes.buffer.byteLength).toBe(bytes.length);
+    const maps = domain.maps.map((each) => ({ ...each, name: `a${each.name}` }));
+    const plain = encodePrivateDomain(maps);
+    expect(plain.buffer.byteLength).toBe(plain.length);
   });
 });
 
@@ -243,7 +317,12 @@ describe('entryLeafOf()', () => {
   });
 
   test('entryLeafOf() wants the digests of its type', () => {
-    expect(() => entryLeafOf({ ...parts, type: 4, claimsDigest: undefined })).toThrow(TypeError);
+    expect(() => entryLeafOf({ ...parts, type: 4, claimsDigest: undefined })).toThrow(
+      new TypeError('this entry type needs a claims digest'),
+    );
+    expect(() => entryLeafOf({ ...parts, type: 3, commitEvidenceDigest: undefined })).toThrow(
+      new TypeError('this entry type needs a commit evidence digest'),
+    );
   });
 
   test('entryLeaf() hashes the entry itself', () => {

@@ -46,6 +46,17 @@ export function outcomeOf(decode: () => unknown): string {
   }
 }
 
+/** What `decode` does with one input, as a user reads it: `CODE: message`, or `'accepted'`. */
+export function refusalOf(decode: () => unknown): string {
+  try {
+    decode();
+    return 'accepted';
+  } catch (error) {
+    if (!isTypedError(error)) throw error;
+    return `${error.code}: ${error.message}`;
+  }
+}
+
 /** Asserts that every input is accepted or refused with a typed error; returns what happened to each. */
 export function outcomes<T>(inputs: readonly T[], decode: (input: T) => unknown): string[] {
   const codes = inputs.map((input) => outcomeOf(() => decode(input)));

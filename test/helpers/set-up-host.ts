@@ -32,7 +32,8 @@ export function standingClock(nowMs = 0): SimulatedClock & Clock {
 /** A host on a disk in memory, whose log takes evidence when the test says so. */
 export async function setUp(options: Partial<SnapshotterOptions> = {}): Promise<Setup> {
   const host = new LogHost();
-  const disk = new MemoryFileSystem();
+  const given = options.environment?.fileSystem;
+  const disk = given instanceof MemoryFileSystem ? given : new MemoryFileSystem();
   const asked: Setup['asked'] = [];
   const snapshotter = await createSnapshotter({
     directory: '/snapshots',
@@ -68,7 +69,10 @@ export async function turns(count = 50): Promise<void> {
 }
 
 /** Writes until a signature is a snapshot point, and commits it. */
-export async function start({ host, snapshotter }: Setup): Promise<LiveGeneration> {
+export async function start({
+  host,
+  snapshotter,
+}: Pick<Setup, 'host' | 'snapshotter'>): Promise<LiveGeneration> {
   for (let i = 0; i < 4; i++) host.write(`key ${i}`, `value ${i}`);
   expect(await host.sign(snapshotter)).toBe(true);
   snapshotter.commit(host.last, { primary: true });

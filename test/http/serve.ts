@@ -17,6 +17,8 @@ export interface Answer {
 export interface Served {
   readonly origin: string;
   readonly handler: HttpHandler;
+  /** Sockets that are open. */
+  connections(): Promise<number>;
   ask(path: string, headers?: Readonly<Record<string, string>>, method?: string): Promise<Answer>;
 }
 
@@ -28,7 +30,7 @@ export async function serve(host: ServedHost, options: HttpHandlerOptions = {}):
   const server = createServer(handler);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(async () => {
-    handler.close();
+    await handler.close();
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
@@ -46,5 +48,9 @@ export async function serve(host: ServedHost, options: HttpHandlerOptions = {}):
         );
       }).on('error', reject);
     });
-  return { origin: `http://127.0.0.1:${port}`, handler, ask };
+  const connections = () =>
+    new Promise<number>((resolve, reject) => {
+      server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+    });
+  return { origin: `http://127.0.0.1:${port}`, handler, connections, ask };
 }

@@ -5,6 +5,7 @@ import {
   type JudgeOptions,
   type Verdict,
 } from '../../src/testing/graph/mutants-trial.ts';
+import { aligned } from './aligned.ts';
 import { type SourceMachine, sourceMutantsOf } from './source-mutants.ts';
 
 /** A machine of ours with what is held against it. */
@@ -113,15 +114,4 @@ export function tableOf(lines: readonly Line[]): string {
     ];
   });
   return aligned([head, ...rows]);
-}
-
-function aligned(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-      .join('  ');
-  return rows.map(line).join('\n');
 }

@@ -3,7 +3,7 @@ import type { Digest, Seqno } from '../../src/core/words.ts';
 import { digest, seqno as toSeqno, view } from '../../src/core/words.ts';
 import type { Environment } from '../../src/engine/environment.ts';
 import type { SnapshotJobs } from '../../src/engine/jobs.ts';
-import { createSnapshotter } from '../../src/engine/snapshotter.ts';
+import { createSnapshotter, type Snapshotter } from '../../src/engine/snapshotter.ts';
 import { signRootSignature } from '../../src/formats/root-signature.ts';
 import type { JobExecutor } from '../../src/tasks/job.ts';
 import { countingRandomness, fakeProcesses } from '../files/fake-processes.ts';
@@ -23,10 +23,17 @@ function believer(): JobExecutor<SnapshotJobs> {
     [Job in keyof SnapshotJobs]: (input: SnapshotJobs[Job]['input']) => SnapshotJobs[Job]['output'];
   } = {
     serialise: ({ state }) => ({ digest: digestOf(`${state.seqno}`), bytes: 100, profile: '3+' }),
+    serialiseShared: ({ state }) => ({
+      digest: digestOf(`${state.seqno}`),
+      bytes: 100,
+      profile: '3+',
+    }),
+    gather: () => undefined,
     comparePublic: () => undefined,
     verifySignature: () => ({ root }),
     proveEvidence: () => ({ root, path: [] }),
     checkReceipt: () => undefined,
+    verifyFile: () => ({ digest: root, trusted: true }),
     prepareCrossCheck: () => undefined,
     loadSnapshot: notAsked,
     openSnapshot: notAsked,
@@ -39,9 +46,14 @@ function believer(): JobExecutor<SnapshotJobs> {
 
 /**
  * Generations one after another through the real machines and the real pipeline, with a log, a signer and a disk
- * that keep nothing. Three in twenty end early: cancelled, refused by the log, or rolled back.
+ * that keep nothing. Three in twenty end early: cancelled, refused by the log, or rolled back. `onOpen` is given the
+ * snapshotter before its first generation.
  */
-export async function soakSimulated(generations: number, tenths: Tenths): Promise<Soaked> {
+export async function soakSimulated(
+  generations: number,
+  tenths: Tenths,
+  onOpen: (snapshotter: Snapshotter) => Promise<void> = async () => {},
+): Promise<Soaked> {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   const claims = { iat: 1, iss: 'test', sub: 'ledger', txId: { view: view(2), seqno: toSeqno(1) } };
   const message = await signRootSignature(new Uint8Array(32), claims, privateKey);
@@ -90,6 +102,7 @@ export async function soakSimulated(generations: number, tenths: Tenths): Promis
     attemptsMax: 2,
     signal: controller.signal,
   });
+  await onOpen(snapshotter);
   const begin = ({ generation, seqno }: { generation: number; seqno: Seqno }) => {
     started++;
     if (generation % 20 === 3) snapshotter.cancel(generation);

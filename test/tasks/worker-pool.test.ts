@@ -8,6 +8,7 @@ import { WorkerPool, type WorkerPoolOptions } from '../../src/tasks/worker-pool.
 import { isCollected } from './fixtures/collect-garbage.ts';
 import type { EchoTable } from './fixtures/echo-jobs.ts';
 import { echoWorker } from './fixtures/echo-worker-url.ts';
+import { TickClock } from './fixtures/tick-clock.ts';
 
 const pools: WorkerPool<EchoTable>[] = [];
 
@@ -30,6 +31,61 @@ function block(
 
 afterEach(async () => {
   await Promise.all(pools.splice(0).map((pool) => pool.close()));
+});
+
+const watched = () => {
+  const clock = new TickClock();
+  return { clock, pool: makePool({ workers: 1, watch: { clock, hungMs: 1000 } }) };
+};
+
+test('WorkerPool ends a thread that shows no sign of life, and takes another', async () => {
+  const { clock, pool } = watched();
+  const signs = new Int32Array(new SharedArrayBuffer(4));
+  const running = pool.run('countAndHang', { signs, count: 3 }, { signsOfLife: signs });
+  const failed = expect(running).rejects.toMatchObject({
+    code: 'WORKER_DIED',
+    cause: { message: 'it showed no sign of life' },
+  });
+  while (Atomics.load(signs, 0) < 3) await new Promise((resolve) => setImmediate(resolve));
+  // The first time it has shown some since the beginning.
+  clock.tick(1000);
+  expect(clock.timers).toBe(1);
+  clock.tick(1000);
+  await failed;
+  expect(await pool.run('echo', 'well')).toBe('well');
+  expect(clock.timers).toBe(0);
+});
+
+test('WorkerPool leaves a thread alone that shows signs of life, and one that is not watched', async () => {
+  const { clock, pool } = watched();
+  const signs = new Int32Array(new SharedArrayBuffer(4));
+  const controller = new AbortController();
+  const { signal } = controller;
+  const alive = pool.run('finishWhenAborted', undefined, { signal, signsOfLife: signs });
+  for (let i = 0; i < 5; i++) {
+    Atomics.add(signs, 0, 1);
+    clock.tick(1000);
+  }
+  controller.abort();
+  expect(await alive).toBe('finished');
+  const again = new AbortController();
+  const silent = pool.run('finishWhenAborted', undefined, { signal: again.signal });
+  clock.tick(10_000);
+  again.abort();
+  expect(await silent).toBe('finished');
+});
+
+test('WorkerPool ends a thread that does not stop when it is told to', async () => {
+  const { clock, pool } = watched();
+  const controller = new AbortController();
+  const running = pool.run('block', undefined, { signal: controller.signal });
+  const failed = expect(running).rejects.toMatchObject({
+    code: 'WORKER_DIED',
+    cause: { message: 'it did not stop when it was told to' },
+  });
+  controller.abort();
+  clock.tick(1000);
+  await failed;
 });
 
 test('WorkerPool runs jobs on other threads, at most as many as it has workers', async () => {

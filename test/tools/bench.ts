@@ -1,41 +1,135 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Bench, isWithinBound } from '../bench/bench.ts';
+import { actorBench } from '../bench/actors.ts';
+import { type Bench, type BenchLine, heldFigure, isWithinBound } from '../bench/bench.ts';
+import { floorsBench } from '../bench/floors.ts';
+import { freezeBench } from '../bench/freezes.ts';
+import { liveBench } from '../bench/live.ts';
+import { loadBench } from '../bench/load.ts';
+import { memoryBench } from '../bench/memory.ts';
 import { nodeBench } from '../bench/node.ts';
+import { killParties } from '../bench/party.ts';
+import { peersBench } from '../bench/peers.ts';
+import { plotOf } from '../bench/plot.ts';
 import { replayBench } from '../bench/replay.ts';
-import { restoreBench } from '../bench/restore.ts';
+import { restoreBench } from '../bench/restores.ts';
+import { scaleBench } from '../bench/scale.ts';
+import { shapesBench, snapshotBench } from '../bench/snapshots.ts';
+import { stallBench } from '../bench/stall.ts';
 import { storeBench } from '../bench/store.ts';
+import { tableOf } from '../bench/table.ts';
 
 /**
- * Measures, a line of JSON a case on stdout: `npm run bench -- [NAME...] [--transactions N]`; all benches when none
- * is named. Exit status 1 when a case is above its bound, or its result not true; 2 for a bench that is not there.
+ * Measures: `npm run bench -- [NAME...] [--json] [--quick] [--rounds N] [--dir DIR] [--plot FILE] [--transactions N]`; all
+ * benches when none is named. A line of JSON a case on stdout, with the table on stderr; on a terminal, unless --json
+ * is given, the table alone. `--dir` is on which disk the files are written, `--quick` only sees that everything works.
+ * Exit status 1 when a case is above its bound, or its result not true; 2 for a bench that is not there.
  */
-const benches: readonly Bench[] = [replayBench, nodeBench, storeBench, restoreBench];
+const benches: readonly Bench[] = [
+  replayBench,
+  nodeBench,
+  storeBench,
+  liveBench,
+  floorsBench,
+  freezeBench,
+  actorBench,
+  snapshotBench,
+  stallBench,
+  memoryBench,
+  restoreBench,
+  loadBench,
+  scaleBench,
+  shapesBench,
+  peersBench,
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    // The lines are JSON with it and without.
-    json: { type: 'boolean' },
+    json: { type: 'boolean', default: !process.stdout.isTTY },
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    dir: { type: 'string', default: tmpdir() },
+    plot: { type: 'string' },
     transactions: { type: 'string', default: '1000000' },
   },
 });
 const transactions = Number(values.transactions);
+const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
 const unknown = positionals.filter((named) => benches.every(({ name }) => name !== named));
 
-if (unknown.length > 0 || !Number.isSafeInteger(transactions) || transactions < 1000) {
+if (unknown.length > 0 || !isCount(transactions, 1000) || !isCount(rounds ?? 1, 1)) {
   const names = benches.map(({ name }) => name).join(', ');
-  console.error(`usage: bench [NAME...] [--transactions N of 1000 or more]; there are: ${names}`);
+  const options = '[--json] [--quick] [--rounds N] [--dir DIR] [--plot FILE]';
+  const usage = `bench [NAME...] ${options} [--transactions N of 1000 or more]`;
+  console.error(`usage: ${usage}; there are: ${names}`);
   process.exitCode = 2;
 } else await runAll();
 
+function isCount(value: number, min: number): boolean {
+  return Number.isSafeInteger(value) && value >= min;
+}
+
 async function runAll(): Promise<void> {
+  const directory = mkdtempSync(join(values.dir, 'ledger-bench-'));
+  const cleanUp = () => {
+    killParties();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      cleanUp();
+      process.exit(130);
+    });
+  }
+  try {
+    report(await measureAll(directory));
+  } finally {
+    cleanUp();
+  }
+}
+
+async function measureAll(directory: string): Promise<BenchLine[]> {
+  const options = { transactions, directory, isQuick: values.quick, rounds };
+  const lines: BenchLine[] = [];
   for (const bench of benches) {
     if (positionals.length > 0 && !positionals.includes(bench.name)) continue;
-    for await (const line of bench.run({ transactions })) {
-      console.log(JSON.stringify(line));
-      if (isWithinBound(line)) continue;
-      console.error(`${line.name}, ${line.case}: ${line.min} is above the bound of ${line.bound}`);
-      process.exitCode = 1;
+    for await (const line of bench.run(options)) {
+      const told = values.quick ? unbound(line) : line;
+      lines.push(told);
+      if (values.json) console.log(JSON.stringify(told));
+      else console.error(`${told.name}: ${told.case}`);
     }
   }
+  return lines;
+}
+
+/** What was measured to see that it works is held to nothing. */
+function unbound({ bound: _, ...line }: BenchLine): BenchLine {
+  return { ...line, quick: true };
+}
+
+function report(lines: readonly BenchLine[]): void {
+  const machine = `${machineText()}`;
+  const table = `${machine}\n\n${tableOf(lines)}`;
+  if (values.json) console.error(table);
+  else console.log(table);
+  if (values.plot !== undefined) {
+    mkdirSync(dirname(values.plot), { recursive: true });
+    writeFileSync(values.plot, plotOf(lines, machine));
+  }
+  for (const line of lines) {
+    if (isWithinBound(line)) continue;
+    const { name, bound } = line;
+    console.error(`${name}, ${line.case}: ${heldFigure(line)} is above the bound of ${bound}`);
+    process.exitCode = 1;
+  }
+}
+
+function machineText(): string {
+  const [first] = cpus();
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
+  return `${cpus().length} × ${first?.model ?? 'unknown'}, ${memory}, Node ${process.versions.node}`;
 }

@@ -2,8 +2,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { diagramFiles } from '../../src/cli/drawn-machines.ts';
 import { coverageMap, coverageMapNames } from './coverage-maps.ts';
+import { sequenceFiles } from './sequence-files.ts';
 
-/** Draws `machines/` into `visualizations/diagrams`, and their paths into `coverage`: `npm run diagrams`. */
+/**
+ * Draws `machines/` and the life of a snapshot into `visualizations/diagrams`, and their paths into `coverage`:
+ * `npm run diagrams`.
+ */
 function folder(name: string): string {
   const path = join(process.cwd(), 'visualizations', name);
   mkdirSync(path, { recursive: true });
@@ -12,6 +16,7 @@ function folder(name: string): string {
 
 const diagrams = folder('diagrams');
 for await (const { file, text } of diagramFiles()) writeFileSync(join(diagrams, file), text);
+for (const { file, text } of await sequenceFiles()) writeFileSync(join(diagrams, file), text);
 
 const coverage = folder('coverage');
 for (const name of coverageMapNames) {

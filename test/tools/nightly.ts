@@ -8,6 +8,7 @@ import { join } from 'node:path';
 const vitest = join(process.cwd(), 'node_modules/vitest/vitest.mjs');
 const bench = join(process.cwd(), 'dist/test/tools/bench.js');
 const mutants = join(process.cwd(), 'dist/test/tools/mutants.js');
+const mutantsOfCode = join(process.cwd(), 'dist/test/tools/mutants-code.js');
 const parts = [
   {
     what: '200 kills and 50 interrupts of start, at random moments',
@@ -20,12 +21,13 @@ const parts = [
     env: { LEDGER_NIGHTLY: '1' },
   },
   {
-    what: '100,000 generations, and 1,000 with real crypto and files, in one process each',
+    what: '100,000 generations, 1,000 with real crypto and files, and a snapshot beyond 4 GiB, in one process each',
     args: [vitest, 'run', 'test/soak'],
     env: { LEDGER_NIGHTLY: '1' },
   },
   { what: 'a million transactions in one process', args: [bench, 'node'], env: {} },
   { what: 'every mutant of every statechart', args: [mutants, '--all'], env: {} },
+  { what: 'every mutant of the code behind them', args: [mutantsOfCode], env: {} },
 ];
 
 for (const { what, args, env } of parts) {

@@ -12,7 +12,7 @@ const charts = [
 
 /** The rules that light a chart, in the colours of both schemes. */
 const litRules = `
-  svg{display:block;max-width:100%;height:auto;min-width:760px}
+  svg{display:block;max-width:100%;height:auto}
   .lit.leaf{fill:#bfeec8;stroke:#1a6b2f;stroke-width:3}
   .lit.leaf.bad{fill:#ffcfca;stroke:#b3261e}
   .lit.inner,.lit.outer{stroke:#1a6b2f;stroke-width:3}
@@ -87,9 +87,9 @@ export class Chart {
     const [first = svg.querySelector('.lit')] = lit;
     const container = byId('chart');
     if (!first) return;
-    const middle = (box: DOMRect) => box.top + box.height / 2;
-    const by = middle(first.getBoundingClientRect()) - middle(container.getBoundingClientRect());
-    container.scrollTop += by;
+    const [box, around] = [first.getBoundingClientRect(), container.getBoundingClientRect()];
+    container.scrollTop += box.top + box.height / 2 - (around.top + around.height / 2);
+    container.scrollLeft += box.left + box.width / 2 - (around.left + around.width / 2);
   }
 
   #choose(chart: (typeof charts)[number]): void {
@@ -112,11 +112,17 @@ export class Chart {
     const svg = this.#svgs.get(file);
     if (this.#chart.file !== file || svg === undefined) return;
     const sheet = new CSSStyleSheet();
-    sheet.replaceSync((svg.dataset['styles'] ?? '') + litRules);
+    sheet.replaceSync((svg.dataset['styles'] ?? '') + litRules + widthRule(svg));
     this.#root.adoptedStyleSheets = [sheet];
     this.#root.replaceChildren(svg);
     this.#onChange();
   }
+}
+
+/** A chart's text, of 12 pixels, may shrink to 11 and no further: a wider one is scrolled. */
+function widthRule(svg: SVGElement): string {
+  const width = Number(svg.getAttribute('width'));
+  return `svg{min-width:${Math.ceil((width * 11) / 12) + 1}px}`;
 }
 
 /** The policy of the page allows no style element; the text of one may be adopted. */
@@ -127,6 +133,9 @@ function parsed(text: string): SVGElement {
   const { documentElement } = new DOMParser().parseFromString(drawing, 'image/svg+xml');
   const svg = document.importNode(documentElement, true);
   if (!(svg instanceof SVGElement)) throw new Error('the chart is no SVG');
+  // All of its transitions in words are too long for a name.
+  svg.setAttribute('aria-labelledby', 'title');
+  svg.setAttribute('aria-describedby', 'desc');
   svg.dataset['styles'] = styleElement.exec(text)?.[1] ?? '';
   return svg;
 }

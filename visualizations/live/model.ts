@@ -49,6 +49,8 @@ export interface GenerationView {
   endedAtMs: number | undefined;
   outcome: string | undefined;
   reason: string | undefined;
+  /** Name of the file that was published. */
+  file: string | undefined;
   readonly phases: PhaseEntry[];
   readonly actors: Map<Lane, ActorView>;
   readonly sent: Sent[];
@@ -93,6 +95,7 @@ export class Model {
     view.endedAtMs ??= message.endedAtMs;
     view.outcome ??= message.outcome;
     view.reason ??= message.reason;
+    view.file ??= message.file;
   }
 
   #introduce(message: ActorMessage): void {
@@ -225,7 +228,8 @@ export class Model {
 function viewOf(startedAtMs: number): GenerationView {
   return {
     ...{ key: '', generation: 0, seqno: 0, startedAtMs, endedAtMs: undefined },
-    ...{ outcome: undefined, reason: undefined, phases: [], actors: new Map(), sent: [] },
+    ...{ outcome: undefined, reason: undefined, file: undefined },
+    ...{ phases: [], actors: new Map(), sent: [] },
   };
 }
 
@@ -247,6 +251,8 @@ function end(
   view.outcome = String(output['outcome'] ?? actor.context['outcome'] ?? 'poisoned');
   const reason = output['reason'] ?? actor.context['reason'];
   view.reason = typeof reason === 'string' ? reason : undefined;
+  const file = output['file'] ?? actor.context['file'];
+  view.file = typeof file === 'string' ? file : undefined;
 }
 
 function laneOf({ name, parentId }: ActorMessage, parent: ActorView | undefined): Lane {

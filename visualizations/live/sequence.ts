@@ -2,7 +2,7 @@ import { byId, durationText, element, shape } from './elements.ts';
 import { type GenerationView, lanes, type Sent } from './model.ts';
 import { WindowedList } from './windowed-list.ts';
 
-const laneWidth = 82;
+const laneWidth = 70;
 
 /** The events of the chosen generation as a sequence diagram: a lane for each who speaks. */
 export class Sequence {

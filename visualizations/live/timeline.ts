@@ -34,7 +34,11 @@ export class Timeline {
     this.#list.update(generations.length);
     const [fromMs, toMs] = this.#span();
     byId('scale').textContent = `time, ${durationText(toMs - fromMs)} across`;
-    if (chosen) this.#container.setAttribute('aria-activedescendant', rowId(chosen));
+    const id = chosen && rowId(chosen);
+    // Only rows in sight have elements.
+    if (id !== undefined && document.getElementById(id) !== null) {
+      this.#container.setAttribute('aria-activedescendant', id);
+    } else this.#container.removeAttribute('aria-activedescendant');
   }
 
   #at(index: number): GenerationView | undefined {

@@ -30,12 +30,12 @@ export const clockRules = {
   C2: "a machine's clock tells the time since the Unix epoch",
   C3: 'a timer fires once, after its delay and not before',
   C4: 'a timer never fires inside the call that sets it, also without delay',
-  C5: 'timers are independent of each other, and the earlier one fires first',
+  C5: 'timers are independent of each other; the earlier one fires first, of one delay the one that was set first',
   C6: 'an infinite delay never fires',
   C7: 'a delay beyond the longest timer does not fire at once',
   C8: 'a cleared timer never fires, and no other one is cleared with it',
   C9: 'to clear a timer that has fired, or was cleared, or never fires, does nothing',
-  C10: 'a timer may set and clear others when it fires',
+  C10: 'a timer may set and clear others when it fires, also those that are due with it',
 } as const;
 
 type ClockCase = ContractCase<ClockDriver, ClockCapability, keyof typeof clockRules>;
@@ -69,6 +69,19 @@ const cases: readonly ClockCase[] = [
       checkSame(clock.now(), before, 'now() at once');
       await pass(7);
       checkSame(clock.now() - before, 7, 'what has passed');
+    },
+  },
+  {
+    rule: 'C1',
+    title: 'now() does not go back while time passes',
+    async run({ clock, pass }) {
+      let before = clock.now();
+      for (let count = 0; count < 10; count++) {
+        await pass(2);
+        const now = clock.now();
+        check(now >= before - earlyMsMax, `now() went back from ${before} to ${now}`);
+        before = now;
+      }
     },
   },
   {
@@ -110,12 +123,14 @@ const cases: readonly ClockCase[] = [
     title: 'a timer fires in its millisecond and not in the one before',
     needs: ['exact'],
     async run({ clock, pass }) {
-      const fired = recorder(clock);
-      fired.after('due', 10);
-      await pass(9);
-      checkSame(fired.names, [], 'what has fired after 9 of 10 ms');
-      await pass(1);
-      checkSame(fired.names, ['due'], 'what has fired after 10 ms');
+      for (const delayMs of [1, 2, 10, 1000]) {
+        const fired = recorder(clock);
+        fired.after('due', delayMs);
+        if (delayMs > 1) await pass(delayMs - 1);
+        checkSame(fired.names, [], `what has fired 1 ms before ${delayMs} ms have passed`);
+        await pass(1);
+        checkSame(fired.names, ['due'], `what has fired after ${delayMs} ms`);
+      }
     },
   },
   ...[0, 1].map(
@@ -152,6 +167,17 @@ const cases: readonly ClockCase[] = [
       check(ids[0] !== ids[1], `both timers have the id ${String(ids[0])}`);
       await pass(longMs);
       checkSame(fired.names.toSorted(), ['one', 'other'], 'what has fired');
+    },
+  },
+  {
+    rule: 'C5',
+    title: 'timers of one delay fire in the order in which they were set',
+    async run({ clock, pass }) {
+      const fired = recorder(clock);
+      const names = Array.from({ length: 8 }, (_, index) => `number ${index}`);
+      for (const name of names) fired.after(name, shortMs);
+      await pass(longMs);
+      checkSame(fired.names, names, 'the order of firing');
     },
   },
   {
@@ -258,6 +284,19 @@ const cases: readonly ClockCase[] = [
       clock.setTimeout(() => clock.clearTimeout(later), shortMs);
       await pass(longMs * 2);
       checkSame(fired.names, [], 'what has fired');
+    },
+  },
+  {
+    rule: 'C10',
+    title: 'a timer that clears one that is due with it keeps it from firing',
+    async run({ clock, pass }) {
+      const fired = recorder(clock);
+      let cleared: unknown;
+      clock.setTimeout(() => clock.clearTimeout(cleared), shortMs);
+      cleared = fired.after('cleared', shortMs);
+      fired.after('other', shortMs);
+      await pass(longMs);
+      checkSame(fired.names, ['other'], 'what has fired');
     },
   },
 ];

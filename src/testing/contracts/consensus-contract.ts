@@ -223,6 +223,18 @@ const viewCases: readonly ConsensusCase[] = [
     }
     checkSame(run.consensus.isPrimary, true, 'whether the node that replicates is the primary');
   }),
+  withRun('K8', 'the node is the primary of each view that it begins', async (run) => {
+    await run.start();
+    for (const step of ['rollback', 'restart', 'rollback'] as const) {
+      run.replicate('es');
+      run.persist(run.last);
+      await run.settle();
+      run.replicate('e');
+      if (step === 'rollback') await run.abandonAbove(run.lastCommitted);
+      else await run.start({ isNew: false });
+      checkSame(run.consensus.isPrimary, true, `whether it is the primary after a ${step}`);
+    }
+  }),
 ];
 
 const abandonCases: readonly ConsensusCase[] = [
@@ -256,6 +268,25 @@ const abandonCases: readonly ConsensusCase[] = [
     await run.settle();
     checkSame(run.committed, [3], 'what is committed');
   }),
+  withRun(
+    'K9',
+    'what was durable before a rollback does not make durable what takes its place',
+    async (run) => {
+      await run.start();
+      run.replicate('seee');
+      run.persist(4);
+      await run.settle();
+      await run.abandonAbove(1);
+      run.replicate('sss');
+      await run.settle();
+      checkSame(run.committed, [1], 'what is committed while nothing new is durable');
+      for (const seqno of [2, 3, 4]) {
+        run.persist(seqno);
+        await run.settle();
+        checkSame(run.lastCommitted, seqno, `what is committed when ${seqno} is durable`);
+      }
+    },
+  ),
   withRun('K9', 'what a rollback leaves is committed as ever', async (run) => {
     await run.start();
     run.replicate('eses');

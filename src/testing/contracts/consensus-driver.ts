@@ -29,8 +29,8 @@ export const consensusRules = {
   K5: 'what is durable up to a signature becomes committed',
   K6: 'a view is recorded durably before it is used, or is not used',
   K7: 'no view is used twice, whatever was lost, failed or taken back',
-  K8: 'a view stays until the next one begins, and the node that orders is the primary',
-  K9: 'what was abandoned is never committed; what takes its place is',
+  K8: 'a view stays until the next one begins, and the node that orders is the primary in each',
+  K9: 'what was abandoned is never committed; what takes its place is, once it is durable itself',
   K10: 'nothing that is committed is given up',
 } as const;
 

@@ -2,6 +2,7 @@ import { type DiskCapability, type DiskDriver, type DiskRule, diskRules } from '
 import { durabilityCases } from './disk-durability-cases.ts';
 import { handleCases } from './disk-handle-cases.ts';
 import { nameCases } from './disk-name-cases.ts';
+import { presentCases } from './disk-present-cases.ts';
 import { writerCases } from './disk-writer-cases.ts';
 import {
   type Contract,
@@ -15,7 +16,7 @@ export function diskContract(): Contract<DiskDriver, DiskCapability, DiskRule> {
   return {
     name: 'disk',
     rules: diskRules,
-    cases: [...handleCases, ...nameCases, ...durabilityCases, ...writerCases()],
+    cases: [...handleCases, ...nameCases, ...presentCases, ...durabilityCases, ...writerCases()],
   };
 }
 

@@ -274,7 +274,7 @@ export const handleCases: readonly DiskCase[] = [
   },
   {
     rule: 'D7',
-    title: 'size follows every write, on every handle',
+    title: 'size follows every write and every cut, on every handle',
     async run(driver) {
       const disk = new DiskUser(driver);
       await disk.using('a', 'create', async (handle) => {
@@ -283,10 +283,14 @@ export const handleCases: readonly DiskCase[] = [
         await handle.write(hello, 0);
         checkSame(await handle.size(), 7, 'the size after one within');
         const sizes = await disk.using('a', 'read', async (other) => {
+          const before = await other.size();
           await handle.write(hello, 10);
-          return other.size();
+          return [before, await other.size()];
         });
-        checkSame(sizes, 15, 'the size on another handle');
+        checkSame(sizes, [7, 15], 'the sizes on another handle, before a write and after it');
+        checkSame(await handle.size(), 15, 'the size after a write behind the end');
+        await handle.truncate(3);
+        checkSame(await handle.size(), 3, 'the size after a cut');
       });
     },
   },
@@ -309,6 +313,17 @@ export const handleCases: readonly DiskCase[] = [
     async run(driver) {
       const disk = new DiskUser(driver);
       await disk.using('a', 'create', async (handle) => {
+        await storageErrorOf(handle.read(0, 1), ['READ_FAILED'], 'a read');
+      });
+    },
+  },
+  {
+    rule: 'D8',
+    title: 'a handle for filling does not read',
+    async run(driver) {
+      const disk = new DiskUser(driver);
+      await disk.write('a', hello);
+      await disk.using('a', 'fill', async (handle) => {
         await storageErrorOf(handle.read(0, 1), ['READ_FAILED'], 'a read');
       });
     },

@@ -12,6 +12,8 @@ import {
   type OpenEvidenceLog,
   type RecordedFact,
   seqnoOf,
+  seqnosHeld,
+  seqnosTold,
   submit,
   type WatchedLog,
 } from './evidence-log-driver.ts';
@@ -33,6 +35,8 @@ async function factAt({ log, told }: WatchedLog, seqno: Seqno): Promise<Recorded
   check(found !== undefined, `nothing was told of ${seqno}`);
   return found.fact;
 }
+
+const ascending = (one: number, other: number): number => one - other;
 
 /** What a receipt will rest on: the leaf, made from what was told, is that of the entry. */
 async function checkProvable(watched: WatchedLog, seqno: Seqno): Promise<void> {
@@ -69,6 +73,30 @@ const answerCases: readonly EvidenceLogCase[] = [
         const seqno = seqnoOf(await submit(watched, number));
         const expected = { version, digest: digestOf(number) };
         checkSame(watched.log.evidenceAt(seqno), expected, `the evidence in the entry ${seqno}`);
+      }
+    },
+  },
+  {
+    rule: 'E2',
+    title: 'evidence of a snapshot that lies back is held with its own version',
+    async run(watched) {
+      const { log } = watched;
+      await log.append();
+      const version = log.last();
+      // A snapshot is serialised while the log goes on.
+      for (let count = 0; count < 3; count++) await log.append();
+      const { signal } = new AbortController();
+      const answers = [];
+      for (const number of [1, 2]) {
+        const evidence = { version, digest: digestOf(number) };
+        answers.push({ evidence, answer: await log.evidence.submit(evidence, { signal }) });
+        await log.append();
+      }
+      for (const { evidence, answer } of answers) {
+        const seqno = seqnoOf(answer);
+        checkSame(log.evidenceAt(seqno), evidence, `the evidence in the entry ${seqno}`);
+        const fact = await factAt(watched, seqno);
+        checkSame(fact.version, version, `the version that was told of ${seqno}`);
       }
     },
   },
@@ -142,6 +170,25 @@ const toldCases: readonly EvidenceLogCase[] = [
   },
   {
     rule: 'E3',
+    title: 'the log holds the evidence that was told, and no other',
+    async run(watched) {
+      const { log } = watched;
+      await log.append();
+      const answers = [];
+      for (const number of [1, 2, 3]) {
+        answers.push(seqnoOf(await submit(watched, number)));
+        await log.append();
+      }
+      const together = [4, 5, 6, 7].map((number) => submit(watched, number));
+      answers.push(...(await Promise.all(together)).map(seqnoOf));
+      await log.append();
+      const told = await seqnosTold(watched);
+      checkSame(seqnosHeld(watched), told, 'the entries that hold evidence');
+      checkSame(answers.toSorted(ascending), told, 'what was answered');
+    },
+  },
+  {
+    rule: 'E3',
     title: 'evidence is told in the order of the log',
     async run(watched) {
       await watched.log.append();
@@ -149,11 +196,7 @@ const toldCases: readonly EvidenceLogCase[] = [
       const answers = await Promise.all(numbers.map((number) => submit(watched, number)));
       await watched.log.settle?.();
       const told = watched.told.map(({ seqno }) => seqno);
-      checkSame(
-        told,
-        answers.map(seqnoOf).toSorted((a, b) => a - b),
-        'the order of what was told',
-      );
+      checkSame(told, answers.map(seqnoOf).toSorted(ascending), 'the order of what was told');
     },
   },
   {
@@ -276,6 +319,8 @@ const refusalCases: readonly EvidenceLogCase[] = [
           const held = watched.log.evidenceAt(at);
           checkSame({ version, digest }, held, `what was told of ${at}`);
         }
+        const told = await seqnosTold(watched);
+        checkSame(told, seqnosHeld(watched), 'what was told, beside what the log holds');
       },
     }),
   ),

@@ -1,6 +1,6 @@
 import { toHex } from '../../core/bytes.ts';
 import type { EvidenceLog } from '../../core/host-ports.ts';
-import { type Digest, type Seqno, digest as toDigest } from '../../core/words.ts';
+import { type Digest, type Seqno, digest as toDigest, seqno as toSeqno } from '../../core/words.ts';
 import { sha256 } from '../../formats/sha256.ts';
 import { check, shown } from './expectations.ts';
 import type { Closable, ContractCase } from './framework.ts';
@@ -48,7 +48,7 @@ export type EvidenceLogCapability = 'refuse' | 'secretAt';
 export const evidenceLogRules = {
   E1: 'submit answers with a seqno, or with "refused"',
   E2: 'the answer is the seqno of the transaction that holds this very evidence',
-  E3: 'each evidence transaction is told once, in the order of the log, before the next is answered',
+  E3: 'each evidence transaction in the log is told once, in order, before the next is answered',
   E4: 'what is told is what was submitted: version and digest',
   E5: "the digest is the transaction's claims digest: with it the leaf is the one in the tree",
   E6: 'the commit evidence names the transaction, and only the ledger secret can make it',
@@ -86,6 +86,18 @@ export function submit(
 ): Promise<Answer> {
   const evidence = { version: log.last(), digest: digestOf(number) };
   return log.evidence.submit(evidence, { signal });
+}
+
+/** Everything that has been told, once the log has told it. */
+export async function seqnosTold({ log, told }: WatchedLog): Promise<readonly Seqno[]> {
+  await log.settle?.();
+  return told.map(({ seqno }) => seqno);
+}
+
+/** The entries of the log that hold evidence. */
+export function seqnosHeld({ log }: WatchedLog): readonly Seqno[] {
+  const seqnos = Array.from({ length: log.last() }, (_, index) => toSeqno(index + 1));
+  return seqnos.filter((seqno) => log.evidenceAt(seqno) !== undefined);
 }
 
 /** The seqno of an answer. @throws ContractError when there is none */

@@ -45,7 +45,7 @@ export type SignerCapability = 'rollback';
 /** The rules of a host that signs its roots. */
 export const signerRules = {
   G1: 'the signature is a COSE_Sign1 as the verifier takes it: tagged, detached, nothing unprotected',
-  G2: 'its header names the algorithm and the key id of the identity',
+  G2: 'its header names the algorithm and the key id of the identity, each time',
   G3: "its header's transaction is the signature transaction itself",
   G4: 'it verifies under the identity over the root of the tree that is told with it',
   G5: 'the tree has the leaves of exactly the transactions before the signature',
@@ -86,6 +86,14 @@ async function checkSigned(driver: SignerDriver, signed: SignedRoot): Promise<vo
   await verifyCoseSign1(decoded.message, driver.identity, carried.root());
 }
 
+/** That a header names the identity. */
+function checkNames({ identity }: SignerDriver, { txId, signature }: SignedRoot): void {
+  const { message, serviceKeyId } = decodeRootSignature(signature);
+  const what = `in the signature of ${txId.seqno}`;
+  checkSame(message.profile.alg, profileOfKey(identity).alg, `the algorithm ${what}`);
+  checkSame(serviceKeyId, keyIdOf(identity), `the key id ${what}`);
+}
+
 const cases: readonly SignerCase[] = [
   {
     rule: 'G1',
@@ -105,9 +113,17 @@ const cases: readonly SignerCase[] = [
     title: "the header names the identity's algorithm and key",
     async run(driver) {
       await driver.append();
-      const { message, serviceKeyId } = decodeRootSignature((await driver.sign()).signature);
-      checkSame(message.profile.alg, profileOfKey(driver.identity).alg, 'the algorithm');
-      checkSame(serviceKeyId, keyIdOf(driver.identity), 'the key id');
+      checkNames(driver, await driver.sign());
+    },
+  },
+  {
+    rule: 'G2',
+    title: 'every later signature names them as well',
+    async run(driver) {
+      for (let count = 0; count < 5; count++) {
+        await driver.append();
+        checkNames(driver, await driver.sign());
+      }
     },
   },
   {
@@ -213,7 +229,9 @@ const cases: readonly SignerCase[] = [
       await appendMany(driver, 2);
       const [first] = await Promise.all([driver.sign(), driver.append()]);
       const [second] = await Promise.all([driver.sign(), driver.append()]);
-      for (const signed of [first, second]) await checkSigned(driver, signed);
+      // The second may find nothing left to sign, and answer with the first.
+      const [third, , fourth] = await Promise.all([driver.sign(), driver.append(), driver.sign()]);
+      for (const signed of [first, second, third, fourth]) await checkSigned(driver, signed);
     },
   },
   {

@@ -17,25 +17,9 @@ import {
   type SourceRule,
   sourceRules,
 } from './source-driver.ts';
-import { contentOf, SourceRun } from './source-run.ts';
+import { oddCases } from './source-odd-cases.ts';
+import { beside, contentOf, type SourceRun } from './source-run.ts';
 import { checkTables } from './state-oracle.ts';
-
-/** A case that runs beside an oracle. */
-const beside = (
-  rule: SourceRule,
-  title: string,
-  run: (run: SourceRun) => Promise<void>,
-  needs: readonly SourceCapability[] = [],
-): SourceCase => ({
-  rule,
-  title,
-  needs,
-  async run(driver) {
-    const besideOracle = new SourceRun(driver);
-    await run(besideOracle);
-    besideOracle.end();
-  },
-});
 
 const steps = (...names: readonly LogStep[]) => names;
 
@@ -318,7 +302,7 @@ export function snapshotSourceContract(
   return {
     name: 'snapshot source',
     rules: sourceRules,
-    cases: [...contentCases, ...frozenCases, ...proofCases, ...releaseCases, ...ways],
+    cases: [...contentCases, ...frozenCases, ...proofCases, ...releaseCases, ...oddCases, ...ways],
   };
 }
 

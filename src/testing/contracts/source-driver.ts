@@ -31,10 +31,11 @@ export const sourceRules = {
   F2: 'a record has the seqno that last wrote its key, a table the one that last changed it',
   F3: 'frozen means frozen: later transactions, rollbacks and compactions do not show through',
   F4: 'a frozen state can be walked again and again, always the same',
-  F5: 'the leaf is the 32-byte Merkle leaf of the transaction at the seqno',
+  F5: 'the leaf is the 32-byte Merkle leaf of the transaction that is at the seqno now',
   F6: 'the view history has the first seqno of each view, none above the seqno, and stays as it is',
   F7: 'to release a state gives back that state, and no other',
   F8: 'freeze answers at once, with a state that is complete',
+  F9: 'a tombstone is of a key that is not live, under minus the seqno that removed it',
 } as const;
 
 export type SourceRule = keyof typeof sourceRules;

@@ -3,7 +3,7 @@ import type { Seqno } from '../../core/words.ts';
 import { checkSame } from './expectations.ts';
 import { capability } from './framework.ts';
 import type { LogStep } from './log-model.ts';
-import type { SourceDriver } from './source-driver.ts';
+import type { SourceCapability, SourceCase, SourceDriver, SourceRule } from './source-driver.ts';
 import { applied, changesOf, checkTables, type OracleState } from './state-oracle.ts';
 
 /** Everything that a frozen state says, in the order in which it says it. */
@@ -137,3 +137,20 @@ export class SourceRun {
     return this.#history.at(-1) ?? { state: new Map(), seqno: this.driver.last() };
   }
 }
+
+/** A case that runs beside an oracle. */
+export const beside = (
+  rule: SourceRule,
+  title: string,
+  run: (run: SourceRun) => Promise<void>,
+  needs: readonly SourceCapability[] = [],
+): SourceCase => ({
+  rule,
+  title,
+  needs,
+  async run(driver) {
+    const besideOracle = new SourceRun(driver);
+    await run(besideOracle);
+    besideOracle.end();
+  },
+});

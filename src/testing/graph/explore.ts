@@ -37,6 +37,7 @@ export interface Graph {
   readonly vertices: readonly Vertex[];
 }
 
+/** How large a graph may become. */
 export interface ExploreOptions {
   /**
    * States before the search is given up.

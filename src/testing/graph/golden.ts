@@ -5,6 +5,7 @@ import { type Path, stateName, titleOf } from './paths.ts';
 /** What a state is called in a list. */
 export type Naming = (state: AnyMachineSnapshot) => string;
 
+/** How states are called in a golden list. */
 export interface GoldenOptions {
   /** @default plainly */
   readonly name?: Naming;

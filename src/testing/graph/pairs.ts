@@ -1,6 +1,7 @@
 import { countBy, type Edge, type Graph, most } from './explore.ts';
 import { type Path, shortestPaths } from './paths.ts';
 
+/** How many pairs of edges there may be. */
 export interface EdgePairsOptions {
   /**
    * Pairs before it is given up: a state has as many as ways in times ways out.

@@ -3,6 +3,7 @@ import { countBy, type Edge, type Graph, most, type Vertex } from './explore.ts'
 /** A way through the graph from its initial state; empty, it is that state itself. */
 export type Path = readonly Edge[];
 
+/** How many simple paths there may be. */
 export interface SimplePathsOptions {
   /**
    * Paths before the search is given up: their number grows as the factorial of independent inputs.

@@ -14,6 +14,7 @@ import { type Path, titleOf } from './paths.ts';
 import { type ChildNote, endStub, StubbedMachine } from './stub.ts';
 import { endedChild, keyOf, pastAfter, type Subject } from './subject.ts';
 
+/** Who sees a run against the live machine. */
 export interface RunOptions {
   /** Sees the inspection events of the live system; {@link "coverage"} has one. */
   readonly inspect?: (event: InspectionEvent) => void;

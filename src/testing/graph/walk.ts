@@ -1,6 +1,7 @@
 import type { Graph } from './explore.ts';
 import type { Path } from './paths.ts';
 
+/** How many random walks, how long, and from which seed. */
 export interface WalkOptions {
   /** Equal seeds give equal walks. A whole number. */
   readonly seed: number;

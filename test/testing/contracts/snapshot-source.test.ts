@@ -11,7 +11,7 @@ import {
 const noTree = { leafAt: 'a store alone has no tree', viewAt: 'a store alone has no views' };
 
 describe('ReferenceStore', () => {
-  registerSnapshotSourceContract(exemptFrom('F2', 'F3', 'F5', 'F6', 'F7'), {
+  registerSnapshotSourceContract(exemptFrom('F2', 'F3', 'F5', 'F6', 'F7', 'F9'), {
     open: openReferenceStore,
     lacks: {
       ...noTree,

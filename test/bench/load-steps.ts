@@ -18,8 +18,8 @@ import { SharedStore } from '../../src/store/shared-store.ts';
 import { makeCoseReceipt, makeService } from '../formats/make-snapshot-file.ts';
 import { rounded } from './bench.ts';
 
-/** `node dist/test/bench/restore-steps.js SHAPE` measures one shape of data; prints its figures as JSON. */
-export interface RestoreShape {
+/** `node dist/test/bench/load-steps.js SHAPE` measures one shape of data; prints its figures as JSON. */
+export interface LoadShape {
   readonly entries: number;
   readonly valueBytes: number;
   readonly maps: number;
@@ -27,14 +27,14 @@ export interface RestoreShape {
 }
 
 /** Milliseconds by the wall: ours, and those of reading the file into one warm buffer and digesting it there. */
-export interface RestoreRound {
+export interface LoadRound {
   readonly ratio: number;
   readonly ms: number;
   readonly floorMs: number;
 }
 
-export interface RestoreFigures {
-  readonly rounds: readonly RestoreRound[];
+export interface LoadFigures {
+  readonly rounds: readonly LoadRound[];
   readonly fileBytes: number;
 }
 
@@ -44,7 +44,7 @@ const snapshot = { seqno: seqno(10), view: view(0), isSnapshot: true } as const;
 const secret = new Uint8Array(32).fill(9);
 
 /** The store's own bytes: to encode as many records one by one would take longer than all rounds. */
-function bodiesOf({ entries, valueBytes, maps, isPrivate }: RestoreShape): Uint8Array {
+function bodiesOf({ entries, valueBytes, maps, isPrivate }: LoadShape): Uint8Array {
   const store = new SharedStore(seqno(0), []);
   const values = new Uint8Array(2 ** 20 + valueBytes).map(
     (_, i) => Math.imul(i, 0x9e3779b1) >>> 24,
@@ -73,7 +73,7 @@ function bodiesOf({ entries, valueBytes, maps, isPrivate }: RestoreShape): Uint8
   return writer.finish();
 }
 
-async function writeSnapshot(path: string, shape: RestoreShape): Promise<number> {
+async function writeSnapshot(path: string, shape: LoadShape): Promise<number> {
   const bodies = bodiesOf(shape);
   const head = encodeSnapshotPublicDomain({
     ...{ seqno: snapshot.seqno, maxConflictVersion: 0, leaf: new Uint8Array(32) },
@@ -97,7 +97,7 @@ async function writeSnapshot(path: string, shape: RestoreShape): Promise<number>
 const service = makeService('bench');
 
 /** As a recovery does it, on a worker thread; the receipt under a pinned identity, here. */
-async function restore(path: string, shape: RestoreShape, workers: Workers): Promise<void> {
+async function restore(path: string, shape: LoadShape, workers: Workers): Promise<void> {
   const job = { path, store: {}, spare: [] };
   const loaded = await workers.run('loadSnapshot', job);
   await verifySnapshotReceipt(loaded.receipt, subjectOf(loaded), {
@@ -146,13 +146,13 @@ async function timed(work: () => Promise<void>): Promise<number> {
   return performance.now() - start;
 }
 
-async function measure(shape: RestoreShape): Promise<RestoreFigures> {
-  const directory = await makeTemporaryDirectory('restore-bench-');
+async function measure(shape: LoadShape): Promise<LoadFigures> {
+  const directory = await makeTemporaryDirectory('load-bench-');
   const workers = environmentOf().startExecutor();
   try {
     const path = join(directory.path, 'snapshot');
     const fileBytes = await writeSnapshot(path, shape);
-    const rounds: RestoreRound[] = [];
+    const rounds: LoadRound[] = [];
     await restore(path, shape, workers);
     for (let round = 0; round < roundCount; round++) {
       const floor = await timed(() => readAndDigest(path, fileBytes));
@@ -167,5 +167,5 @@ async function measure(shape: RestoreShape): Promise<RestoreFigures> {
   }
 }
 
-const shape = JSON.parse(process.argv[2] ?? '{}') as RestoreShape;
+const shape = JSON.parse(process.argv[2] ?? '{}') as LoadShape;
 console.log(JSON.stringify(await measure(shape)));

@@ -2,16 +2,16 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Bench, type BenchLine, summarise } from './bench.ts';
-import type { RestoreFigures, RestoreShape } from './restore-steps.ts';
+import type { LoadFigures, LoadShape } from './load-steps.ts';
 
-const name = 'restore';
+const name = 'load';
 
 /** Compiled, as users have it, in a process of its own for each shape. */
-const stepsFile = join(process.cwd(), 'dist/test/bench/restore-steps.js');
+const stepsFile = join(process.cwd(), 'dist/test/bench/load-steps.js');
 
-const d1m: RestoreShape = { entries: 1_000_000, valueBytes: 128, maps: 1, isPrivate: false };
+const d1m: LoadShape = { entries: 1_000_000, valueBytes: 128, maps: 1, isPrivate: false };
 
-const shapes: readonly (readonly [string, RestoreShape])[] = [
+const shapes: readonly (readonly [string, LoadShape])[] = [
   ['D1M: 1,000,000 entries of 24 B and 128 B', d1m],
   ['D1M, private', { ...d1m, isPrivate: true }],
   ['values of 4 KiB', { ...d1m, entries: 40_000, valueBytes: 4096 }],
@@ -22,20 +22,20 @@ const shapes: readonly (readonly [string, RestoreShape])[] = [
 const bound = 3;
 
 /** Is a state there, verified, in little more than the time to read and digest its file? */
-export const restoreBench: Bench = {
+export const loadBench: Bench = {
   name,
   async *run() {
     for (const [what, shape] of shapes) yield lineOf(what, shape, await measure(shape));
   },
 };
 
-async function measure(shape: RestoreShape): Promise<RestoreFigures> {
+async function measure(shape: LoadShape): Promise<LoadFigures> {
   const args = ['--max-old-space-size=4096', stepsFile, JSON.stringify(shape)];
   const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 24 });
-  return JSON.parse(stdout) as RestoreFigures;
+  return JSON.parse(stdout) as LoadFigures;
 }
 
-function lineOf(what: string, shape: RestoreShape, { rounds, ...more }: RestoreFigures): BenchLine {
+function lineOf(what: string, shape: LoadShape, { rounds, ...more }: LoadFigures): BenchLine {
   return {
     ...{ name, case: `${what}: digest, receipt, tag and load / read + SHA-256`, unit: 'ratio' },
     ...summarise(

@@ -1,0 +1,46 @@
+import { assert } from '../core/errors.ts';
+import type { FrozenState } from '../core/host-ports.ts';
+import type { Seqno } from '../core/words.ts';
+import type { JobExecutor } from '../tasks/job.ts';
+import { drawState } from './draw-state.ts';
+import type { SerialisedState, SerialiseJob, SnapshotJobs } from './jobs.ts';
+import type { SerialiseProgress } from './serialise-progress.ts';
+
+/** A frozen state, and the file that its snapshot goes to. */
+export interface FrozenToSerialise {
+  readonly seqno: Seqno;
+  readonly frozen: FrozenState;
+  /** Where the entry is written; the file exists already. */
+  readonly spool: string;
+  readonly progress: SerialiseProgress;
+}
+
+/** With what only some of those who serialise know. */
+type Known = FrozenToSerialise & Pick<SerialiseJob, 'secret' | 'search'>;
+
+/** Draws the state on this thread, in slices, and has a worker serialise the copy. */
+export async function serialiseDrawn(
+  executor: JobExecutor<SnapshotJobs>,
+  { seqno, frozen, spool, secret, search }: Known,
+  signal: AbortSignal,
+): Promise<SerialisedState> {
+  const { leaf, viewHistory, tables } = frozen;
+  const pieces = await drawState(tables, signal);
+  const state = { seqno, leaf, viewHistory, pieces };
+  const transfer = pieces.map(({ buffer }) => buffer);
+  return executor.run('serialise', { state, spool, secret, search }, { signal, transfer });
+}
+
+/** Has a worker serialise the state straight from the memory that it lies in. */
+export async function serialiseShared(
+  executor: JobExecutor<SnapshotJobs>,
+  { seqno, frozen, spool, secret, progress }: Known,
+  signal: AbortSignal,
+): Promise<SerialisedState> {
+  const { leaf, viewHistory } = frozen;
+  const shared = frozen.share?.();
+  assert(shared !== undefined, 'a state that can be shared is');
+  const state = { seqno, leaf, viewHistory, shared };
+  const job = { state, spool, secret, progress: progress.counts };
+  return executor.run('serialiseShared', job, { signal, signsOfLife: progress.counts });
+}
