@@ -19,6 +19,7 @@ import {
 } from '../formats/snapshot-body.ts';
 import { verifySnapshotFile } from '../formats/verify-snapshot.ts';
 import type { FileSystem } from '../io/file-system.ts';
+import { type BuiltStore, buffersOf } from '../store/built-store.ts';
 import { unpackState } from '../store/state-transfer.ts';
 import type { JobFunctions } from '../tasks/job.ts';
 import {
@@ -28,6 +29,13 @@ import {
   SharedSerialiser,
   type SharedSerialiserOptions,
 } from './serialise-shared.ts';
+import {
+  type LoadedSnapshot,
+  type LoadSnapshotJob,
+  loadSnapshot,
+  type OpenSnapshotJob,
+  openSnapshot,
+} from './snapshot-loading.ts';
 import { candidates, ownContent, type SnapshotState } from './snapshot-search.ts';
 
 /** A frozen state as it was drawn: the pieces move to the worker. */
@@ -128,6 +136,10 @@ export interface SnapshotJobs {
     output: { readonly root: Digest; readonly path: MerklePath };
   };
   checkReceipt: { input: CheckReceiptJob; output: undefined };
+  /** Reads a snapshot file and builds its state, as far as it is in the clear. */
+  loadSnapshot: { input: LoadSnapshotJob; output: LoadedSnapshot };
+  /** Proves a loaded state under its secret, and adds what is encrypted. */
+  openSnapshot: { input: OpenSnapshotJob; output: BuiltStore };
   verifyFile: {
     input: VerifyFileJob;
     output: { readonly digest: Digest; readonly trusted: boolean };
@@ -160,6 +172,14 @@ export function snapshotJobs(
     prepareCrossCheck: async () => {
       await prepareCrossCheck();
       return { output: undefined };
+    },
+    loadSnapshot: async (job, { signal }) => {
+      const output = await loadSnapshot(fileSystem, job, signal);
+      return { output, transfer: output.state ? buffersOf(output.state.built) : [] };
+    },
+    openSnapshot: async (job, { signal }) => {
+      const output = await openSnapshot(fileSystem, job, signal);
+      return { output, transfer: buffersOf(output) };
     },
     checkReceipt: async (job) => {
       await checkReceipt(job);

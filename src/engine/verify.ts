@@ -21,7 +21,11 @@ import {
 } from '../formats/identity-endorsement.ts';
 import { splitSnapshotFile } from '../formats/snapshot-body.ts';
 import { decodeServiceInfo, tables } from '../formats/tables.ts';
-import { type VerifiedSnapshot, verifySnapshotFile } from '../formats/verify-snapshot.ts';
+import {
+  type VerifiedSnapshot,
+  type VerifySnapshotOptions as VerifyFileOptions,
+  verifySnapshotFile,
+} from '../formats/verify-snapshot.ts';
 import { decodePublicDomain, mapWrites, singletonValue } from '../formats/write-set.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import type { JobExecutor } from '../tasks/job.ts';
@@ -110,6 +114,15 @@ export async function openVerifierOver(
   return new SnapshotVerifier({ fileSystem, pinned, identities, executor, signal });
 }
 
+/** A snapshot file, wherever its bytes are. */
+export interface VerifiableFile {
+  readonly fileName: string;
+  /** @throws FormatError when there is none */
+  receipt(): Uint8Array;
+  /** @throws as `verifySnapshotFile` */
+  verify(options: VerifyFileOptions): Promise<VerifiedSnapshot>;
+}
+
 interface VerifierParts {
   readonly fileSystem: FileSystem;
   readonly pinned: readonly KeyObject[];
@@ -139,13 +152,22 @@ export class SnapshotVerifier {
   }
 
   /** Verifies a file that was read already. @throws as {@link verifySnapshot}, what concerns the file */
-  async verifyBytes(bytes: Uint8Array, fileName: string): Promise<SnapshotVerification> {
+  verifyBytes(bytes: Uint8Array, fileName: string): Promise<SnapshotVerification> {
+    return this.verifyFile({
+      fileName,
+      receipt: () => splitSnapshotFile(bytes).receipt,
+      verify: (options) => verifySnapshotFile(bytes, options),
+    });
+  }
+
+  /** Verifies a file that need not be in memory. @throws as {@link verifySnapshot}, what concerns the file */
+  async verifyFile(file: VerifiableFile): Promise<SnapshotVerification> {
     const { pinned, executor, signal } = this.#parts;
-    const { verified, links } = await this.#verify(bytes, fileName);
+    const { verified, links } = await this.#verify(file);
     const crossChecked = executor !== undefined && verified.receiptForm === 'cose';
     if (crossChecked) {
       const { digest } = verified;
-      const receipt = splitSnapshotFile(bytes).receipt.slice();
+      const receipt = file.receipt().slice();
       const spki = this.#spkiOf(verified, links);
       const job = { form: 'cose', receipt, digest, spki, crossCheck: true } as const;
       await executor.run('checkReceipt', job, { signal });
@@ -159,15 +181,15 @@ export class SnapshotVerifier {
   }
 
   /** Directly if that will do; else through the endorsements of the ledger. */
-  async #verify(bytes: Uint8Array, fileName: string): Promise<Vouched> {
-    const options = { fileName, trustedKeys: this.#anchors };
+  async #verify(file: VerifiableFile): Promise<Vouched> {
+    const options = { fileName: file.fileName, trustedKeys: this.#anchors };
     try {
-      return { verified: await verifySnapshotFile(bytes, options), links: [] };
+      return { verified: await file.verify(options), links: [] };
     } catch (error) {
       if (!(error instanceof VerificationError) || error.code !== 'UNTRUSTED_SERVICE') throw error;
-      const links = await this.#chainTo(signatureSeqnoOf(bytes), error);
+      const links = await this.#chainTo(signatureSeqnoOf(file), error);
       const endorsedKeys = links.slice(-1).map(({ endorsedKey }) => endorsedKey);
-      return { verified: await verifySnapshotFile(bytes, { ...options, endorsedKeys }), links };
+      return { verified: await file.verify({ ...options, endorsedKeys }), links };
     }
   }
 
@@ -226,9 +248,9 @@ function currentIdentity(identities: LedgerIdentities | undefined): readonly Key
  * Where a COSE receipt says it was signed. Like CCF, an old JSON receipt must come from a pinned identity
  * itself: no chain of endorsements leads to it.
  */
-function signatureSeqnoOf(bytes: Uint8Array): Seqno | undefined {
+function signatureSeqnoOf(file: VerifiableFile): Seqno | undefined {
   try {
-    return decodeCoseReceipt(splitSnapshotFile(bytes).receipt).signature.txId.seqno;
+    return decodeCoseReceipt(file.receipt()).signature.txId.seqno;
   } catch (error) {
     if (error instanceof FormatError) return undefined;
     throw error;

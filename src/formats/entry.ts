@@ -1,4 +1,4 @@
-import { type CipherGCM, createCipheriv, createDecipheriv } from 'node:crypto';
+import { type CipherGCM, createCipheriv, createDecipheriv, type DecipherGCM } from 'node:crypto';
 import { ByteReader, ByteWriter, concatBytes } from '../core/bytes.ts';
 import { type ErrorPlace, FormatError, VerificationError } from '../core/errors.ts';
 import { entryBytesMax } from '../core/limits.ts';
@@ -121,6 +121,32 @@ export function decodeEnvelope(bytes: Uint8Array, options: EntryReadOptions = {}
   const publicDomain = reader.blob('public domain');
   const privateDomain = reader.take(reader.remaining, 'private domain');
   return { bytes, flags, tag, iv, ...decodeIv(iv), publicDomain, privateDomain };
+}
+
+/** What stands before an entry's domains, and what its IV says. */
+export interface ReadEnvelopeHead
+  extends EnvelopeHead,
+    Pick<Envelope, 'seqno' | 'view' | 'isSnapshot'> {}
+
+/**
+ * Reads an entry's first {@link envelopeHeadBytes}, or all of a shorter one, where the rest need not be in memory.
+ * @param entryBytes of the whole entry, as its header declares them
+ * @throws FormatError as {@link decodeEnvelope}
+ */
+export function decodeEnvelopeHead(bytes: Uint8Array, entryBytes: number): ReadEnvelopeHead {
+  const { flags } = readEntrySize(bytes, 0, { bytesMax: entryBytes });
+  const reader = new ByteReader(bytes, entryHeaderBytes);
+  const tag = reader.take(tagBytes, 'GCM tag').slice();
+  const iv = reader.take(ivBytes, 'GCM IV').slice();
+  const low = reader.u32('length of public domain');
+  const publicBytes = low + reader.u32('length of public domain') * 2 ** 32;
+  const domainBytes = entryBytes - envelopeHeadBytes;
+  if (publicBytes > domainBytes) {
+    const place = { offset: envelopeHeadBytes - 8, actual: publicBytes, limit: domainBytes };
+    const message = `public domain declares ${publicBytes} bytes, ${domainBytes} are left`;
+    throw new FormatError('LENGTH_EXCEEDS_PARENT', message, place);
+  }
+  return { flags, tag, iv, ...decodeIv(iv), publicBytes, privateBytes: domainBytes - publicBytes };
 }
 
 function checkExactSize(bytes: Uint8Array, size: number, options: EntryReadOptions): void {
@@ -247,21 +273,50 @@ export function ledgerCipher(secret: Uint8Array, iv: Uint8Array): CipherGCM {
  * @throws RangeError when the secret is not 32 bytes
  */
 export function openPrivateDomain(envelope: Envelope, secret: Uint8Array): Uint8Array {
-  checkLength(secret, secretBytes, 'ledger secret');
-  const decipher = createDecipheriv('aes-256-gcm', secret, envelope.iv, {
-    authTagLength: tagBytes,
-  });
-  decipher.setAAD(envelope.publicDomain);
-  decipher.setAuthTag(envelope.tag);
-  const plain = decipher.update(envelope.privateDomain);
-  try {
-    return concatBytes([plain, decipher.final()]);
-  } catch (cause) {
-    throw new VerificationError(
-      'GCM_TAG_MISMATCH',
-      `entry ${envelope.view}.${envelope.seqno} does not authenticate under this ledger secret`,
-      { seqno: envelope.seqno, cause },
-    );
+  const opener = new DomainOpener(envelope, secret);
+  opener.authenticate(envelope.publicDomain);
+  const plain = opener.decrypt(envelope.privateDomain);
+  opener.finish();
+  return plain;
+}
+
+/** As {@link openPrivateDomain}, piece by piece: first all of the public domain, then the private one. */
+export class DomainOpener {
+  readonly #of: Pick<Envelope, 'tag' | 'iv' | 'view' | 'seqno'>;
+  readonly #decipher: DecipherGCM;
+
+  /** @throws RangeError when the secret is not 32 bytes */
+  constructor(envelope: Pick<Envelope, 'tag' | 'iv' | 'view' | 'seqno'>, secret: Uint8Array) {
+    checkLength(secret, secretBytes, 'ledger secret');
+    this.#of = envelope;
+    const options = { authTagLength: tagBytes };
+    this.#decipher = createDecipheriv('aes-256-gcm', secret, envelope.iv, options);
+    this.#decipher.setAuthTag(envelope.tag);
+  }
+
+  /** The next bytes of the public domain. */
+  authenticate(bytes: Uint8Array): void {
+    this.#decipher.setAAD(bytes);
+  }
+
+  /** The next bytes of the private domain in the clear: not to be believed before {@link finish}. */
+  decrypt(bytes: Uint8Array): Uint8Array {
+    const plain = this.#decipher.update(bytes);
+    return new Uint8Array(plain.buffer, plain.byteOffset, plain.length);
+  }
+
+  /** All bytes were given. @throws VerificationError `GCM_TAG_MISMATCH` */
+  finish(): void {
+    try {
+      this.#decipher.final();
+    } catch (cause) {
+      const { view, seqno } = this.#of;
+      throw new VerificationError(
+        'GCM_TAG_MISMATCH',
+        `entry ${view}.${seqno} does not authenticate under this ledger secret`,
+        { seqno, cause },
+      );
+    }
   }
 }
 

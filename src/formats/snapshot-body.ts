@@ -153,22 +153,39 @@ export function splitSnapshotFile(
   bytes: Uint8Array,
   { bytesMax = snapshotBytesMax }: SplitOptions = {},
 ): SnapshotFileParts {
-  if (bytes.length === 0) throw new FormatError('EMPTY_FILE', 'snapshot file of 0 bytes');
+  const end = snapshotEntryBytes(bytes, bytes.length, { bytesMax });
+  return { entry: bytes.subarray(0, end), receipt: bytes.subarray(end) };
+}
+
+/**
+ * How long the entry of a snapshot file is; the receipt is the rest.
+ * @param bytes the first 8 of the file, or more
+ * @param fileBytes of the whole file
+ * @throws FormatError as {@link splitSnapshotFile}
+ */
+export function snapshotEntryBytes(
+  bytes: Uint8Array,
+  fileBytes: number,
+  { bytesMax = snapshotBytesMax }: SplitOptions = {},
+): number {
+  if (fileBytes === 0) throw new FormatError('EMPTY_FILE', 'snapshot file of 0 bytes');
   const { size } = readEntrySize(bytes, 0, { bytesMax: 2 ** 48 });
   const end = entryHeaderBytes + size;
-  const bounds = { offset: 2, actual: end, limit: Math.min(bytesMax, bytes.length) };
-  const message = `header declares ${end} bytes in all, the file has ${bytes.length}`;
-  if (end > bytesMax) {
-    const code = end > bytes.length ? 'LENGTH_EXCEEDS_FILE' : 'SNAPSHOT_TOO_LARGE';
-    throw new FormatError(code, `${message}, ${bytesMax} are allowed`, bounds);
+  const bounds = { offset: 2, actual: end, limit: Math.min(bytesMax, fileBytes) };
+  const message = `header declares ${end} bytes in all, the file has ${fileBytes}`;
+  if (end > bytesMax && end <= fileBytes) {
+    throw new FormatError('SNAPSHOT_TOO_LARGE', `${message}, ${bytesMax} are allowed`, bounds);
   }
-  if (end > bytes.length) throw new FormatError('TRUNCATED_BODY', message, bounds);
-  const receipt = bytes.subarray(end);
-  if (receipt.length > receiptBytesMax) {
-    const limits = { offset: end, actual: receipt.length, limit: receiptBytesMax };
-    throw new FormatError('TOO_LARGE', `a receipt of ${receipt.length} bytes`, limits);
+  if (end > fileBytes) {
+    const isPlausible = end <= snapshotBytesMax;
+    throw new FormatError(isPlausible ? 'TRUNCATED_BODY' : 'LENGTH_EXCEEDS_FILE', message, bounds);
   }
-  return { entry: bytes.subarray(0, end), receipt };
+  const receiptBytes = fileBytes - end;
+  if (receiptBytes > receiptBytesMax) {
+    const limits = { offset: end, actual: receiptBytes, limit: receiptBytesMax };
+    throw new FormatError('TOO_LARGE', `a receipt of ${receiptBytes} bytes`, limits);
+  }
+  return end;
 }
 
 /** A snapshot taken apart; fields are views on its bytes, or on the decrypted ones. */
@@ -226,7 +243,11 @@ export function decodeSnapshotPublicDomain(bytes: Uint8Array): PublicSnapshotCon
   };
 }
 
-function checkIv({ isSnapshot, view, seqno }: Envelope, expected: Seqno): void {
+/** @throws FormatError `BAD_IV` when an IV is not that of the snapshot of a seqno */
+export function checkIv(
+  { isSnapshot, view, seqno }: Pick<Envelope, 'isSnapshot' | 'view' | 'seqno'>,
+  expected: Seqno,
+): void {
   if (isSnapshot && view === 0 && seqno === expected) return;
   throw new FormatError(
     'BAD_IV',

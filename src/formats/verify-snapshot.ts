@@ -70,48 +70,69 @@ export async function verifySnapshotFile(
   options: VerifySnapshotOptions = {},
 ): Promise<VerifiedSnapshot> {
   const { entry, receipt } = splitSnapshotFile(bytes);
-  const entryDigest = sha256(entry);
-  const decoded = decodeReceipt(receipt, entry.length);
-  const subject = new Subject(entry, entryDigest);
+  return verifySnapshotReceipt(receipt, new Entry(entry), options);
+}
+
+/** A snapshot entry, as far as a receipt is about it: the whole of it need not be in memory. */
+export interface SnapshotSubject {
+  /** Its SHA-256. */
+  readonly digest: Uint8Array;
+  /** Its length. */
+  readonly bytes: number;
+  /** What it says in the clear, the identity of its service at least. @throws what is wrong with it */
+  content(): SnapshotContent;
+}
+
+/** As {@link verifySnapshotFile}, of a file that was taken apart. @throws as {@link verifySnapshotFile} */
+export async function verifySnapshotReceipt(
+  receipt: Uint8Array,
+  subject: SnapshotSubject,
+  options: VerifySnapshotOptions = {},
+): Promise<VerifiedSnapshot> {
+  const decoded = decodeReceipt(receipt, subject.bytes);
   const proved =
     decoded.form === 'cose'
       ? await verifyCose(decoded.receipt, subject, options)
       : await verifyJson(decoded.receipt, subject, options);
-  const { content } = subject.decoded();
+  const content = subject.content();
   checkPlace(content.seqno, proved.evidence.seqno, options.fileName);
   return {
     ...proved,
     seqno: content.seqno,
     evidenceSeqno: proved.evidence.seqno,
-    digest: digest(toHex(entryDigest)),
+    digest: digest(toHex(subject.digest)),
     receiptForm: decoded.form,
     content,
   };
 }
 
-/** The snapshot entry, decoded once and not before it is needed. */
-class Subject {
+/** A snapshot entry in memory, decoded once and not before it is needed. */
+class Entry implements SnapshotSubject {
   readonly digest: Uint8Array;
   readonly #entry: Uint8Array;
   #decoded: DecodedSnapshot | undefined;
 
-  constructor(entry: Uint8Array, entryDigest: Uint8Array) {
+  constructor(entry: Uint8Array) {
     this.#entry = entry;
-    this.digest = entryDigest;
+    this.digest = sha256(entry);
   }
 
-  decoded(): DecodedSnapshot {
+  get bytes(): number {
+    return this.#entry.length;
+  }
+
+  content(): SnapshotContent {
     this.#decoded ??= decodeSnapshot(this.#entry);
-    return this.#decoded;
+    return this.#decoded.content;
   }
+}
 
-  /** The identity that the snapshot names itself. @throws VerificationError `SERVICE_UNKNOWN` */
-  ownService(): Certificate {
-    const { publicMaps } = this.decoded().content;
-    const value = publicMaps.find(({ name }) => name === tables.serviceInfo)?.records[0]?.value;
-    if (value !== undefined) return decodeServiceInfo(value).certificate;
-    throw new VerificationError('SERVICE_UNKNOWN', `the snapshot has no ${tables.serviceInfo}`);
-  }
+/** The identity that the snapshot names itself. @throws VerificationError `SERVICE_UNKNOWN` */
+function ownService(subject: SnapshotSubject): Certificate {
+  const { publicMaps } = subject.content();
+  const value = publicMaps.find(({ name }) => name === tables.serviceInfo)?.records[0]?.value;
+  if (value !== undefined) return decodeServiceInfo(value).certificate;
+  throw new VerificationError('SERVICE_UNKNOWN', `the snapshot has no ${tables.serviceInfo}`);
 }
 
 type Proved = Pick<VerifiedSnapshot, 'evidence' | 'signerKeyId' | 'serviceKeyId' | 'trusted'>;
@@ -147,21 +168,21 @@ function endsTooEarly(error: FormatError, receipt: Uint8Array): boolean {
 
 async function verifyCose(
   receipt: CoseReceipt,
-  subject: Subject,
+  subject: SnapshotSubject,
   options: VerifySnapshotOptions,
 ): Promise<Proved> {
   const keyId = receipt.signature.serviceKeyId;
   const pinned = [...trustedKeysOf(options), ...(options.endorsedKeys ?? [])];
   const known = pinned.find((key) => keyIdOf(key) === keyId);
   if (known === undefined && pinned.length > 0) throw untrusted(keyId, pinned);
-  const key = known ?? subject.ownService().publicKey;
+  const key = known ?? ownService(subject).publicKey;
   const { evidence } = await verifyCoseReceipt(receipt, key, subject.digest);
   return { evidence, signerKeyId: keyId, serviceKeyId: keyId, trusted: known !== undefined };
 }
 
 async function verifyJson(
   receipt: JsonReceipt,
-  subject: Subject,
+  subject: SnapshotSubject,
   options: VerifySnapshotOptions,
 ): Promise<Proved> {
   const { evidence, node } = await verifyJsonReceipt(receipt, { claimsDigest: subject.digest });
@@ -181,8 +202,8 @@ function pinnedIssuer(node: Certificate, options: VerifySnapshotOptions): KeyObj
   return issuer;
 }
 
-function ownIssuer(node: Certificate, subject: Subject): KeyObject {
-  const service = subject.ownService();
+function ownIssuer(node: Certificate, subject: SnapshotSubject): KeyObject {
+  const service = ownService(subject);
   verifyEndorsed(node, service);
   return service.publicKey;
 }

@@ -59,6 +59,11 @@ export interface FileHandle {
   /** `length` bytes from `position` on; fewer only at the end of the file. @throws StorageError `READ_FAILED` */
   read(position: number, length: number): Promise<Uint8Array>;
   /**
+   * As {@link read}, into memory of the caller's, and tells how many bytes. It saves a large reading the memory of each
+   * piece; whoever has none need not have it. @throws StorageError `READ_FAILED`
+   */
+  readInto?(target: Uint8Array, position: number): Promise<number>;
+  /**
    * Writes all of `bytes` at `position`; they must not change until it is done. A gap before them reads as
    * zeros. @throws StorageError `WRITE_FAILED`, when a part may be written
    */

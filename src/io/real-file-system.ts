@@ -200,16 +200,20 @@ class RealFileHandle implements FileHandle {
 
   async read(position: number, length: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(length);
+    return bytes.subarray(0, await this.readInto(bytes, position));
+  }
+
+  async readInto(target: Uint8Array, position: number): Promise<number> {
     let filled = 0;
-    while (filled < length) {
-      const count = Math.min(length - filled, callBytesMax);
+    while (filled < target.length) {
+      const count = Math.min(target.length - filled, callBytesMax);
       const { bytesRead } = await this.#attempt('read', () =>
-        this.#handle.read(bytes, filled, count, position + filled),
+        this.#handle.read(target, filled, count, position + filled),
       );
       if (bytesRead === 0) break;
       filled += bytesRead;
     }
-    return bytes.subarray(0, filled);
+    return filled;
   }
 
   /** Lets aligned writes go past the page cache from now on, if that can be. */

@@ -20,6 +20,22 @@ export interface ArenaOptions {
   readonly createMemory?: (size: MemorySize) => SharedMemory;
 }
 
+/** An arena as plain data: with it another thread goes on where this one has stopped. */
+export interface ArenaState {
+  readonly memories: readonly SharedMemory[];
+  /** Of the most pages that each memory may have. */
+  readonly pagesLog2: number;
+  /** Pages that were ever used, that are there, that are free, and the first free one; then pages in use. */
+  readonly counts: readonly [number, number, number, number, number];
+  readonly partial: Int32Array<ArrayBuffer>;
+  readonly classes: Uint8Array<ArrayBuffer>;
+  readonly live: Uint16Array<ArrayBuffer>;
+  readonly carved: Uint16Array<ArrayBuffer>;
+  readonly free: Int32Array<ArrayBuffer>;
+  readonly next: Int32Array<ArrayBuffer>;
+  readonly previous: Int32Array<ArrayBuffer>;
+}
+
 /** Pages that a memory begins with: a store of few tables needs no more. */
 const initialPages = 16;
 
@@ -41,7 +57,7 @@ export class Arena {
   readonly #pagesLog2: number;
   readonly #memoriesMax: number;
   readonly #createMemory: (size: MemorySize) => SharedMemory;
-  readonly #partial = new Int32Array(sizeClassCount);
+  #partial = new Int32Array(sizeClassCount);
   #freePages = noPage;
   #freePageCount = 0;
   /** Pages from here on were never used; memory is there up to `#grown`. */
@@ -58,7 +74,11 @@ export class Arena {
   /** Blocks allocated since it was set and not freed since. */
   #journal: Set<Ref> | undefined;
 
-  constructor(options: ArenaOptions = {}) {
+  /**
+   * @param state of an arena whose blocks this one takes over
+   * @throws RangeError for bounds that are none, or not those of the state
+   */
+  constructor(options: ArenaOptions = {}, state?: ArenaState) {
     const { memoryBytesMax = 2 ** 30, memoriesMax = 256 } = options;
     const pages = memoryBytesMax / pageBytes;
     const pagesLog2 = Math.log2(pages);
@@ -76,6 +96,45 @@ export class Arena {
     this.#pagesLog2 = pagesLog2;
     this.#memoriesMax = Math.min(memoriesMax, most);
     this.#createMemory = options.createMemory ?? createSharedMemory;
+    if (state !== undefined) this.#adopt(state);
+  }
+
+  #adopt(state: ArenaState): void {
+    if (state.pagesLog2 !== this.#pagesLog2) {
+      const theirs = 2 ** state.pagesLog2 * pageBytes;
+      throw new RangeError(`memories of ${theirs} bytes can't be taken over by an arena of others`);
+    }
+    for (const memory of state.memories) this.memories.add(memory);
+    const [fresh, grown, freePageCount, freePages, usedPages] = state.counts;
+    this.#fresh = fresh;
+    this.#grown = grown;
+    this.#freePageCount = freePageCount;
+    this.#freePages = freePages;
+    this.#usedPages = usedPages;
+    this.#partial = state.partial;
+    this.#classes = state.classes;
+    this.#live = state.live;
+    this.#carved = state.carved;
+    this.#free = state.free;
+    this.#next = state.next;
+    this.#previous = state.previous;
+  }
+
+  /** All that another arena needs to go on; this one must not be used any more. */
+  get state(): ArenaState {
+    const pages = this.#grown;
+    return {
+      memories: [...this.memories.list],
+      pagesLog2: this.#pagesLog2,
+      counts: [this.#fresh, pages, this.#freePageCount, this.#freePages, this.#usedPages],
+      partial: this.#partial,
+      classes: this.#classes.slice(0, pages),
+      live: this.#live.slice(0, pages),
+      carved: this.#carved.slice(0, pages),
+      free: this.#free.slice(0, pages),
+      next: this.#next.slice(0, pages),
+      previous: this.#previous.slice(0, pages),
+    };
   }
 
   /** Pages with a block in use. */

@@ -1,3 +1,4 @@
+import { assert } from '../core/errors.ts';
 import type { Arena } from './arena.ts';
 import type { Epochs } from './epochs.ts';
 import { chainWords, word } from './layout.ts';
@@ -17,26 +18,14 @@ export class Chains {
 
   /** Writes parts one behind the other. @throws StorageError `OUT_OF_MEMORY` */
   write(parts: readonly Uint8Array[]): Ref {
-    let left = parts.reduce((sum, { length }) => sum + length, 0);
-    let first: Ref = 0;
-    let previous: Ref = 0;
-    const source = new Parts(parts);
-    do {
-      const size = Math.min(left, pageBytes - headBytes);
-      const block = this.#arena.alloc(size + headBytes);
-      const { memories } = this.#arena;
-      const words = memories.wordsOf(block);
-      const at = memories.wordAt(block);
-      words[at] = 0;
-      words[at + 1] = size;
-      const begin = (at + chainWords) * 4;
-      source.copyTo(memories.bytesOf(block).subarray(begin, begin + size));
-      if (first === 0) first = block;
-      else memories.wordsOf(previous)[memories.wordAt(previous)] = block;
-      previous = block;
-      left -= size;
-    } while (left > 0);
-    return first;
+    const writer = this.begin(parts.reduce((sum, { length }) => sum + length, 0));
+    for (const part of parts) writer.append(part);
+    return writer.first;
+  }
+
+  /** A chain for so many bytes, which are to follow. @throws StorageError `OUT_OF_MEMORY` */
+  begin(bytes: number): ChainWriter {
+    return new ChainWriter(this.#arena, bytes);
   }
 
   retire(first: Ref, birth: number): void {
@@ -49,27 +38,51 @@ export class Chains {
   }
 }
 
-class Parts {
-  readonly #parts: readonly Uint8Array[];
-  #part = 0;
-  #from = 0;
+/** Fills a chain; a block is taken only when there is something to put into it. */
+export class ChainWriter {
+  readonly #arena: Arena;
+  /** Bytes for which there is no block yet. */
+  #left: number;
+  #block: Ref = 0;
+  /** Bytes of the last block that are free. */
+  #room = 0;
+  /** The chain; 0 before the first bytes. */
+  first: Ref = 0;
 
-  constructor(parts: readonly Uint8Array[]) {
-    this.#parts = parts;
+  constructor(arena: Arena, bytes: number) {
+    this.#arena = arena;
+    this.#left = bytes;
   }
 
-  copyTo(target: Uint8Array): void {
-    for (let to = 0; to < target.length; ) {
-      const part = this.#parts[this.#part];
-      if (part === undefined) return;
-      const piece = part.subarray(this.#from, this.#from + target.length - to);
-      target.set(piece, to);
-      to += piece.length;
-      this.#from += piece.length;
-      if (this.#from < part.length) continue;
-      this.#part++;
-      this.#from = 0;
+  /** @throws StorageError `OUT_OF_MEMORY` */
+  append(bytes: Uint8Array): void {
+    const { memories } = this.#arena;
+    for (let from = 0; from < bytes.length; ) {
+      if (this.#room === 0) this.#addBlock();
+      const piece = bytes.subarray(from, from + this.#room);
+      const block = this.#block;
+      const at = memories.wordAt(block);
+      const size = word(memories.wordsOf(block), at + 1);
+      memories.bytesOf(block).set(piece, (at + chainWords) * 4 + size - this.#room);
+      this.#room -= piece.length;
+      from += piece.length;
     }
+  }
+
+  #addBlock(): void {
+    assert(this.#left > 0, 'a chain takes no more bytes than it was begun for');
+    const { memories } = this.#arena;
+    const size = Math.min(this.#left, pageBytes - headBytes);
+    const block = this.#arena.alloc(size + headBytes);
+    const words = memories.wordsOf(block);
+    const at = memories.wordAt(block);
+    words[at] = 0;
+    words[at + 1] = size;
+    if (this.first === 0) this.first = block;
+    else memories.wordsOf(this.#block)[memories.wordAt(this.#block)] = block;
+    this.#block = block;
+    this.#room = size;
+    this.#left -= size;
   }
 }
 

@@ -18,7 +18,8 @@ import { pageBytes, type Ref } from './memories.ts';
 
 const nodeBytes = (bits: number): number => (nodeEntries + 2 ** bits) * 4;
 
-const fanEntriesMax = pageBytes / 4 - bucketSlots;
+/** Most buckets of a fan. */
+export const fanEntriesMax = pageBytes / 4 - bucketSlots;
 
 /**
  * The way from a table's root to its buckets, and how it grows: a root or leaf doubles, a leaf splits, a bucket

@@ -9,7 +9,7 @@ export const stagesPerMemory = 4;
 
 const numbersPerTable = 7;
 
-export function tableNumbers(tables: readonly TableParts[]): Float64Array {
+export function tableNumbers(tables: readonly TableParts[]): Float64Array<ArrayBuffer> {
   const numbers = new Float64Array(tables.length * numbersPerTable);
   let at = 0;
   const push = (value: number): void => {
@@ -41,11 +41,8 @@ export interface OpenedState {
  */
 export function openShared(descriptor: SharedDescriptor): OpenedState {
   const { memories: list, memoryShift, names, numbers, stage } = descriptor;
-  if (numbers.length !== names.length * numbersPerTable) {
-    throw new FormatError('BAD_LENGTH', `${numbers.length} numbers of ${names.length} tables`);
-  }
   const memories = new Memories(memoryShift - granulesPerPageLog2, list);
-  const tables = names.map((name, i) => tableOf(name, numbers.subarray(i * numbersPerTable)));
+  const tables = tablesOfNumbers(names, numbers);
   const kernels: GatherKernel[] = [];
   const kernelOf = (index: number): GatherKernel | undefined => {
     const memory = list[index];
@@ -54,6 +51,17 @@ export function openShared(descriptor: SharedDescriptor): OpenedState {
     return kernels[index];
   };
   return { memories, tables, kernelOf };
+}
+
+/** What {@link tableNumbers} was given. @throws FormatError `BAD_LENGTH` when the numbers are of others */
+export function tablesOfNumbers(
+  names: readonly string[],
+  numbers: Float64Array,
+): readonly TableParts[] {
+  if (numbers.length !== names.length * numbersPerTable) {
+    throw new FormatError('BAD_LENGTH', `${numbers.length} numbers of ${names.length} tables`);
+  }
+  return names.map((name, i) => tableOf(name, numbers.subarray(i * numbersPerTable)));
 }
 
 function tableOf(name: string, numbers: Float64Array): TableParts {

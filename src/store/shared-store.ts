@@ -2,29 +2,27 @@ import { assert } from '../core/errors.ts';
 import type { FrozenTable, StoreRecord } from '../core/host-ports.ts';
 import type { Seqno } from '../core/words.ts';
 import type { MapWrites } from '../formats/write-set.ts';
-import { Arena, type ArenaOptions } from './arena.ts';
+import type { Arena } from './arena.ts';
 import type { Workshop } from './buckets.ts';
-import { Chains } from './chains.ts';
-import { Epochs } from './epochs.ts';
-import { IndexReader } from './index-reader.ts';
-import { KeyScratch } from './key-scratch.ts';
+import type { BuiltStore } from './built-store.ts';
+import type { Epochs } from './epochs.ts';
 import { recordBytes } from './layout.ts';
 import type { LedgerState, LedgerStore } from './ledger-store.ts';
+import { tablesOfNumbers } from './shared-descriptor.ts';
 import { SharedFrozen, StageKeeper } from './shared-frozen.ts';
 import { SharedState, type TableParts } from './shared-state.ts';
 import { SharedTable } from './shared-table.ts';
 import { Stamps } from './stamps.ts';
 import { UndoLog, type UndoVisitor } from './undo-log.ts';
+import { openWorkshop, type WorkshopOptions } from './workshop.ts';
 
 /** How a {@link SharedStore} keeps its state. */
-export interface SharedStoreOptions extends ArenaOptions {
+export interface SharedStoreOptions extends WorkshopOptions {
   /**
    * Whether removed keys leave tombstones.
    * @default false
    */
   readonly keepsTombstones?: boolean;
-  /** In place of CCF's hash, to make keys collide. */
-  readonly hash?: (key: Uint8Array) => number;
 }
 
 /**
@@ -61,25 +59,37 @@ export class SharedStore implements LedgerStore {
   /** Goes up with each change, so that a state which was not held is not read afterwards. */
   #changes = 0;
 
-  /** @param tables the state after `seqno`: none for a new ledger */
-  constructor(seqno: Seqno, tables: Iterable<FrozenTable>, options: SharedStoreOptions = {}) {
-    this.#arena = new Arena(options);
-    this.#epochs = new Epochs(this.#arena);
-    const { memories } = this.#arena;
-    this.#workshop = {
-      arena: this.#arena,
-      memories,
-      epochs: this.#epochs,
-      chains: new Chains(this.#arena, this.#epochs),
-      reader: new IndexReader(memories),
-      key: new KeyScratch(options.hash),
-    };
+  /** @param tables the state after `seqno`, or what was built of it elsewhere: none for a new ledger */
+  constructor(
+    seqno: Seqno,
+    tables: Iterable<FrozenTable> | BuiltStore,
+    options: SharedStoreOptions = {},
+  ) {
+    const built = 'arena' in tables ? tables : undefined;
+    this.#workshop = openWorkshop(options, built?.arena);
+    this.#arena = this.#workshop.arena;
+    this.#epochs = this.#workshop.epochs;
     this.#log = new UndoLog(this.#workshop);
     this.#stamps = new Stamps(seqno);
     this.#keepsTombstones = options.keepsTombstones ?? false;
     this.#seqno = seqno;
     this.#compacted = seqno;
-    for (const table of tables) this.#load(table);
+    if ('arena' in tables) this.#adopt(tables);
+    else for (const table of tables) this.#load(table);
+  }
+
+  /**
+   * A store that goes on with what a {@link StoreLoader} has built, on whatever thread: nothing of the state is
+   * read or copied.
+   * @param options the loader's, where they bound memory or say what becomes of removed keys
+   * @throws RangeError when its memories have another bound
+   */
+  static adopt(built: BuiltStore, options: SharedStoreOptions = {}): SharedStore {
+    return new SharedStore(built.seqno, built, options);
+  }
+
+  #adopt({ names, numbers }: BuiltStore): void {
+    for (const parts of tablesOfNumbers(names, numbers)) this.#addTable(parts.name).restore(parts);
   }
 
   get seqno(): Seqno {

@@ -63,7 +63,7 @@ export class SharedTable {
   /** Goes back to what it was, where all its blocks are as they were. */
   restore({ version, live, tombstones }: TableParts): void {
     this.live.restore(live);
-    if (this.#tombstones !== undefined) this.#tombstones.restore(tombstones);
+    if (this.#tombstones !== undefined || tombstones.size > 0) this.tombstones.restore(tombstones);
     this.version = version;
   }
 

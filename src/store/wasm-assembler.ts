@@ -7,6 +7,7 @@
 export type Code = readonly number[];
 
 const i32 = 0x7f;
+const i64 = 0x7e;
 
 /** An unsigned number in LEB128. */
 function unsigned(value: number): Code {
@@ -27,17 +28,42 @@ function signed(value: number): Code {
   }
 }
 
+function signedLong(value: bigint): Code {
+  const bytes: number[] = [];
+  for (let rest = BigInt.asIntN(64, value); ; rest >>= 7n) {
+    const low = Number(rest & 0x7fn);
+    const isLast = (rest >> 7n === 0n && low < 0x40) || (rest >> 7n === -1n && low >= 0x40);
+    if (isLast) return [...bytes, low];
+    bytes.push(low | 0x80);
+  }
+}
+
 const text = (name: string): Code => [name.length, ...Buffer.from(name, 'latin1')];
 
 export const get = (local: number): Code => [0x20, ...unsigned(local)];
 export const set = (local: number): Code => [0x21, ...unsigned(local)];
 export const constant = (value: number): Code => [0x41, ...signed(value)];
+export const constant64 = (value: bigint): Code => [0x42, ...signedLong(value)];
 
 export const add: Code = [0x6a];
+export const subtract: Code = [0x6b];
 export const and: Code = [0x71];
 export const shiftLeft: Code = [0x74];
 export const isAbove: Code = [0x4b];
 export const isNotBelow: Code = [0x4f];
+export const isNotAbove: Code = [0x4d];
+
+export const add64: Code = [0x7c];
+export const subtract64: Code = [0x7d];
+export const or64: Code = [0x84];
+export const xor64: Code = [0x85];
+export const shiftLeft64: Code = [0x86];
+export const shiftRight64: Code = [0x88];
+export const rotateLeft64: Code = [0x89];
+export const isAbove64: Code = [0x56];
+/** The lower half; and a 32-bit number, unsigned, as one of 64. */
+export const wrap: Code = [0xa7];
+export const extend: Code = [0xad];
 
 const memoryOperand = (alignLog2: number, offset: number): Code => [alignLog2, ...unsigned(offset)];
 
@@ -64,17 +90,20 @@ export interface FunctionCode {
   readonly name: string;
   readonly parameters: number;
   readonly locals: number;
+  /** Locals of 64 bits, behind the others. @default 0 */
+  readonly longs?: number;
   readonly body: readonly Code[];
 }
 
 const section = (id: number, content: Code): Code => [id, ...unsigned(content.length), ...content];
 
 /** A module that imports `env.memory`, shared and of any size, and exports the function. */
-export function moduleOf({ name, parameters, locals, body }: FunctionCode): Uint8Array {
+export function moduleOf({ name, parameters, locals, longs = 0, body }: FunctionCode): Uint8Array {
   const type = [1, 0x60, parameters, ...new Array<number>(parameters).fill(i32), 1, i32];
   const isSharedWithMaximum = 3;
   const memory = [2, isSharedWithMaximum, ...unsigned(1), ...unsigned(65536)];
-  const code = [1, ...unsigned(locals), i32, ...body.flat(), end];
+  const variables = [2, ...unsigned(locals), i32, ...unsigned(longs), i64];
+  const code = [...variables, ...body.flat(), end];
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, type),

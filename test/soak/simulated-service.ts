@@ -12,6 +12,10 @@ import type { Soaked, Tenths } from './soaked.ts';
 
 const digestOf = (text: string): Digest => digest(createHash('sha256').update(text).digest('hex'));
 
+const notAsked = (): never => {
+  throw new Error('nothing is restored here');
+};
+
 /** Says of every signature, tree and receipt that it is true. */
 function believer(): JobExecutor<SnapshotJobs> {
   const root = digestOf('root');
@@ -31,6 +35,8 @@ function believer(): JobExecutor<SnapshotJobs> {
     checkReceipt: () => undefined,
     verifyFile: () => ({ digest: root, trusted: true }),
     prepareCrossCheck: () => undefined,
+    loadSnapshot: notAsked,
+    openSnapshot: notAsked,
   };
   return {
     run: async (job, input) => answers[job](input),

@@ -7,6 +7,7 @@ import { type Bench, type BenchLine, heldFigure, isWithinBound } from '../bench/
 import { floorsBench } from '../bench/floors.ts';
 import { freezeBench } from '../bench/freezes.ts';
 import { liveBench } from '../bench/live.ts';
+import { loadBench } from '../bench/load.ts';
 import { memoryBench } from '../bench/memory.ts';
 import { nodeBench } from '../bench/node.ts';
 import { killParties } from '../bench/party.ts';
@@ -39,6 +40,7 @@ const benches: readonly Bench[] = [
   stallBench,
   memoryBench,
   restoreBench,
+  loadBench,
   scaleBench,
   shapesBench,
   peersBench,

@@ -1,0 +1,310 @@
+import { assert, FormatError } from '../core/errors.ts';
+import type { MapHeader } from '../formats/domain-stream.ts';
+import { type BodyStage, heldBytes } from './body-stage.ts';
+import type { Workshop } from './buckets.ts';
+import { BulkIndex } from './bulk-index.ts';
+import { type ChainWriter, chainBytes } from './chains.ts';
+import { inlineBytesMax, word } from './layout.ts';
+import type { Ref } from './memories.ts';
+import type { ScanKernel } from './scan-kernel.ts';
+import { emptyIndex } from './shared-index.ts';
+import type { TableParts } from './shared-state.ts';
+import { TieCheck } from './tie-check.ts';
+
+/** What a {@link BodyLoader} works with. */
+export interface BodyLoaderParts {
+  readonly workshop: Workshop;
+  readonly stage: BodyStage;
+  /** Looks at most records; there is none where keys have another hash than CCF's. */
+  readonly kernel: ScanKernel | undefined;
+  readonly keepsTombstones: boolean;
+}
+
+/** A record's bytes are counted in 32 bits. */
+const recordBytesMax = 2 ** 31;
+
+/** What was found of a record. */
+interface RecordShape {
+  readonly keyLength: number;
+  readonly version: number;
+  /** Bytes up to the value. */
+  readonly headBytes: number;
+  readonly valueLength: number;
+  readonly bytes: number;
+}
+
+/** A large record on its way into a chain. */
+interface LargeRecord {
+  readonly hash: number;
+  readonly shape: RecordShape;
+  readonly chain: ChainWriter;
+  left: number;
+}
+
+/**
+ * Takes the records of one map as they come and makes indexes of them, checking all that `decodeSnapshot` does:
+ * lengths, padding, the order of hashes, and that no key comes twice.
+ */
+export class BodyLoader {
+  readonly #parts: BodyLoaderParts;
+  readonly #stage: BodyStage;
+  readonly #map: MapHeader;
+  readonly #live: BulkIndex;
+  readonly #tombstones: BulkIndex;
+  readonly #ties: TieCheck;
+  /** Bytes of the body from the first one that is not looked at yet. */
+  #left: number;
+  /** Bytes that are needed together to go on. */
+  #needed = 8;
+  #large: LargeRecord | undefined;
+  // Where the last key is: in the stage, in a chain, or, once the stage was needed for others, here.
+  #lastAt = 0;
+  #lastLength = 0;
+  #lastChain: Ref = 0;
+  #lastKey: Uint8Array | undefined;
+
+  constructor(map: MapHeader, parts: BodyLoaderParts) {
+    const { workshop, stage } = parts;
+    this.#parts = parts;
+    this.#stage = stage;
+    this.#map = map;
+    this.#live = new BulkIndex(workshop, stage, 0);
+    this.#tombstones = new BulkIndex(workshop, stage, heldBytes / 4);
+    this.#ties = new TieCheck(map.name);
+    this.#left = map.bodyBytes;
+    stage.clear();
+  }
+
+  /**
+   * Takes the next bytes of the body.
+   * @throws FormatError `LENGTH_EXCEEDS_PARENT`, `BAD_LENGTH`, `PADDING`, `NUMBER_TOO_LARGE`, `KEY_ORDER`,
+   * `DUPLICATE_KEY`, `TOO_LARGE` for a record of 2 GiB or more
+   * @throws StorageError `OUT_OF_MEMORY`
+   */
+  take(bytes: Uint8Array): void {
+    const stage = this.#stage;
+    for (let from = 0; from < bytes.length; ) {
+      if (stage.room === 0) this.#rewind();
+      const piece = bytes.subarray(from, from + stage.room);
+      stage.add(piece);
+      from += piece.length;
+      this.#scan();
+    }
+  }
+
+  /** The table, once all bytes were taken. @throws StorageError `OUT_OF_MEMORY` */
+  finish(): TableParts {
+    assert(this.#left === 0 && this.#large === undefined, 'a body is finished once it is whole');
+    const { name, version } = this.#map;
+    const live = this.#live.finish();
+    const tombstones = this.#parts.keepsTombstones ? this.#tombstones.finish() : emptyIndex;
+    return { name, version, live, tombstones };
+  }
+
+  #rewind(): void {
+    this.#live.hold();
+    this.#tombstones.hold();
+    if (this.#ties.hash >= 0) this.#lastKey = this.#keyBefore();
+    this.#stage.rewind(this.#needed);
+  }
+
+  #keyBefore(): Uint8Array {
+    if (this.#lastKey !== undefined) return this.#lastKey;
+    if (this.#lastChain === 0) {
+      return this.#stage.bytes.slice(this.#lastAt, this.#lastAt + this.#lastLength);
+    }
+    return chainBytes(this.#parts.workshop.memories, this.#lastChain, 8, this.#lastLength);
+  }
+
+  #scan(): void {
+    while (this.#left > 0) {
+      const isFurther = this.#large === undefined ? this.#scanRecords() : this.#feedLarge();
+      if (!isFurther) return;
+    }
+  }
+
+  /** Most records by the kernel; the next one, which is odd or not all there, by itself. */
+  #scanRecords(): boolean {
+    const { kernel } = this.#parts;
+    if (kernel !== undefined) this.#scanPlain(kernel);
+    if (this.#left === 0) return true;
+    const shape = this.#shapeOfNext();
+    if (shape === undefined) return false;
+    this.#takeRecord(shape);
+    return true;
+  }
+
+  #scanPlain(kernel: ScanKernel): void {
+    const stage = this.#stage;
+    for (;;) {
+      const begin = stage.at;
+      const { hash } = this.#ties;
+      const count =
+        hash < 0 ? 0 : kernel.scan(begin, Math.min(stage.end, begin + this.#left), hash);
+      if (count === 0) return;
+      let last = begin;
+      let at = begin;
+      for (let i = 0; i < count; i++) {
+        const next = kernel.endAt(i);
+        this.#live.add(kernel.hashAt(i), at >>> 2, next - at, 0);
+        last = at;
+        at = next;
+      }
+      this.#ties.passed(kernel.hashAt(count - 1));
+      this.#remember(last + 8, word(stage.words, last >>> 2), 0);
+      this.#pass(at - begin);
+    }
+  }
+
+  /** `undefined` when it is not all there yet. */
+  #shapeOfNext(): RecordShape | undefined {
+    const { at } = this.#stage;
+    const left = this.#left;
+    if (left < 8) throw this.#exceeds('length of key', 8, 0);
+    if (!this.#has(8)) return undefined;
+    const keyLength = this.#lengthAt(at);
+    if (keyLength > left - 8) throw this.#exceeds('key', keyLength, 8);
+    const keyEnd = 8 + keyLength + paddingOf(keyLength);
+    if (keyEnd > left) throw this.#exceeds('padding', paddingOf(keyLength), 8 + keyLength);
+    if (!this.#has(Math.min(left, keyEnd + 16))) return undefined;
+    this.#checkPadding(at + 8 + keyLength, at + keyEnd);
+    if (left < keyEnd + 8) throw this.#exceeds('length of version and value', 8, keyEnd);
+    const length = this.#lengthAt(at + keyEnd);
+    const headBytes = keyEnd + 16;
+    if (length > left - keyEnd - 8) throw this.#exceeds('version and value', length, keyEnd + 8);
+    if (length < 8) throw this.#badLength(length, keyEnd);
+    const version = this.#versionAt(at + keyEnd + 8);
+    const valueLength = length - 8;
+    const bytes = headBytes + valueLength + paddingOf(valueLength);
+    if (bytes > left) throw this.#exceeds('padding', paddingOf(valueLength), bytes);
+    if (bytes >= recordBytesMax) throw this.#tooLarge(bytes);
+    const isThere = this.#has(bytes > inlineBytesMax ? headBytes : bytes);
+    return isThere ? { keyLength, version, headBytes, valueLength, bytes } : undefined;
+  }
+
+  #has(bytes: number): boolean {
+    this.#needed = bytes;
+    return this.#stage.end - this.#stage.at >= bytes;
+  }
+
+  #takeRecord(shape: RecordShape): void {
+    const { workshop } = this.#parts;
+    const { stage } = this.#parts;
+    const { at } = stage;
+    const { key } = workshop;
+    const { headBytes, valueLength, bytes, keyLength } = shape;
+    const isLarge = bytes > inlineBytesMax;
+    if (!isLarge) this.#checkPadding(at + headBytes + valueLength, at + bytes);
+    key.load(stage.bytes.subarray(at + 8, at + 8 + keyLength));
+    const { hash } = key;
+    if (hash > this.#ties.hash) this.#ties.passed(hash);
+    else this.#ties.check(hash, key.bytes, () => this.#keyBefore());
+    if (isLarge) {
+      this.#large = { hash, shape, chain: workshop.chains.begin(bytes), left: bytes };
+      return;
+    }
+    this.#remember(at + 8, keyLength, 0);
+    this.#indexFor(shape)?.add(hash, at >>> 2, bytes, 0);
+    this.#pass(bytes);
+  }
+
+  /** Moves what is there of a large record into its chain; tells whether that was all. */
+  #feedLarge(): boolean {
+    const large = this.#large;
+    if (large === undefined) return true;
+    const { stage } = this.#parts;
+    this.#needed = 8;
+    // Whole words, so that the padding comes with the last bytes.
+    const size = Math.min(large.left, (stage.end - stage.at) & -8);
+    if (size === 0) return false;
+    const { hash, shape, chain } = large;
+    large.left -= size;
+    if (large.left === 0) {
+      this.#checkPadding(stage.at + size - paddingOf(shape.valueLength), stage.at + size);
+    }
+    chain.append(stage.bytes.subarray(stage.at, stage.at + size));
+    this.#pass(size);
+    if (large.left > 0) return true;
+    this.#large = undefined;
+    this.#remember(0, shape.keyLength, chain.first);
+    const index = this.#indexFor(shape);
+    if (index !== undefined) index.add(hash, 0, shape.bytes, chain.first);
+    else this.#dropChain(chain.first, shape.keyLength);
+    return true;
+  }
+
+  #dropChain(chain: Ref, keyLength: number): void {
+    const { chains, memories, epochs } = this.#parts.workshop;
+    this.#lastKey = chainBytes(memories, chain, 8, keyLength);
+    chains.retire(chain, epochs.current);
+  }
+
+  #indexFor({ version }: RecordShape): BulkIndex | undefined {
+    if (version >= 0) return this.#live;
+    return this.#parts.keepsTombstones ? this.#tombstones : undefined;
+  }
+
+  #remember(at: number, length: number, chain: Ref): void {
+    this.#lastAt = at;
+    this.#lastLength = length;
+    this.#lastChain = chain;
+    this.#lastKey = undefined;
+  }
+
+  #pass(bytes: number): void {
+    this.#stage.at += bytes;
+    this.#left -= bytes;
+  }
+
+  #lengthAt(at: number): number {
+    const { words } = this.#stage;
+    return (word(words, at >>> 2) >>> 0) + (word(words, (at >>> 2) + 1) >>> 0) * 2 ** 32;
+  }
+
+  #versionAt(at: number): number {
+    const { words } = this.#stage;
+    const high = word(words, (at >>> 2) + 1);
+    const version = high * 2 ** 32 + (word(words, at >>> 2) >>> 0);
+    if (Number.isSafeInteger(version)) return version;
+    const offset = this.#offset(at - this.#stage.at);
+    const message = `version of a key is about ${version}, beyond 2^53-1`;
+    throw new FormatError('NUMBER_TOO_LARGE', message, { offset, actual: `${version}` });
+  }
+
+  #checkPadding(from: number, to: number): void {
+    const { bytes, at } = this.#stage;
+    for (let i = from; i < to; i++) {
+      if (bytes[i] === 0) continue;
+      const offset = this.#offset(from - at);
+      throw new FormatError('PADDING', `non-zero padding at offset ${offset}`, { offset });
+    }
+  }
+
+  /** Where a byte of the next record is in its domain. */
+  #offset(from: number): number {
+    const { offset, bodyBytes } = this.#map;
+    return offset + bodyBytes - this.#left + from;
+  }
+
+  #exceeds(what: string, actual: number, from: number): FormatError {
+    const offset = this.#offset(from);
+    const limit = this.#left - from;
+    const message = `${what} needs ${actual} bytes at offset ${offset}, ${limit} are left`;
+    return new FormatError('LENGTH_EXCEEDS_PARENT', message, { offset, actual, limit });
+  }
+
+  #badLength(actual: number, from: number): FormatError {
+    const place = { offset: this.#offset(from), actual };
+    return new FormatError('BAD_LENGTH', `version and value of ${actual} bytes`, place);
+  }
+
+  #tooLarge(actual: number): FormatError {
+    const place = { offset: this.#offset(0), actual, limit: recordBytesMax };
+    return new FormatError('TOO_LARGE', `a record of ${actual} bytes`, place);
+  }
+}
+
+/** Zero bytes that bring a key or value to a multiple of 8, of any length. */
+function paddingOf(length: number): number {
+  return (8 - (length % 8)) % 8;
+}
