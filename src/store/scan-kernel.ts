@@ -144,7 +144,7 @@ const takeTail = (bytes: number, behind: number): Code[] => [
 ];
 
 /** The module: bytes made here, so that none need be kept. */
-export function scanBytes(): Uint8Array {
+function scanBytes(): Uint8Array {
   const records = loop(
     ...exitIf(get(to), get(toEnd), isNotBelow),
     ...exitIf(get(at), constant(24), add, get(end), isAbove),
