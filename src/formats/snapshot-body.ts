@@ -173,12 +173,13 @@ export function snapshotEntryBytes(
   const end = entryHeaderBytes + size;
   const bounds = { offset: 2, actual: end, limit: Math.min(bytesMax, fileBytes) };
   const message = `header declares ${end} bytes in all, the file has ${fileBytes}`;
-  if (end > bytesMax && end <= fileBytes) {
-    throw new FormatError('SNAPSHOT_TOO_LARGE', `${message}, ${bytesMax} are allowed`, bounds);
-  }
   if (end > fileBytes) {
-    const isPlausible = end <= snapshotBytesMax;
-    throw new FormatError(isPlausible ? 'TRUNCATED_BODY' : 'LENGTH_EXCEEDS_FILE', message, bounds);
+    const plausible = Math.min(bytesMax, snapshotBytesMax);
+    if (end <= plausible) throw new FormatError('TRUNCATED_BODY', message, bounds);
+    throw new FormatError('LENGTH_EXCEEDS_FILE', `${message}, ${plausible} are allowed`, bounds);
+  }
+  if (end > bytesMax) {
+    throw new FormatError('SNAPSHOT_TOO_LARGE', `${message}, ${bytesMax} are allowed`, bounds);
   }
   const receiptBytes = fileBytes - end;
   if (receiptBytes > receiptBytesMax) {

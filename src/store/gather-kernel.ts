@@ -25,7 +25,7 @@ import {
   store128,
   when,
 } from './wasm-assembler.ts';
-import { compile, instantiate } from './web-assembly.ts';
+import { type CompiledModule, compile, instantiate } from './web-assembly.ts';
 
 // A stage: the kernel's answer, slots that lie in another memory, then the records that it has put together.
 const stageBytes = pageBytes / 4;
@@ -82,10 +82,10 @@ export class GatherKernel {
   }
 }
 
-let compiled: object | undefined;
+let compiled: CompiledModule | undefined;
 
 /** One module for all memories of this thread. */
-function kernelModule(): object {
+function kernelModule(): CompiledModule {
   compiled ??= compile(kernelBytes());
   return compiled;
 }

@@ -34,7 +34,7 @@ import {
   wrap,
   xor64,
 } from './wasm-assembler.ts';
-import { instantiate } from './web-assembly.ts';
+import { type CompiledModule, compile, instantiate } from './web-assembly.ts';
 
 /** In a stage's first page, behind what is held there: of each record its hash, and the byte behind it. */
 const resultsAt = 2 * heldBytes;
@@ -51,7 +51,7 @@ export class ScanKernel {
   constructor(memory: SharedMemory) {
     this.#results = new Uint32Array(memory.buffer, resultsAt, (pageBytes - resultsAt) / 4);
     // Checked by its tests: the module exports this one function.
-    this.#run = instantiate(scanBytes(), memory)['scan'] as (...values: number[]) => number;
+    this.#run = instantiate(scanModule(), memory)['scan'] as (...values: number[]) => number;
   }
 
   /**
@@ -142,6 +142,14 @@ const takeTail = (bytes: number, behind: number): Code[] => [
     ...isSome,
   ),
 ];
+
+let compiled: CompiledModule | undefined;
+
+/** One module for all memories of this thread. */
+function scanModule(): CompiledModule {
+  compiled ??= compile(scanBytes());
+  return compiled;
+}
 
 /** The module: bytes made here, so that none need be kept. */
 function scanBytes(): Uint8Array {

@@ -8,9 +8,9 @@ export interface MemorySize {
 
 interface WebAssemblyApi {
   readonly Memory: new (size: MemorySize & { readonly shared: true }) => SharedMemory;
-  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Module: new (bytes: Uint8Array) => CompiledModule;
   readonly Instance: new (
-    module: object,
+    module: CompiledModule,
     imports: object,
   ) => { readonly exports: Readonly<Record<string, unknown>> };
 }
@@ -25,15 +25,22 @@ export function createSharedMemory(size: MemorySize): SharedMemory {
   return new Memory({ ...size, shared: true });
 }
 
+declare const compiled: unique symbol;
+
+/** A module that was compiled; it may be instantiated often. */
+export interface CompiledModule {
+  readonly [compiled]: true;
+}
+
 /** Compiles a module, which takes longer than to run a small one. */
-export function compile(bytes: Uint8Array): object {
+export function compile(bytes: Uint8Array): CompiledModule {
   const { Module } = api();
   return new Module(bytes);
 }
 
 /** The exports of a module that imports nothing but the memory, as `env.memory`. */
 export function instantiate(
-  module: object,
+  module: CompiledModule,
   memory: SharedMemory,
 ): Readonly<Record<string, unknown>> {
   const { Instance } = api();
