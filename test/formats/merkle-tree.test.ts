@@ -182,8 +182,8 @@ describe('MerkleTree says which leaves it has', () => {
     expect(() => flushed.rootPreimage()).toThrow("the root's children are flushed");
   });
 
-  test('in what it hands out, which no later call changes', () => {
-    const own = treeOf(3);
+  test.each([3, 4])('in what it hands out of %i, which no later call changes', (size) => {
+    const own = treeOf(size);
     const handed = [
       own.leafAt(0),
       own.root(),
