@@ -19,6 +19,7 @@ import {
 } from './source-driver.ts';
 import { oddCases } from './source-odd-cases.ts';
 import { beside, contentOf, type SourceRun } from './source-run.ts';
+import { sharedCases } from './source-shared-cases.ts';
 import { checkTables } from './state-oracle.ts';
 
 const steps = (...names: readonly LogStep[]) => names;
@@ -302,7 +303,10 @@ export function snapshotSourceContract(
   return {
     name: 'snapshot source',
     rules: sourceRules,
-    cases: [...contentCases, ...frozenCases, ...proofCases, ...releaseCases, ...oddCases, ...ways],
+    cases: [
+      ...[...contentCases, ...frozenCases, ...proofCases, ...releaseCases],
+      ...[...oddCases, ...sharedCases, ...ways],
+    ],
   };
 }
 

@@ -36,6 +36,7 @@ export const sourceRules = {
   F7: 'to release a state gives back that state, and no other',
   F8: 'freeze answers at once, with a state that is complete',
   F9: 'a tombstone is of a key that is not live, under minus the seqno that removed it',
+  F10: 'a state that is shared with workers is the same to them',
 } as const;
 
 export type SourceRule = keyof typeof sourceRules;

@@ -7,6 +7,7 @@ import { openConfusedLog } from './confused-log.ts';
 import { openDoublingLog } from './doubling-log.ts';
 import { openHalfAppliedStore } from './half-applied-store.ts';
 import { openHushedLog } from './hushed-log.ts';
+import { openLateSharingLog } from './late-sharing-log.ts';
 import { openLeftoverStore } from './leftover-store.ts';
 import { openLookingUpNowStore } from './looking-up-now-store.ts';
 import { openOneCursorStore } from './one-cursor-store.ts';
@@ -111,6 +112,12 @@ export const foundInState: Readonly<Record<string, Found>> = {
     tests: [
       'snapshot source F5: a seqno that comes again after a rollback has the leaf of its own transaction',
     ],
+  },
+  'late-sharing-log': {
+    register: (framework) =>
+      registerSnapshotSourceContract(framework, { open: openLateSharingLog }),
+    rules: ['F10'],
+    tests: ['snapshot source F10: what is shared late is the state of the freeze, and stays so'],
   },
   'one-cursor-store': {
     register: (framework) =>

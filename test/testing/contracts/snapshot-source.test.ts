@@ -1,4 +1,6 @@
 import { describe, test } from 'vitest';
+import type { OpenStore } from '../../../src/engine/log.ts';
+import { SharedStore } from '../../../src/store/shared-store.ts';
 import { registerSnapshotSourceContract } from '../../../src/testing/contracts/snapshot-source-contract.ts';
 import { exemptFrom } from './exempt.ts';
 import {
@@ -29,7 +31,12 @@ describe('VersionedStore', () => {
 });
 
 describe("the node's Log", () => {
-  registerSnapshotSourceContract({ test }, { open: openNodeLog });
+  registerSnapshotSourceContract({ test }, { open: () => openNodeLog() });
+});
+
+describe("the node's Log in shared memory", () => {
+  const openStore: OpenStore = (seqno, tables) => new SharedStore(seqno, tables.values());
+  registerSnapshotSourceContract({ test }, { open: () => openNodeLog(openStore) });
 });
 
 describe("the log example's store", () => {

@@ -1,6 +1,6 @@
 import { toUtf8 } from '../../../src/core/bytes.ts';
 import { type Seqno, seqno as toSeqno, view as toView } from '../../../src/core/words.ts';
-import { Log } from '../../../src/engine/log.ts';
+import { Log, type OpenStore } from '../../../src/engine/log.ts';
 import { MerkleTree } from '../../../src/formats/merkle-tree.ts';
 import type { MapWrites } from '../../../src/formats/write-set.ts';
 import { ReferenceStore } from '../../../src/store/reference-store.ts';
@@ -60,10 +60,13 @@ export function openVersionedStore(
 }
 
 /** The log of our own node. */
-export function openNodeLog(): SourceDriver {
+export function openNodeLog(openStore?: OpenStore): SourceDriver {
   const secret = new Uint8Array(32).fill(7);
   const log = new Log(
-    { seqno: toSeqno(0), tables: new Map(), tree: MerkleTree.genesis(), viewHistory: [] },
+    {
+      ...{ seqno: toSeqno(0), tables: new Map(), tree: MerkleTree.genesis(), viewHistory: [] },
+      openStore,
+    },
     { at: () => secret },
   );
   let view = toView(2);
