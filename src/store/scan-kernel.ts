@@ -34,7 +34,7 @@ import {
   wrap,
   xor64,
 } from './wasm-assembler.ts';
-import { instantiate } from './web-assembly.ts';
+import { compile, instantiate } from './web-assembly.ts';
 
 /** In a stage's first page, behind what is held there: of each record its hash, and the byte behind it. */
 const resultsAt = 2 * heldBytes;
@@ -51,7 +51,7 @@ export class ScanKernel {
   constructor(memory: SharedMemory) {
     this.#results = new Uint32Array(memory.buffer, resultsAt, (pageBytes - resultsAt) / 4);
     // Checked by its tests: the module exports this one function.
-    this.#run = instantiate(scanBytes(), memory)['scan'] as (...values: number[]) => number;
+    this.#run = instantiate(kernelModule(), memory)['scan'] as (...values: number[]) => number;
   }
 
   /**
@@ -143,8 +143,16 @@ const takeTail = (bytes: number, behind: number): Code[] => [
   ),
 ];
 
+let compiled: object | undefined;
+
+/** One module for all stages of this thread. */
+function kernelModule(): object {
+  compiled ??= compile(scanBytes());
+  return compiled;
+}
+
 /** The module: bytes made here, so that none need be kept. */
-export function scanBytes(): Uint8Array {
+function scanBytes(): Uint8Array {
   const records = loop(
     ...exitIf(get(to), get(toEnd), isNotBelow),
     ...exitIf(get(at), constant(24), add, get(end), isAbove),
