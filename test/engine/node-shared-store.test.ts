@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { fromUtf8 } from '../../src/core/bytes.ts';
 import { seqno } from '../../src/core/words.ts';
-import type { OpenStore } from '../../src/engine/log.ts';
 import type { NodeOptions } from '../../src/engine/node.ts';
+import type { OpenStore } from '../../src/engine/open-stores.ts';
 import { SharedStore } from '../../src/store/shared-store.ts';
 import type { Transaction } from '../../src/store/transaction.ts';
 import { VersionedStore } from '../../src/store/versioned-store.ts';

@@ -63,7 +63,11 @@ export function openVersionedStore(
 export function openNodeLog(): SourceDriver {
   const secret = new Uint8Array(32).fill(7);
   const log = new Log(
-    { seqno: toSeqno(0), tables: new Map(), tree: MerkleTree.genesis(), viewHistory: [] },
+    {
+      store: new VersionedStore(toSeqno(0), new Map()),
+      tree: MerkleTree.genesis(),
+      viewHistory: [],
+    },
     { at: () => secret },
   );
   let view = toView(2);
