@@ -4,9 +4,10 @@ import { type SnapshotContent, splitSnapshotFile } from '../formats/snapshot-bod
 import { verifySnapshotFile, verifySnapshotReceipt } from '../formats/verify-snapshot.ts';
 import type { LedgerStore } from '../store/ledger-store.ts';
 import { decodeError } from '../tasks/error-transfer.ts';
+import { InlineExecutor } from '../tasks/inline-executor.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import type { Environment } from './environment.ts';
-import type { SnapshotJobs } from './jobs.ts';
+import { type SnapshotJobs, snapshotJobs } from './jobs.ts';
 import type { AdoptStore, StoreKeeping } from './open-stores.ts';
 import { orForeign, type ReplayStart, startAfter, startWith } from './replay-start.ts';
 import type { LoadedSnapshot, UsedMemory } from './snapshot-loading.ts';
@@ -32,18 +33,23 @@ export interface SnapshotReaderOptions {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Of a file that is loaded in less time than a thread takes to start. */
+const inlineBytesMax = 1024 * 1024;
+
 /**
  * Reads one snapshot after another, until one can be used: in a job that loads it into shared memory, where the
- * environment's stores are of that kind, else whole, into this thread's heap.
+ * environment's stores are of that kind, else whole, into this thread's heap. The job of a small one runs inline.
  */
 export class SnapshotReader {
   readonly #options: SnapshotReaderOptions;
-  #executor: JobExecutor<SnapshotJobs> | undefined;
+  readonly #inline: JobExecutor<SnapshotJobs>;
+  #started: JobExecutor<SnapshotJobs> | undefined;
   /** Of the snapshot before, which was refused. */
   #spare: readonly UsedMemory[] = [];
 
   constructor(options: SnapshotReaderOptions) {
     this.#options = options;
+    this.#inline = new InlineExecutor(snapshotJobs(options.environment.fileSystem));
   }
 
   /**
@@ -59,7 +65,7 @@ export class SnapshotReader {
 
   /** Ends what runs its jobs. */
   async close(): Promise<void> {
-    await this.#executor?.close();
+    await this.#started?.close();
   }
 
   async #readWhole({ path, fileName }: SnapshotPlace): Promise<ReadSnapshot> {
@@ -86,39 +92,38 @@ export class SnapshotReader {
   }
 
   async #load({ path, fileName }: SnapshotPlace, adopt: AdoptStore): Promise<ReadSnapshot> {
-    const job = { path, store: this.#options.keeping, spare: this.#spare };
+    const { environment, keeping, signal } = this.#options;
+    const { size = 0 } = (await environment.fileSystem.stat(path)) ?? {};
+    const executor = size > inlineBytesMax ? this.#startExecutor() : this.#inline;
+    const job = { path, store: keeping, spare: this.#spare };
     this.#spare = [];
-    const loaded = await this.#run('loadSnapshot', job);
+    const loaded = await executor.run('loadSnapshot', job, { signal });
     this.#spare = loaded.memories;
     return {
       file: { fileName, ...verifiable(loaded) },
       startAfter: (content) =>
-        startWith(content, (secret) => this.#open(loaded, { path, secret, adopt })),
+        startWith(content, (secret) => this.#open(loaded, { path, secret, adopt, executor })),
     };
   }
 
   async #open(
     { bytes, state }: LoadedSnapshot,
-    { path, secret, adopt }: Opening,
+    { path, secret, adopt, executor }: Opening,
   ): Promise<{ readonly store: LedgerStore; readonly unopened: number }> {
     assert(state !== undefined, 'only a snapshot without a flaw verifies');
-    const { keeping } = this.#options;
+    const { keeping, signal } = this.#options;
     if (secret === undefined) {
       const unopened = state.envelope.privateBytes > 0 ? 1 : 0;
       return { store: adopt(state.built, keeping), unopened };
     }
     const job = { path, store: keeping, bytes, state, secret };
-    const built = await orForeign(path, () => this.#run('openSnapshot', job));
+    const built = await orForeign(path, () => executor.run('openSnapshot', job, { signal }));
     return { store: adopt(built, keeping), unopened: 0 };
   }
 
-  #run<Job extends 'loadSnapshot' | 'openSnapshot'>(
-    job: Job,
-    input: SnapshotJobs[Job]['input'],
-  ): Promise<SnapshotJobs[Job]['output']> {
-    const { environment, signal } = this.#options;
-    this.#executor ??= environment.startExecutor();
-    return this.#executor.run(job, input, { signal });
+  #startExecutor(): JobExecutor<SnapshotJobs> {
+    this.#started ??= this.#options.environment.startExecutor();
+    return this.#started;
   }
 }
 
@@ -126,6 +131,7 @@ interface Opening {
   readonly path: string;
   readonly secret: Uint8Array | undefined;
   readonly adopt: AdoptStore;
+  readonly executor: JobExecutor<SnapshotJobs>;
 }
 
 /** What is wrong with the entry is told when its content is wanted: the receipt is judged first. */

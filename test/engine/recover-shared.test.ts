@@ -29,11 +29,14 @@ const members = makeMembers(1);
 /** As a node on real files has it; its jobs run inline, since no thread sees this disk. */
 const shared = { openStore: openSharedStore, adoptStore: adoptSharedStore };
 
+/** Beyond what this thread loads by itself. */
+const much = 'x'.repeat(1024 * 1024);
+
 /** Three snapshots, of seqnos 4, 7 and 10, and a suffix that changes and removes what they hold. */
-async function makeLedger(seed: string): Promise<MadeLedger> {
+async function makeLedger(seed: string, filler = much): Promise<MadeLedger> {
   const ledger = await MadeLedger.opened({ seed, members });
   for (const value of ['1', '2', '3']) {
-    const kept = { 'a key': value, [value]: 'once' };
+    const kept = { 'a key': value, [value]: 'once', filler };
     ledger.transaction([change('public:app', kept), change('app', { 'a secret': value })]);
     ledger.vouch(await ledger.signature());
   }
@@ -145,6 +148,18 @@ describe('recover() over a SharedStore', () => {
     expect(world.ran).toStrictEqual(['loadSnapshot', 'loadSnapshot', 'openSnapshot']);
     expect(world.adopted).toStrictEqual([store]);
     expect(world.closed).toBe(1);
+  });
+
+  test('loads a small one by itself: no job is started', async () => {
+    const small = await makeLedger('small', '');
+    const { files } = await replayMade(small);
+    const startExecutor = () => expect.unreachable();
+    const environment = { ...shared, startExecutor };
+    const recovered = await recoverMade(small, { snapshots: files, environment });
+    expect(recovered).toMatchObject({ snapshot: { file: newest }, refused: [] });
+    const expected = await recoverMade(small, { snapshots: files });
+    expect(recovered.root).toBe(expected.root);
+    expect(stateOf(recovered.tables.values())).toStrictEqual(stateOf(expected.tables.values()));
   });
 
   test('fills the memory of a snapshot that was refused again', async () => {
