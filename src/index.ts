@@ -63,6 +63,7 @@ export type {
   Recovered,
   RecoveredSnapshot,
   RecoverOptions,
+  RecoveryReport,
   RefusedSnapshot,
 } from './engine/recovery-report.ts';
 export { type ReplayOptions, replayLedger } from './engine/replay.ts';

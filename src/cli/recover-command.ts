@@ -81,7 +81,7 @@ function textOfRefused({ file, code, message }: RefusedSnapshot): string {
 /** **Order contract:** keys, names and their order are a promise to scripts. */
 function jsonOfRecovered(recovered: RecoveredLedger): object {
   const { snapshot, trusted, seqno, view, verifiedUntil, root, transactions } = recovered;
-  const { nodeSignatures, coseSignatures, tables, isComplete, torn } = recovered;
+  const { nodeSignatures, coseSignatures, store, isComplete, torn } = recovered;
   return {
     summary: true,
     snapshot: snapshot?.file,
@@ -94,7 +94,7 @@ function jsonOfRecovered(recovered: RecoveredLedger): object {
     transactions,
     nodeSignatures,
     coseSignatures,
-    tables: tables.size,
+    tables: store.tables.size,
     complete: isComplete,
     torn,
   };
@@ -102,10 +102,10 @@ function jsonOfRecovered(recovered: RecoveredLedger): object {
 
 function formatRecovered(recovered: RecoveredLedger): readonly string[] {
   const { snapshot, trusted, seqno, view, verifiedUntil, root, transactions } = recovered;
-  const { nodeSignatures, coseSignatures, tables, isComplete, torn, refused } = recovered;
+  const { nodeSignatures, coseSignatures, store, isComplete, torn, refused } = recovered;
   const facts: [string, string][] = [
     ['snapshot', snapshot?.file ?? 'none: the whole ledger was replayed'],
-    ['state', `seqno ${seqno} in view ${view}, ${count(tables.size, 'table')}`],
+    ['state', `seqno ${seqno} in view ${view}, ${count(store.tables.size, 'table')}`],
     ['root', root],
     ['verified', `to seqno ${verifiedUntil}, ${trusted ? 'trusted' : 'NOT TRUSTED'}`],
     ['transactions', `${groupDigits(transactions)} replayed`],

@@ -5,7 +5,7 @@ import { AbortedError } from '../core/errors.ts';
 import type { Digest, Seqno, View } from '../core/words.ts';
 import { createNode, type LedgerNode, type NodeOptions } from '../engine/node.ts';
 import { nodePaths } from '../engine/node-keys.ts';
-import type { Recovered } from '../engine/recover.ts';
+import type { RecoveryReport } from '../engine/recovery-report.ts';
 import { findSnapshots } from '../files/snapshot-directory.ts';
 import { formatTxId } from '../formats/tx-id.ts';
 import { cpuSeconds, runNodeProgram } from '../io/process.ts';
@@ -64,7 +64,7 @@ Examples:
 /** What one `start` has done. */
 export interface StartReport {
   readonly directory: string;
-  readonly found: Recovered;
+  readonly found: RecoveryReport;
   readonly transactions: number;
   /** Until the last transaction was on disk. */
   readonly seconds: number;
@@ -76,7 +76,7 @@ export interface StartReport {
   readonly snapshots: readonly VerifiedLine[];
   /** Generations of this run that ended without a file. */
   readonly unfinished: number;
-  readonly restart: Recovered;
+  readonly restart: RecoveryReport;
 }
 
 /** A line of `verify --json`. */

@@ -5,12 +5,17 @@ import type { FileSystem } from '../io/file-system.ts';
 import { type Processes, realProcesses } from '../io/process.ts';
 import { realRandomness } from '../io/randomness.ts';
 import { realFileSystem } from '../io/real-file-system.ts';
-import { SharedStore } from '../store/shared-store.ts';
 import { InlineExecutor } from '../tasks/inline-executor.ts';
 import type { JobClass, JobExecutor } from '../tasks/job.ts';
 import { WorkerPool } from '../tasks/worker-pool.ts';
 import { type SnapshotJobs, snapshotJobs } from './jobs.ts';
-import { type OpenStore, openVersionedStore } from './log.ts';
+import {
+  type AdoptStore,
+  adoptSharedStore,
+  type OpenStore,
+  openSharedStore,
+  openVersionedStore,
+} from './open-stores.ts';
 import { workerEntry } from './worker-entry.ts';
 
 /** The outside world, as the engine is given it. */
@@ -23,9 +28,9 @@ export interface Environment {
   startExecutor(): JobExecutor<SnapshotJobs>;
   /** Opens the store of a node. */
   readonly openStore: OpenStore;
+  /** Takes over what a job has loaded of a snapshot; without it snapshots are read on this thread. */
+  readonly adoptStore: AdoptStore | undefined;
 }
-
-const openSharedStore: OpenStore = (seqno, tables) => new SharedStore(seqno, tables.values());
 
 /** Jobs of a class that wait at most, a thread. */
 const queueMax = 4096;
@@ -76,6 +81,8 @@ export function environmentOf(parts: Partial<Environment> = {}): Environment {
     startExecutor: () =>
       isReal ? startWorkers(clock) : new InlineExecutor<SnapshotJobs>(snapshotJobs(fileSystem)),
     openStore: isReal ? openSharedStore : openVersionedStore,
+    // Whoever opens stores of another kind cannot have that one.
+    adoptStore: isReal && parts.openStore === undefined ? adoptSharedStore : undefined,
     ...parts,
   };
 }

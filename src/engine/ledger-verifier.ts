@@ -1,6 +1,6 @@
 import { equalBytes, toHex } from '../core/bytes.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
-import type { FrozenState } from '../core/host-ports.ts';
+import type { FrozenState, FrozenTable } from '../core/host-ports.ts';
 import { type Seqno, seqno as toSeqno, view as toView, type View } from '../core/words.ts';
 import type { LedgerEntry } from '../files/ledger-directory.ts';
 import { commitEvidence, commitEvidenceDigest } from '../formats/commit-evidence.ts';
@@ -19,7 +19,7 @@ import {
   type MapWrites,
   type PublicDomain,
 } from '../formats/write-set.ts';
-import { ReferenceStore } from '../store/reference-store.ts';
+import type { ReferenceStore } from '../store/reference-store.ts';
 import { type IdentityRegister, type VerifiedSignatures, verifySignatures } from './signatures.ts';
 
 /** One entry, verified as far as it can be before the next signature, and applied. */
@@ -49,11 +49,18 @@ export interface VerifiedCounts {
   verifiedUntil: Seqno;
 }
 
+/** Where a verification keeps the state. */
+export interface VerifiedStore {
+  apply(seqno: Seqno, maps: readonly MapWrites[]): void;
+  /** The state now, kept as it is until it is released, where it can be. */
+  freeze(): { values(): Iterable<FrozenTable>; release?(): void };
+}
+
 /** Where a verification starts: an empty ledger, or a snapshot's state. */
-export interface VerifierStart {
+export interface VerifierStart<Store extends VerifiedStore = ReferenceStore> {
   readonly seqno: Seqno;
   readonly view: View;
-  readonly store: ReferenceStore;
+  readonly store: Store;
   readonly tree: MerkleTree;
   readonly viewHistory: readonly number[];
   readonly register: IdentityRegister;
@@ -67,7 +74,7 @@ export interface VerifierStart {
  */
 export class LedgerVerifier {
   readonly #secrets: LedgerSecrets;
-  readonly #store: ReferenceStore;
+  readonly #store: VerifiedStore;
   readonly #tree: MerkleTree;
   readonly #register: IdentityRegister;
   readonly #viewHistory: number[];
@@ -76,7 +83,7 @@ export class LedgerVerifier {
   #view: View;
   #leaf: Uint8Array;
 
-  constructor(start: VerifierStart, secrets: LedgerSecrets) {
+  constructor(start: VerifierStart<VerifiedStore>, secrets: LedgerSecrets) {
     this.#secrets = secrets;
     this.#store = start.store;
     this.#tree = start.tree;
@@ -98,6 +105,11 @@ export class LedgerVerifier {
   /** False when private data is missing from the state, for want of a secret. */
   get isComplete(): boolean {
     return this.counts.unopened === 0;
+  }
+
+  /** Item i = first seqno of view i + 1. */
+  get viewHistory(): readonly number[] {
+    return [...this.#viewHistory];
   }
 
   /**
@@ -128,11 +140,12 @@ export class LedgerVerifier {
 
   /** The state as it is after the last entry. */
   freeze(): FrozenState {
+    const state = this.#store.freeze();
     return {
-      tables: [...this.#store.freeze().values()],
+      tables: [...state.values()],
       leaf: this.#leaf,
       viewHistory: [...this.#viewHistory],
-      release: () => {},
+      release: () => state.release?.(),
     };
   }
 
@@ -183,12 +196,15 @@ export class LedgerVerifier {
   }
 }
 
-/** An empty ledger. */
-export function genesis(register: IdentityRegister): VerifierStart {
+/** An empty ledger, whose state `store` keeps. */
+export function genesis<Store extends VerifiedStore>(
+  register: IdentityRegister,
+  store: Store,
+): VerifierStart<Store> {
   return {
     seqno: toSeqno(0),
     view: toView(0),
-    store: new ReferenceStore(),
+    store,
     tree: MerkleTree.genesis(),
     viewHistory: [],
     register,

@@ -23,27 +23,15 @@ import {
   type MapWrites,
 } from '../formats/write-set.ts';
 import type { LedgerState, LedgerStore } from '../store/ledger-store.ts';
-import type { StoreTable } from '../store/reference-store.ts';
-import { VersionedStore } from '../store/versioned-store.ts';
 
 /** Where a log goes on. */
 export interface LogStart {
-  /** Seqno of the last entry; 0 for a new ledger. */
-  readonly seqno: Seqno;
-  /** The state after it. */
-  readonly tables: ReadonlyMap<string, StoreTable>;
-  /** Holds the leaves up to and with it; the log takes it over. */
+  /** The state after the last entry; the log takes it over, and the tree. */
+  readonly store: LedgerStore;
+  /** Holds the leaves up to and with the last entry's. */
   readonly tree: MerkleTree;
   readonly viewHistory: readonly number[];
-  /**
-   * Opens the store that keeps the state.
-   * @default a {@link VersionedStore}
-   */
-  readonly openStore?: OpenStore | undefined;
 }
-
-/** Opens a store in the state after `seqno`. */
-export type OpenStore = (seqno: Seqno, tables: ReadonlyMap<string, StoreTable>) => LedgerStore;
 
 export interface AppendOptions {
   readonly view: View;
@@ -64,9 +52,6 @@ export interface Appended {
 
 const claimsNothing = new Uint8Array(32);
 
-/** Opens a store on the JavaScript heap. */
-export const openVersionedStore: OpenStore = (seqno, tables) => new VersionedStore(seqno, tables);
-
 /**
  * The log of a node as far as it is in memory: the state after the last entry and the uncommitted ones
  * before it, the Merkle tree, and what the next entry is made of.
@@ -80,10 +65,9 @@ export class Log {
   #commitSecret: { readonly of: Uint8Array; readonly secret: Uint8Array } | undefined;
 
   constructor(start: LogStart, secrets: Secrets) {
-    assert(start.tree.leafCount === start.seqno + 1, 'the tree has a leaf for each entry');
+    assert(start.tree.leafCount === start.store.seqno + 1, 'the tree has a leaf for each entry');
     this.#secrets = secrets;
-    const { openStore = openVersionedStore } = start;
-    this.#store = openStore(start.seqno, start.tables);
+    this.#store = start.store;
     this.#tree = start.tree;
     this.#viewHistory = [...start.viewHistory];
   }

@@ -11,6 +11,7 @@ import { sha256 } from '../formats/sha256.ts';
 import { encodeServiceInfo, tables } from '../formats/tables.ts';
 import { formatTxId } from '../formats/tx-id.ts';
 import type { MapWrites } from '../formats/write-set.ts';
+import { VersionedStore } from '../store/versioned-store.ts';
 import { Log } from './log.ts';
 import type { NodeKeys } from './node-keys.ts';
 import { makeSignature } from './node-signatures.ts';
@@ -39,8 +40,7 @@ export async function makeGenesis(options: GenesisOptions): Promise<readonly Uin
   const { view } = firstTxId;
   const secret = randomness.bytes(32);
   const start = {
-    seqno: toSeqno(0),
-    tables: new Map(),
+    store: new VersionedStore(toSeqno(0), new Map()),
     tree: MerkleTree.genesis(),
     viewHistory: [],
   };

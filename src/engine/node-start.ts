@@ -139,12 +139,12 @@ function checkSecret(secrets: LedgerSecrets, at: Seqno, file: string): Uint8Arra
 }
 
 function nodeCertificate(
-  { tables: state }: RecoveredLedger,
+  { store }: RecoveredLedger,
   { node }: NodeKeys,
   { keys }: NodePaths,
 ): Certificate {
   const id = keyIdOf(node);
-  const record = state.get(tables.endorsedCertificates)?.live.get(toUtf8(id));
+  const record = store.tables.get(tables.endorsedCertificates)?.live.get(toUtf8(id));
   if (record !== undefined) return decodeEndorsedCertificate(record.value);
   throw new VerificationError('NODE_UNKNOWN', `${keys}: the ledger knows no node ${id}`, {
     file: keys,

@@ -11,7 +11,7 @@ import { nodePaths } from './node-keys.ts';
 import { setInvalidAside } from './node-quarantine.ts';
 import { beginService, openService } from './node-start.ts';
 import type { LiveGeneration, PipelineListener } from './pipeline.ts';
-import type { Recovered } from './recover.ts';
+import type { RecoveryReport } from './recovery-report.ts';
 import { startNode } from './running-node.ts';
 import type { Applied, Until } from './sequencer.ts';
 import { slowIoMsDefault } from './slow-io.ts';
@@ -100,7 +100,7 @@ export interface LedgerNode extends AsyncDisposable {
   readonly status: NodeStatus;
   readonly snapshots: NodeSnapshots;
   /** What was found on disk at the start. */
-  readonly recovered: Recovered;
+  readonly recovered: RecoveryReport;
   /**
    * Runs `body`, which reads and writes tables, and puts what it wrote into the ledger as one transaction.
    * Tables are private, that is encrypted, unless their names begin with `public:`. When `body` throws,

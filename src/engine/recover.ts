@@ -1,9 +1,12 @@
 import { createActor } from 'xstate';
 import type { RecoveryOutput } from '../../machines/recovery.ts';
 import { AbortedError, assert, FormatError } from '../core/errors.ts';
+import type { FrozenTable } from '../core/host-ports.ts';
+import type { LedgerStore } from '../store/ledger-store.ts';
 import { bindRecovery } from './bindings.ts';
 import { environmentOf } from './environment.ts';
 import { guarded } from './inspection.ts';
+import type { StoreKeeping } from './open-stores.ts';
 import { RecoveryEffects } from './recovery-effects.ts';
 import type { Recovered, RecoveredLedger, RecoverOptions } from './recovery-report.ts';
 
@@ -23,16 +26,26 @@ export type { Recovered, RecoveredLedger } from './recovery-report.ts';
  * @throws TypeError without `ledger`
  */
 export async function recover(options: RecoverOptions): Promise<Recovered> {
-  const { store, tree, viewHistory, secrets, service, end, ...recovered } =
-    await recoverLedger(options);
-  return recovered;
+  const { store, tree, viewHistory, secrets, service, end, ...recovered } = await recoverLedger(
+    options,
+    { keepsTombstones: true },
+  );
+  return { ...recovered, tables: tablesOf(store) };
+}
+
+/** A store's state by the names of its tables, which nobody gives back: the store must not go on. */
+export function tablesOf(store: LedgerStore): ReadonlyMap<string, FrozenTable> {
+  return new Map([...store.freeze().values()].map((table) => [table.name, table]));
 }
 
 /** As {@link recover}, with all that a node needs to go on from there. @throws as {@link recover} */
-export async function recoverLedger(options: RecoverOptions): Promise<RecoveredLedger> {
+export async function recoverLedger(
+  options: RecoverOptions,
+  keeping: StoreKeeping = {},
+): Promise<RecoveredLedger> {
   if (typeof options.ledger !== 'string') throw new TypeError('ledger must name a directory');
-  const effects = new RecoveryEffects(options, environmentOf(options.environment));
-  const output = await runMachine(effects, options).finally(() => effects.settled());
+  const effects = new RecoveryEffects(options, environmentOf(options.environment), keeping);
+  const output = await runMachine(effects, options).finally(() => effects.close());
   if (output.status === 'cancelled') throw new AbortedError('the recovery');
   if (output.refusal === 'no-start') throw noStartError(output, options);
   if (output.status === 'refused') throw effects.failure;

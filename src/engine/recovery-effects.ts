@@ -14,18 +14,20 @@ import {
   LedgerSnapshotterError,
   VerificationError,
 } from '../core/errors.ts';
-import { snapshotBytesMax } from '../core/limits.ts';
 import { type Digest, digest, type Seqno, seqno as toSeqno, type View } from '../core/words.ts';
 import { CrashedLedger, type TailFlaw, type TornTail } from '../files/crashed-ledger.ts';
 import type { LedgerEntry } from '../files/ledger-directory.ts';
 import { findSnapshots } from '../files/snapshot-directory.ts';
+import type { LedgerStore } from '../store/ledger-store.ts';
 import { leafOf } from './entry-leaf.ts';
 import type { Environment } from './environment.ts';
 import type { LedgerSignatures } from './jobs.ts';
 import { indexLedger, type LedgerIndex } from './ledger-index.ts';
 import { type AppliedEntry, LedgerVerifier, type VerifierStart } from './ledger-verifier.ts';
+import type { StoreKeeping } from './open-stores.ts';
 import type { RecoveredLedger, RecoveredSnapshot, RecoverOptions } from './recovery-report.ts';
-import { type ReplayStart, startAfter, startOfLedger } from './replay-start.ts';
+import { type ReadSnapshot, SnapshotReader } from './recovery-snapshots.ts';
+import { type ReplayStart, startOfLedger } from './replay-start.ts';
 import { openVerifierOver, type SnapshotVerification, type SnapshotVerifier } from './verify.ts';
 import { isVouchedFor, pinnedKeys } from './vouching.ts';
 
@@ -34,7 +36,7 @@ export type RecoveredState = Omit<RecoveredLedger, 'refused'>;
 
 /** A start with its secrets, and the snapshot that it is. */
 interface Beginning {
-  readonly start: VerifierStart;
+  readonly start: VerifierStart<LedgerStore>;
   readonly index: LedgerIndex;
   readonly snapshot: RecoveredSnapshot | undefined;
 }
@@ -51,8 +53,8 @@ interface Replay {
 }
 
 /** A snapshot file that verified. */
-interface ReadSnapshot {
-  readonly bytes: Uint8Array;
+interface ProvenSnapshot {
+  readonly read: ReadSnapshot;
   readonly verification: SnapshotVerification;
 }
 
@@ -60,6 +62,8 @@ interface ReadSnapshot {
 export class RecoveryEffects {
   readonly #options: RecoverOptions;
   readonly #environment: Environment;
+  readonly #keeping: StoreKeeping;
+  readonly #snapshots: SnapshotReader;
   #ledger: CrashedLedger | undefined;
   #ledgerVerifier: Promise<SnapshotVerifier> | undefined;
   #beginning: Beginning | undefined;
@@ -67,9 +71,12 @@ export class RecoveryEffects {
   #failure: unknown;
   #running: Promise<unknown> = Promise.resolve();
 
-  constructor(options: RecoverOptions, environment: Environment) {
+  /** @param keeping how the recovered state is kept */
+  constructor(options: RecoverOptions, environment: Environment, keeping: StoreKeeping) {
     this.#options = options;
     this.#environment = environment;
+    this.#keeping = keeping;
+    this.#snapshots = new SnapshotReader({ environment, keeping, signal: options.signal });
   }
 
   /** What was thrown, when a port rejected. */
@@ -83,8 +90,9 @@ export class RecoveryEffects {
   }
 
   /** Resolves when nothing is under way any more; a machine that ends does not wait for its ports. */
-  async settled(): Promise<void> {
+  async close(): Promise<void> {
     await this.#running;
+    await this.#snapshots.close();
   }
 
   listSources(): Promise<RecoverySources> {
@@ -145,15 +153,15 @@ export class RecoveryEffects {
   async #check(candidate: SnapshotCandidate): Promise<LedgerSnapshotterError | undefined> {
     this.#checkAborted();
     const path = join(this.#options.snapshots ?? '', candidate.file);
-    const read = await orRefusal(() => this.#readSnapshot(path, candidate.file));
-    if (read instanceof LedgerSnapshotterError) return read;
-    const { bytes, verification } = read;
-    const start = await orRefusal(async () => startAfter(bytes, verification.content, path));
+    const proven = await orRefusal(() => this.#readSnapshot(path, candidate.file));
+    if (proven instanceof LedgerSnapshotterError) return proven;
+    const { read, verification } = proven;
+    const start = await orRefusal(async () => read.startAfter(verification.content));
     if (start instanceof LedgerSnapshotterError) return start;
-    const misfit = await this.#misfitOf(candidate, read);
+    const misfit = await this.#misfitOf(candidate, proven);
     if (misfit !== undefined) return misfit;
     const index = await this.#index(start);
-    const opened = await orRefusal(async () => start.open(index.secrets));
+    const opened = await orRefusal(() => start.open(index.secrets));
     if (opened instanceof LedgerSnapshotterError) return opened;
     const { seqno, evidenceSeqno, digest: hash, trusted } = verification;
     const snapshot = { file: candidate.file, seqno, evidenceSeqno, digest: hash, trusted };
@@ -162,20 +170,19 @@ export class RecoveryEffects {
   }
 
   /** Under a pinned identity or the one that it names itself; else through the ledger's endorsements. */
-  async #readSnapshot(path: string, file: string): Promise<ReadSnapshot> {
-    const { fileSystem } = this.#environment;
-    const bytes = await fileSystem.readFile(path, { bytesMax: snapshotBytesMax });
+  async #readSnapshot(path: string, fileName: string): Promise<ProvenSnapshot> {
+    const read = await this.#snapshots.read({ path, fileName });
     const { services = [] } = this.#options;
     try {
       const verifier = await openVerifierOver(undefined, {
         services,
         environment: this.#environment,
       });
-      return { bytes, verification: await verifier.verifyBytes(bytes, file) };
+      return { read, verification: await verifier.verifyFile(read.file) };
     } catch (error) {
       if (!isUntrusted(error) || this.#open.first === undefined) throw error;
       const verifier = await this.#verifierOverLedger();
-      return { bytes, verification: await verifier.verifyBytes(bytes, file) };
+      return { read, verification: await verifier.verifyFile(read.file) };
     }
   }
 
@@ -189,7 +196,7 @@ export class RecoveryEffects {
   /** Whether a snapshot that verifies is of this ledger, and the ledger goes on behind it. */
   async #misfitOf(
     { file, seqno }: SnapshotCandidate,
-    read: ReadSnapshot,
+    proven: ProvenSnapshot,
   ): Promise<LedgerSnapshotterError | undefined> {
     const { first, directory } = this.#open;
     if (first === undefined) return undefined;
@@ -199,10 +206,10 @@ export class RecoveryEffects {
     }
     if (seqno + 1 === first) return undefined;
     const entry = await this.#entryAt(seqno);
-    if (entry === undefined) return this.#foreignerBeyondTheEnd(file, read);
+    if (entry === undefined) return this.#foreignerBeyondTheEnd(proven);
     // A malformed entry has none: the replay comes upon it at its place.
     const leaf = leafOf(entry);
-    if (leaf !== undefined && equalBytes(leaf, read.verification.content.leaf)) return undefined;
+    if (leaf !== undefined && equalBytes(leaf, proven.verification.content.leaf)) return undefined;
     const message = `${file} is not of this ledger: another transaction is at seqno ${seqno}`;
     return new VerificationError('LEAF_MISMATCH', message, { file, seqno });
   }
@@ -211,13 +218,13 @@ export class RecoveryEffects {
    * With nothing pinned, and no entry of its seqno to compare with, a snapshot must at least be of an
    * identity that the ledger knows, where it knows one.
    */
-  async #foreignerBeyondTheEnd(
-    file: string,
-    { bytes, verification }: ReadSnapshot,
-  ): Promise<LedgerSnapshotterError | undefined> {
+  async #foreignerBeyondTheEnd({
+    read,
+    verification,
+  }: ProvenSnapshot): Promise<LedgerSnapshotterError | undefined> {
     if (verification.trusted || (this.#options.services ?? []).length > 0) return undefined;
     const verifying = await orRefusal(async () =>
-      (await this.#verifierOverLedger()).verifyBytes(bytes, file),
+      (await this.#verifierOverLedger()).verifyFile(read.file),
     );
     if (!(verifying instanceof LedgerSnapshotterError)) return undefined;
     return verifying.code === 'SERVICE_UNKNOWN' ? undefined : verifying;
@@ -228,7 +235,7 @@ export class RecoveryEffects {
     return undefined;
   }
 
-  #index({ snapshot: start }: ReplayStart): Promise<LedgerIndex> {
+  #index({ snapshot: start }: Pick<ReplayStart, 'snapshot'>): Promise<LedgerIndex> {
     const { memberKeys = [], signal } = this.#options;
     return indexLedger(this.#open, { memberKeys, start, signal });
   }
@@ -236,9 +243,11 @@ export class RecoveryEffects {
   async #beginAtGenesis(): Promise<Beginning> {
     const { directory, first } = this.#open;
     assert(first !== undefined, 'a whole ledger has a first chunk');
-    const start = startOfLedger({ directory, first });
+    const { openStore } = this.#environment;
+    const openEmpty = () => openStore(toSeqno(0), new Map(), this.#keeping);
+    const start = startOfLedger({ directory, first }, openEmpty);
     const index = await this.#index(start);
-    return { start: start.open(index.secrets), index, snapshot: undefined };
+    return { start: await start.open(index.secrets), index, snapshot: undefined };
   }
 
   async #replay(beginning: Beginning): Promise<Replay> {
@@ -256,6 +265,7 @@ export class RecoveryEffects {
         flaw = applied;
         break;
       }
+      start.store.compact(applied.seqno);
       last = applied;
       signatures = applied.signatures ?? signatures;
       this.#options.onProgress?.({ seqno: entry.seqno, last: index.last });
@@ -298,10 +308,9 @@ export class RecoveryEffects {
       coseSignatures,
       isComplete: verifier.isComplete,
       torn,
-      tables: start.store.freeze(),
       store: start.store,
       tree: start.tree,
-      viewHistory: verifier.freeze().viewHistory,
+      viewHistory: verifier.viewHistory,
       secrets: index.secrets,
       service: start.register.service,
       end: await this.#open.end(flaw),
@@ -338,6 +347,6 @@ function isUntrusted(error: unknown): boolean {
   return error instanceof VerificationError && error.code === 'UNTRUSTED_SERVICE';
 }
 
-function rootOf({ tree }: VerifierStart): Digest {
+function rootOf({ tree }: Pick<VerifierStart, 'tree'>): Digest {
   return digest(toHex(tree.root()));
 }

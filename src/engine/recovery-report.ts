@@ -7,7 +7,7 @@ import type { LedgerEnd } from '../files/ledger-writer.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
 import type { MerkleTree } from '../formats/merkle-tree.ts';
-import type { ReferenceStore, StoreTable } from '../store/reference-store.ts';
+import type { LedgerStore } from '../store/ledger-store.ts';
 import type { Environment } from './environment.ts';
 import type { InspectObserver } from './inspection.ts';
 
@@ -55,8 +55,8 @@ export interface RecoveredSnapshot {
   readonly trusted: boolean;
 }
 
-/** A state that was recovered, and what vouches for it. */
-export interface Recovered {
+/** How far a state was recovered, and what vouches for it. */
+export interface RecoveryReport {
   /** Last entry that counts, and its view. */
   readonly seqno: Seqno;
   readonly view: View;
@@ -78,14 +78,18 @@ export interface Recovered {
   readonly isComplete: boolean;
   /** What a crash left behind the last entry of the last open chunk, and was passed over. */
   readonly torn: TornTail | undefined;
+}
+
+/** A state that was recovered, and what vouches for it. */
+export interface Recovered extends RecoveryReport {
   /** The state by the names of its tables, frozen. */
   readonly tables: ReadonlyMap<string, FrozenTable>;
 }
 
 /** A recovered state with all that is needed to go on from it. */
-export interface RecoveredLedger extends Recovered {
-  readonly tables: ReadonlyMap<string, StoreTable>;
-  readonly store: ReferenceStore;
+export interface RecoveredLedger extends RecoveryReport {
+  /** The state after `seqno`; nothing can be rolled back. */
+  readonly store: LedgerStore;
   /** The leaves up to `seqno`; after a snapshot, as many as its tree had. */
   readonly tree: MerkleTree;
   /** Item i = first seqno of view i + 1. */

@@ -7,7 +7,6 @@ import type { LedgerDirectory } from '../files/ledger-directory.ts';
 import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
 import { MerkleTree } from '../formats/merkle-tree.ts';
 import {
-  type DecodedSnapshot,
   decodeSnapshot,
   type SnapshotContent,
   type SnapshotMap,
@@ -18,21 +17,33 @@ import { verifySnapshotFile } from '../formats/verify-snapshot.ts';
 import { singletonKey } from '../formats/write-set.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { ReferenceStore } from '../store/reference-store.ts';
-import { genesis, type VerifierStart } from './ledger-verifier.ts';
+import { genesis, type VerifiedStore, type VerifierStart } from './ledger-verifier.ts';
 import { IdentityRegister } from './signatures.ts';
 
 /** Where a replay begins: before the first transaction, or after a snapshot. */
-export interface ReplayStart {
+export interface ReplayStart<Store extends VerifiedStore = ReferenceStore> {
   /** The last seqno that need not be replayed; 0 for a whole ledger. */
   readonly seqno: Seqno;
   /** What the snapshot says in the clear, when there is one. */
   readonly snapshot: { readonly seqno: Seqno; readonly maps: readonly SnapshotMap[] } | undefined;
   /** The state to begin with; the secrets open what is private in the snapshot. */
-  open(secrets: LedgerSecrets): VerifierStart;
+  open(secrets: LedgerSecrets): Promise<VerifierStart<Store>>;
 }
 
-/** A ledger from its first transaction. @throws FormatError `CHUNK_GAP` when that is gone */
-export function startOfLedger(ledger: Pick<LedgerDirectory, 'directory' | 'first'>): ReplayStart {
+/** The state of a snapshot, opened as far as there is a secret for it. */
+export interface OpenedState<Store extends VerifiedStore> extends Pick<VerifierStart, 'unopened'> {
+  readonly store: Store;
+}
+
+/**
+ * A ledger from its first transaction.
+ * @param openStore gives an empty state
+ * @throws FormatError `CHUNK_GAP` when that is gone
+ */
+export function startOfLedger<Store extends VerifiedStore>(
+  ledger: Pick<LedgerDirectory, 'directory' | 'first'>,
+  openStore: () => Store,
+): ReplayStart<Store> {
   if (ledger.first !== 1) {
     throw new FormatError(
       'CHUNK_GAP',
@@ -43,7 +54,7 @@ export function startOfLedger(ledger: Pick<LedgerDirectory, 'directory' | 'first
   return {
     seqno: toSeqno(0),
     snapshot: undefined,
-    open: () => genesis(new IdentityRegister()),
+    open: async () => genesis(new IdentityRegister(), openStore()),
   };
 }
 
@@ -70,42 +81,45 @@ export async function startFromSnapshot(
  * @param content its clear part, as the verification gave it
  * @throws VerificationError `TREE_MISMATCH`; FormatError `BAD_TREE`
  */
-export function startAfter(
-  bytes: Uint8Array,
-  content: SnapshotContent,
-  path: string,
-): ReplayStart & { readonly tree: MerkleTree } {
+export function startAfter(bytes: Uint8Array, content: SnapshotContent, path: string): ReplayStart {
   const { entry } = splitSnapshotFile(bytes);
+  return startWith(content, async (secret) => {
+    const opened = await orForeign(path, async () => decodeSnapshot(entry, secret));
+    const { privateMaps } = opened.content;
+    const isClosed = !opened.privateOpened && opened.envelope.privateDomain.length > 0;
+    const store = ReferenceStore.fromSnapshot([...content.publicMaps, ...privateMaps]);
+    return { store, unopened: isClosed ? 1 : 0 };
+  });
+}
+
+/**
+ * What is behind a snapshot that was verified, however its state comes to be there.
+ * @param open opens the state under the secret in force at its seqno, if that is known
+ * @throws VerificationError `TREE_MISMATCH`; FormatError `BAD_TREE`
+ */
+export function startWith<Store extends VerifiedStore>(
+  content: SnapshotContent,
+  open: (secret: Uint8Array | undefined) => Promise<OpenedState<Store>>,
+): ReplayStart<Store> {
   const tree = treeOf(content);
   return {
-    tree,
     seqno: content.seqno,
     snapshot: { seqno: content.seqno, maps: content.publicMaps },
-    open: (secrets) => {
-      const opened = openSnapshot(entry, secrets.secretAt(content.seqno), path);
-      const { privateMaps } = opened.content;
-      const isClosed = !opened.privateOpened && opened.envelope.privateDomain.length > 0;
-      return {
-        seqno: content.seqno,
-        view: toView(content.viewHistory.length),
-        store: ReferenceStore.fromSnapshot([...content.publicMaps, ...privateMaps]),
-        tree,
-        viewHistory: content.viewHistory,
-        register: IdentityRegister.fromSnapshot(content.publicMaps),
-        unopened: isClosed ? 1 : 0,
-      };
-    },
+    open: async (secrets) => ({
+      seqno: content.seqno,
+      view: toView(content.viewHistory.length),
+      tree,
+      viewHistory: content.viewHistory,
+      register: IdentityRegister.fromSnapshot(content.publicMaps),
+      ...(await open(secrets.secretAt(content.seqno))),
+    }),
   };
 }
 
 /** @throws VerificationError `GCM_TAG_MISMATCH` when the ledger's secret is not the snapshot's */
-function openSnapshot(
-  entry: Uint8Array,
-  secret: Uint8Array | undefined,
-  file: string,
-): DecodedSnapshot {
+export async function orForeign<T>(file: string, open: () => Promise<T>): Promise<T> {
   try {
-    return decodeSnapshot(entry, secret);
+    return await open();
   } catch (cause) {
     if (!(cause instanceof VerificationError)) throw cause;
     const message = `${file}: the ledger's secret does not open it, it may be of another service`;

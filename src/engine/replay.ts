@@ -13,6 +13,7 @@ import { type LedgerDirectory, openLedger } from '../files/ledger-directory.ts';
 import { decodeEnvelope, openPrivateDomain } from '../formats/entry.ts';
 import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
 import { decodePrivateDomain, decodePublicDomain } from '../formats/write-set.ts';
+import { ReferenceStore } from '../store/reference-store.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import { drawState } from './draw-state.ts';
 import type { Serialise } from './effects.ts';
@@ -109,14 +110,16 @@ async function openReading(options: ReplayOptions, environment: Environment): Pr
   const { memberKeys = [], receipt, at, from } = options;
   const ledger = await openLedger(fileSystem, options.ledger);
   const start =
-    from === undefined ? startOfLedger(ledger) : await startFromSnapshot(fileSystem, from);
+    from === undefined
+      ? startOfLedger(ledger, () => new ReferenceStore())
+      : await startFromSnapshot(fileSystem, from);
   const index = await indexLedger(ledger, {
     memberKeys,
     start: start.snapshot,
     signal: options.signal,
   });
   const plan = planReplay(index, { receipt, at, after: start.seqno });
-  const verifier = new LedgerVerifier(start.open(index.secrets), index.secrets);
+  const verifier = new LedgerVerifier(await start.open(index.secrets), index.secrets);
   return { options, environment, ledger, start, index, plan, verifier };
 }
 

@@ -16,7 +16,7 @@ import type { LedgerNode, NodeOptions, NodeSettings, NodeSnapshots, NodeStatus }
 import { keepNewest } from './node-retention.ts';
 import { type NodePlace, type OpenedService, viewRecord } from './node-start.ts';
 import { MetricsSinks } from './pipeline-metrics.ts';
-import type { Recovered, RecoveredLedger } from './recover.ts';
+import type { RecoveredLedger, RecoveryReport } from './recovery-report.ts';
 import { type Applied, Sequencer, type Until } from './sequencer.ts';
 import { SlowIo } from './slow-io.ts';
 import { createSnapshotter, type Snapshotter } from './snapshotter.ts';
@@ -38,11 +38,9 @@ export async function startNode(start: NodeStart): Promise<LedgerNode> {
   const { recovered, secrets } = service;
   const log = new Log(
     {
-      seqno: recovered.seqno,
-      tables: recovered.tables,
+      store: recovered.store,
       tree: recovered.tree,
       viewHistory: recovered.viewHistory,
-      openStore: environment.openStore,
     },
     secrets,
   );
@@ -138,8 +136,8 @@ function startSnapshotter(
 }
 
 /** When the last snapshot was taken, as the ledger has it; `undefined` when it has none. */
-function lastSnapshotMs({ tables: state }: RecoveredLedger): number | undefined {
-  const status = state.get(tables.snapshotStatus)?.live.get(singletonKey);
+function lastSnapshotMs({ store }: RecoveredLedger): number | undefined {
+  const status = store.tables.get(tables.snapshotStatus)?.live.get(singletonKey);
   return status && decodeSnapshotStatus(status.value).timestampMs;
 }
 
@@ -182,7 +180,7 @@ class RunningNode implements LedgerNode {
     return this.#start.service.certificate;
   }
 
-  get recovered(): Recovered {
+  get recovered(): RecoveryReport {
     return this.#start.service.recovered;
   }
 

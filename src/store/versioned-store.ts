@@ -2,27 +2,34 @@ import { assert } from '../core/errors.ts';
 import type { Seqno } from '../core/words.ts';
 import type { MapWrites } from '../formats/write-set.ts';
 import type { HeldState, LedgerStore } from './ledger-store.ts';
-import { ReferenceStore, type StoreTable } from './reference-store.ts';
-
-const options = { keepsTombstones: false };
+import { ReferenceStore, type ReferenceStoreOptions, type StoreTable } from './reference-store.ts';
 
 /**
  * The state of a node, with every version since compaction: what is not committed yet can be rolled
  * back, and what was frozen stays as it was.
  *
  * Versions share all that did not change between them, so that one costs a map of its tables and a path
- * for each changed key. Nothing is kept of removed keys.
+ * for each changed key. Nothing is kept of removed keys, unless it is told to.
  */
 export class VersionedStore implements LedgerStore {
   #store: ReferenceStore;
   #seqno: Seqno;
   #compacted: Seqno;
+  readonly #options: ReferenceStoreOptions;
   /** The states after each seqno from `#compacted` to `#seqno`, and no others. */
   readonly #versions = new Map<number, ReadonlyMap<string, StoreTable>>();
 
-  /** @param tables the state after `seqno`: 0 and no table for a new ledger; its tombstones are dropped */
-  constructor(seqno: Seqno, tables: ReadonlyMap<string, StoreTable>) {
-    this.#store = ReferenceStore.fromTables(tables, options);
+  /**
+   * @param tables the state after `seqno`: 0 and no table for a new ledger; its tombstones are dropped
+   * @param options keep them, and those to come; by default they are not kept
+   */
+  constructor(
+    seqno: Seqno,
+    tables: ReadonlyMap<string, StoreTable>,
+    { keepsTombstones = false }: ReferenceStoreOptions = {},
+  ) {
+    this.#options = { keepsTombstones };
+    this.#store = ReferenceStore.fromTables(tables, this.#options);
     this.#seqno = seqno;
     this.#compacted = seqno;
     this.#versions.set(seqno, this.#store.freeze());
@@ -79,7 +86,7 @@ export class VersionedStore implements LedgerStore {
    * @throws RangeError when that version was compacted, or was not applied yet
    */
   rollback(seqno: Seqno): void {
-    this.#store = ReferenceStore.fromTables(this.at(seqno), options);
+    this.#store = ReferenceStore.fromTables(this.at(seqno), this.#options);
     for (let undone = seqno + 1; undone <= this.#seqno; undone++) this.#versions.delete(undone);
     this.#seqno = seqno;
   }

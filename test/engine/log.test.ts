@@ -6,6 +6,7 @@ import { commitEvidence } from '../../src/formats/commit-evidence.ts';
 import { decodeEnvelope } from '../../src/formats/entry.ts';
 import { MerkleTree } from '../../src/formats/merkle-tree.ts';
 import { decodePublicDomain } from '../../src/formats/write-set.ts';
+import { VersionedStore } from '../../src/store/versioned-store.ts';
 import { MadeLedger } from '../helpers/make-ledger.ts';
 import { makeMembers } from '../helpers/make-members.ts';
 import type { MadeEntry } from '../helpers/make-snapshots.ts';
@@ -31,8 +32,7 @@ beforeAll(async () => {
 
 function emptyLog(): Log {
   const start = {
-    seqno: seqno(0),
-    tables: new Map(),
+    store: new VersionedStore(seqno(0), new Map()),
     tree: MerkleTree.genesis(),
     viewHistory: [],
   };
@@ -107,7 +107,11 @@ test('Log.lastSignature is that of the last signature transaction, and 0 before 
 
 test('Log.append() applies nothing when a secret is missing', () => {
   const log = new Log(
-    { seqno: seqno(0), tables: new Map(), tree: MerkleTree.genesis(), viewHistory: [] },
+    {
+      store: new VersionedStore(seqno(0), new Map()),
+      tree: MerkleTree.genesis(),
+      viewHistory: [],
+    },
     {
       at: () => {
         throw new Error('no secret');
@@ -204,8 +208,7 @@ test('Log.append() does not keep the bytes that it is given', () => {
 });
 
 test('Log begins only with a tree that has a leaf for each entry', () => {
-  const start = { tables: new Map(), tree: MerkleTree.genesis(), viewHistory: [] };
-  expect(() => new Log({ ...start, seqno: seqno(3) }, { at: () => new Uint8Array(32) })).toThrow(
-    'a leaf for each entry',
-  );
+  const store = new VersionedStore(seqno(3), new Map());
+  const start = { store, tree: MerkleTree.genesis(), viewHistory: [] };
+  expect(() => new Log(start, { at: () => new Uint8Array(32) })).toThrow('a leaf for each entry');
 });

@@ -1,9 +1,10 @@
 import { createPrivateKey } from 'node:crypto';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { fromUtf8 } from '../../src/core/bytes.ts';
-import { createNode } from '../../src/engine/node.ts';
+import { fromUtf8, toHex } from '../../src/core/bytes.ts';
+import { createNode, type LedgerNode } from '../../src/engine/node.ts';
 import { replayLedger } from '../../src/engine/replay.ts';
+import { sha256 } from '../../src/formats/sha256.ts';
 import { realFileSystem } from '../../src/io/real-file-system.ts';
 import { makeTemporaryDirectory } from '../../src/io/temporary-directory.ts';
 import type { Transaction } from '../../src/store/transaction.ts';
@@ -23,6 +24,13 @@ const change = (round: number) => (tx: Transaction) => {
   }
   tx.put('public:clear', 'round', `${round}`);
 };
+
+/** Of each value its digest. */
+const stateOf = (node: LedgerNode): readonly (string | undefined)[] =>
+  ['round', ...Array.from({ length: keys }, (_, i) => `key ${i}`)].map((key, i) => {
+    const value = node.get(i % 2 === 1 || i === 0 ? 'public:clear' : 'secret', key);
+    return value && toHex(sha256(value));
+  });
 
 async function directory(): Promise<string> {
   const made = await makeTemporaryDirectory('node-large-state-');
@@ -50,6 +58,9 @@ test('createNode() snapshots a large state while it goes on, and a replay of its
   expect(committed.length).toBeGreaterThan(2);
   expect(Math.max(...committed.map(({ bytes }) => bytes))).toBeGreaterThan(5_000_000);
   const root = node.root();
+  const state = stateOf(node);
+  expect(new Set(state).size).toBeGreaterThan(keys / 2);
+  expect(state).not.toContain(undefined);
   await node.close();
 
   const member = await realFileSystem.readFile(join(path, 'keys/member0_enc_privk.pem'), {
@@ -69,6 +80,7 @@ test('createNode() snapshots a large state while it goes on, and a replay of its
   onTestFinished(() => again.close());
   expect(again.recovered.snapshot?.file).toBe(committed[0]?.file);
   expect(again.root()).toBe(root);
+  expect(stateOf(again)).toStrictEqual(state);
   expect(fromUtf8(again.get('public:clear', 'round') ?? new Uint8Array(0))).toBe('59');
   expect(again.get('secret', 'key 1')).toStrictEqual(new Uint8Array(valueBytes).fill(1 + 57));
   expect([...progress].every((part) => part >= 0 && part <= 1)).toBe(true);

@@ -47,15 +47,18 @@ test('createNode() goes on from the newest snapshot and what follows it', async 
 
 test('createNode() from a snapshot has the state that the whole ledger has', async () => {
   const { host } = await livedWithSnapshot();
-  const whole = await recover({
+  const files = {
     ledger: '/node/ledger',
     memberKeys: host.memberKeys,
     environment: { fileSystem: host.disk },
-  });
+  };
+  const whole = await recover(files);
   const second = await host.start();
   expect(whole.snapshot).toBeUndefined();
   expect(second.recovered.snapshot).toBeDefined();
-  expect(stateOf(second.recovered.tables.values())).toEqual(stateOf(whole.tables.values()));
+  const again = await recover({ ...files, snapshots: '/node/snapshots' });
+  expect(again.snapshot).toEqual(second.recovered.snapshot);
+  expect(stateOf(again.tables.values())).toEqual(stateOf(whole.tables.values()));
 });
 
 test('createNode() without snapshots reads the whole ledger', async () => {

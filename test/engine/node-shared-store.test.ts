@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { fromUtf8 } from '../../src/core/bytes.ts';
 import { seqno } from '../../src/core/words.ts';
-import type { OpenStore } from '../../src/engine/log.ts';
 import type { NodeOptions } from '../../src/engine/node.ts';
+import { adoptSharedStore, type OpenStore } from '../../src/engine/open-stores.ts';
 import { SharedStore } from '../../src/store/shared-store.ts';
 import type { Transaction } from '../../src/store/transaction.ts';
 import { VersionedStore } from '../../src/store/versioned-store.ts';
@@ -27,7 +27,10 @@ const stores: readonly (readonly [string, OpenStore])[] = [
   ['a SharedStore', shared],
 ];
 
-const over = (openStore: OpenStore): Partial<NodeOptions> => ({ environment: { openStore } });
+/** What keeps its state in shared memory starts from what was loaded there. */
+const over = (openStore: OpenStore): Partial<NodeOptions> => ({
+  environment: { openStore, adoptStore: openStore === shared ? adoptSharedStore : undefined },
+});
 
 /** Something that a body waits for. */
 function gate(): { readonly passed: Promise<void>; open(): void } {

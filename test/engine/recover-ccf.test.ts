@@ -57,7 +57,9 @@ describe('recover() on ledgers that CCF wrote', () => {
     expect(recovered.root).toBe(whole.root);
     expect(recovered.viewHistory).toStrictEqual(whole.viewHistory);
     expect(recovered.end).toStrictEqual(whole.end);
-    expect(stateOf(recovered.tables.values())).toStrictEqual(stateOf(whole.tables.values()));
+    expect(stateOf(recovered.store.tables.values())).toStrictEqual(
+      stateOf(whole.store.tables.values()),
+    );
   });
 
   testOnCcfData('eol_service: the chunks before the snapshot are not needed', async () => {

@@ -116,9 +116,9 @@ test('a power cut before any operation of the writer loses nothing that was dura
       expect(recovered.code).toBe('EMPTY_LEDGER');
       continue;
     }
-    const { seqno: found, tables, end, torn: tail } = recovered as RecoveredLedger;
+    const { seqno: found, store, end, torn: tail } = recovered as RecoveredLedger;
     expect(found).toBeGreaterThanOrEqual(durable);
-    expect(stateOf(tables.values())).toStrictEqual(madeState(ledger, found));
+    expect(stateOf(store.tables.values())).toStrictEqual(madeState(ledger, found));
     torn += tail === undefined ? 0 : 1;
     const { report } = await replayMade(ledger, { files: await goOn(crashed, end) });
     expect(report.failure).toBeUndefined();

@@ -57,7 +57,7 @@ const recoverLast = (last: Uint8Array, memberKeys?: readonly []) =>
 /** The recovered state is that of the ledger up to and with `last`, by rules of its own. */
 async function expectState(recovered: RecoveredLedger, last: number): Promise<void> {
   expect(recovered.seqno).toBe(last);
-  expect(stateOf(recovered.tables.values())).toStrictEqual(states.get(seqno(last)));
+  expect(stateOf(recovered.store.tables.values())).toStrictEqual(states.get(seqno(last)));
   const root = roots.get(last) ?? (await wholeRoot(last));
   roots.set(last, root);
   expect(recovered.root).toBe(root);

@@ -3,8 +3,13 @@ import { toHex } from '../../src/core/bytes.ts';
 import { assert } from '../../src/core/errors.ts';
 import type { FrozenTable, StoreRecord } from '../../src/core/host-ports.ts';
 import type { Seqno } from '../../src/core/words.ts';
-import { recoverLedger } from '../../src/engine/recover.ts';
-import type { RecoveredLedger, RecoverOptions } from '../../src/engine/recovery-report.ts';
+import type { Environment } from '../../src/engine/environment.ts';
+import { recoverLedger, tablesOf } from '../../src/engine/recover.ts';
+import type {
+  Recovered,
+  RecoveredLedger,
+  RecoverOptions,
+} from '../../src/engine/recovery-report.ts';
 import { commitEvidence } from '../../src/formats/commit-evidence.ts';
 import { encodeCoseReceipt } from '../../src/formats/cose-receipt.ts';
 import { decodeEnvelope, writeSetDigest } from '../../src/formats/entry.ts';
@@ -23,25 +28,29 @@ export interface RecoverMadeOptions
   readonly files?: Files | 'missing';
   /** The snapshots directory. @default none is given */
   readonly snapshots?: Files;
+  /** Parts of the world beside the disk. */
+  readonly environment?: Partial<Omit<Environment, 'fileSystem'>>;
 }
 
 /** Recovers a made ledger in memory, with the members' keys unless others are given. */
 export async function recoverMade(
   ledger: MadeLedger,
   options: RecoverMadeOptions = {},
-): Promise<RecoveredLedger> {
-  const { files = ledgerFiles(ledger), snapshots, ...rest } = options;
+): Promise<RecoveredLedger & Recovered> {
+  const { files = ledgerFiles(ledger), snapshots, environment, ...rest } = options;
   const fileSystem = new MemoryFileSystem();
   if (files !== 'missing') await writeFiles(fileSystem, '/ledger', files);
   if (snapshots) await writeFiles(fileSystem, '/snapshots', snapshots);
   try {
-    return await recoverLedger({
+    const wanted = {
       ledger: '/ledger',
       snapshots: snapshots && '/snapshots',
       memberKeys: keysOf(ledger),
-      environment: { fileSystem },
+      environment: { fileSystem, ...environment },
       ...rest,
-    });
+    };
+    const recovered = await recoverLedger(wanted, { keepsTombstones: true });
+    return { ...recovered, tables: tablesOf(recovered.store) };
   } finally {
     expect(fileSystem.openHandles).toBe(0);
   }

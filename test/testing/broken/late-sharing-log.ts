@@ -1,16 +1,17 @@
+import { seqno } from '../../../src/core/words.ts';
 import { SharedStore } from '../../../src/store/shared-store.ts';
 import type { SourceDriver } from '../../../src/testing/contracts/source-driver.ts';
 import { openNodeLog } from '../contracts/source-drivers.ts';
 
 /** Walks the state that was frozen, and shares the one of now. */
 export function openLateSharingLog(): SourceDriver {
-  const driver = openNodeLog((seqno, tables) => new SharedStore(seqno, tables.values()));
+  const driver = openNodeLog(new SharedStore(seqno(0), []));
   const { source } = driver;
   return {
     ...driver,
     source: {
-      freeze: (seqno) => {
-        const frozen = source.freeze(seqno);
+      freeze: (at) => {
+        const frozen = source.freeze(at);
         return {
           ...frozen,
           share: () => {

@@ -18,6 +18,7 @@ import { MerkleTree } from '../../../src/formats/merkle-tree.ts';
 import { decodeSnapshotEvidence, tables } from '../../../src/formats/tables.ts';
 import { decodePublicDomain, mapWrites, singletonValue } from '../../../src/formats/write-set.ts';
 import { MemoryFileSystem } from '../../../src/io/memory-file-system.ts';
+import { VersionedStore } from '../../../src/store/versioned-store.ts';
 import type {
   Evidence,
   EvidenceLogDriver,
@@ -76,8 +77,7 @@ class NodeLog {
 
   static async open(recorder?: EvidenceRecorder): Promise<NodeLog> {
     const start = {
-      seqno: toSeqno(0),
-      tables: new Map(),
+      store: new VersionedStore(toSeqno(0), new Map()),
       tree: MerkleTree.genesis(),
       viewHistory: [],
     };

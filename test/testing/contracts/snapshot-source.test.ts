@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest';
-import type { OpenStore } from '../../../src/engine/log.ts';
+import { seqno } from '../../../src/core/words.ts';
 import { SharedStore } from '../../../src/store/shared-store.ts';
 import { registerSnapshotSourceContract } from '../../../src/testing/contracts/snapshot-source-contract.ts';
 import { exemptFrom } from './exempt.ts';
@@ -35,8 +35,7 @@ describe("the node's Log", () => {
 });
 
 describe("the node's Log in shared memory", () => {
-  const openStore: OpenStore = (seqno, tables) => new SharedStore(seqno, tables.values());
-  registerSnapshotSourceContract({ test }, { open: () => openNodeLog(openStore) });
+  registerSnapshotSourceContract({ test }, { open: () => openNodeLog(new SharedStore(seqno(0), [])) });
 });
 
 describe("the log example's store", () => {

@@ -1,8 +1,9 @@
 import { toUtf8 } from '../../../src/core/bytes.ts';
 import { type Seqno, seqno as toSeqno, view as toView } from '../../../src/core/words.ts';
-import { Log, type OpenStore } from '../../../src/engine/log.ts';
+import { Log } from '../../../src/engine/log.ts';
 import { MerkleTree } from '../../../src/formats/merkle-tree.ts';
 import type { MapWrites } from '../../../src/formats/write-set.ts';
+import type { LedgerStore } from '../../../src/store/ledger-store.ts';
 import { ReferenceStore } from '../../../src/store/reference-store.ts';
 import { VersionedStore } from '../../../src/store/versioned-store.ts';
 import type { SourceDriver } from '../../../src/testing/contracts/source-driver.ts';
@@ -60,12 +61,15 @@ export function openVersionedStore(
 }
 
 /** The log of our own node. */
-export function openNodeLog(openStore?: OpenStore): SourceDriver {
+export function openNodeLog(
+  store: LedgerStore = new VersionedStore(toSeqno(0), new Map()),
+): SourceDriver {
   const secret = new Uint8Array(32).fill(7);
   const log = new Log(
     {
-      ...{ seqno: toSeqno(0), tables: new Map(), tree: MerkleTree.genesis(), viewHistory: [] },
-      openStore,
+      store,
+      tree: MerkleTree.genesis(),
+      viewHistory: [],
     },
     { at: () => secret },
   );

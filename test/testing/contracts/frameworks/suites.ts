@@ -19,7 +19,7 @@ const secret = new Uint8Array(32).fill(1);
 
 /** Registers every suite once, each on an adapter of our own that needs nothing but memory. */
 export function registerEverySuite(framework: TestFramework): void {
-  registerSnapshotSourceContract(framework, { open: openNodeLog });
+  registerSnapshotSourceContract(framework, { open: () => openNodeLog() });
   registerStoreContract(framework, {
     open: () => ({ start: (at, tables) => new VersionedStore(at, tables) }),
   });
