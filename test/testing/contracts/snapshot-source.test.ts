@@ -35,7 +35,10 @@ describe("the node's Log", () => {
 });
 
 describe("the node's Log in shared memory", () => {
-  registerSnapshotSourceContract({ test }, { open: () => openNodeLog(new SharedStore(seqno(0), [])) });
+  registerSnapshotSourceContract(
+    { test },
+    { open: () => openNodeLog(new SharedStore(seqno(0), [])) },
+  );
 });
 
 describe("the log example's store", () => {
