@@ -78,20 +78,20 @@ const port = <Output, Input>(name: string) =>
     Promise.reject(new Error(`port ${name} is not provided: see src/engine/bindings.ts`)),
   );
 
-/** Effects of {@link "ordered-tasks"}. */
+/** Effects of `ordered-tasks`. */
 export const chainPorts = {
   /** Runs one action of a generation; resolves with its result, rejects only when it throws. */
   runAction: port<ActionResult, RunActionInput>('runAction'),
 };
 
-/** Effects of {@link "generation"}: both reject when the proof does not verify. */
+/** Effects of `generation`: both reject when the proof does not verify. */
 export const proofPorts = {
   verifySignature: port<SignatureProof, VerifySignatureInput>('verifySignature'),
   proveEvidence: port<InclusionProof, ProveEvidenceInput>('proveEvidence'),
 };
 
 /**
- * Effects of {@link "writer"}, one for each file-system step.
+ * Effects of `writer`, one for each file-system step.
  * **Order contract:** operations on one spool run one after another, so `discardSpool` waits for the
  * one that is under way.
  */
@@ -139,7 +139,7 @@ export interface ReplayedLedger {
 }
 
 /**
- * Effects of {@link "recovery"}. A candidate that cannot be used is an answer; a rejection is what no
+ * Effects of `recovery`. A candidate that cannot be used is an answer; a rejection is what no
  * other candidate could mend.
  */
 export const recoveryPorts = {

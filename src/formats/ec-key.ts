@@ -50,7 +50,7 @@ export function keyIdOf(key: KeyObject): string {
   return keyIdOfSpki(spkiOf(key));
 }
 
-/** {@link keyIdOf} for a key that is still DER. */
+/** `keyIdOf` for a key that is still DER. */
 export function keyIdOfSpki(spki: Uint8Array): string {
   return toHex(createHash('sha256').update(spki).digest());
 }

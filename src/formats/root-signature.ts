@@ -29,7 +29,7 @@ export interface RootSignature {
 /** What goes into a root signature's protected header. */
 export interface RootSignatureClaims {
   readonly alg: EcAlg;
-  /** {@link keyIdOf} of the service key: 64 hex characters. */
+  /** `keyIdOf` of the service key: 64 hex characters. */
   readonly kid: string;
   /** Seconds since 1970. */
   readonly iat: number;
@@ -100,7 +100,7 @@ export function decodeRootSignature(bytes: Uint8Array): RootSignature {
 /**
  * Verifies a root signature under a service's key; answers with the transaction that it is of.
  * @param root 32 bytes: that of all leaves before the signature transaction's own
- * @throws FormatError as {@link decodeRootSignature}
+ * @throws FormatError as `decodeRootSignature`
  * @throws VerificationError `ALG_NOT_ALLOWED`, `ALG_KEY_MISMATCH`, `KID_MISMATCH`, `SIG_INVALID`
  */
 export async function verifyRootSignature(
@@ -136,7 +136,7 @@ function keyIdInKid(message: CoseSign1): string {
 
 /**
  * Checks that a key is the one the header names, before its signature is asked.
- * @param keyId see {@link keyIdOf}; whoever has a certificate has it at hand, exporting a key takes 0.4 ms
+ * @param keyId see `keyIdOf`; whoever has a certificate has it at hand, exporting a key takes 0.4 ms
  * @throws VerificationError `KID_MISMATCH`
  */
 export function checkServiceKeyId(signature: RootSignature, keyId: string): void {

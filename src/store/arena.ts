@@ -4,7 +4,7 @@ import { granuleBytes, granulesPerPageLog2, Memories, pageBytes, type Ref } from
 import { blocksPerPage, classSize, sizeClassCount, sizeClassOf } from './size-classes.ts';
 import { createSharedMemory, type MemorySize } from './web-assembly.ts';
 
-/** How much memory an {@link Arena} may take, and from where. */
+/** How much memory an `Arena` may take, and from where. */
 export interface ArenaOptions {
   /**
    * Most bytes of one memory: a power of two, 128 KiB to 4 GiB.

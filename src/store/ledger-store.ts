@@ -59,7 +59,7 @@ export interface LedgerStore {
   readonly compacted: Seqno;
   /** The state now: good until the next change, unless it is held. */
   readonly tables: LedgerState;
-  /** Applies the transaction that follows {@link seqno}; keys and values are copied. */
+  /** Applies the transaction that follows `seqno`; keys and values are copied. */
   apply(seqno: Seqno, maps: readonly MapWrites[]): void;
   /** Undoes every transaction above `seqno`. @throws RangeError when it was compacted, or not applied yet */
   rollback(seqno: Seqno): void;

@@ -79,7 +79,7 @@ export class SharedStore implements LedgerStore {
   }
 
   /**
-   * A store that goes on with what a {@link StoreLoader} has built, on whatever thread: nothing of the state is
+   * A store that goes on with what a `StoreLoader` has built, on whatever thread: nothing of the state is
    * read or copied.
    * @param options the loader's, where they bound memory or say what becomes of removed keys
    * @throws RangeError when its memories have another bound
@@ -147,7 +147,7 @@ export class SharedStore implements LedgerStore {
   }
 
   /**
-   * Applies the transaction that follows {@link seqno}.
+   * Applies the transaction that follows `seqno`.
    * @throws StorageError `OUT_OF_MEMORY`
    * @throws RangeError when a record has 2 GiB or more
    */

@@ -61,7 +61,7 @@ export class VersionedStore implements LedgerStore {
     };
   }
 
-  /** Applies the transaction that follows {@link seqno}; keys and values are copied. */
+  /** Applies the transaction that follows `seqno`; keys and values are copied. */
   apply(seqno: Seqno, maps: readonly MapWrites[]): void {
     assert(seqno === this.#seqno + 1, `${seqno} is applied after ${this.#seqno}`);
     this.#store.apply(seqno, maps);

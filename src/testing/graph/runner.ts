@@ -16,7 +16,7 @@ import { endedChild, keyOf, pastAfter, type Subject } from './subject.ts';
 
 /** Who sees a run against the live machine. */
 export interface RunOptions {
-  /** Sees the inspection events of the live system; {@link "coverage"} has one. */
+  /** Sees the inspection events of the live system; `coverage` has one. */
   readonly inspect?: (event: InspectionEvent) => void;
 }
 
