@@ -1,14 +1,10 @@
 import type { ActionOutput, ActionRequest, GenerationRef } from '../../machines/ports.ts';
-import { fromHex } from '../core/bytes.ts';
 import { AbortedError, assert, VerificationError } from '../core/errors.ts';
 import type { EvidenceLog, FrozenState, Logger } from '../core/host-ports.ts';
 import { InclusionProof, SignatureProof } from '../core/proofs.ts';
 import type { Digest, ReceiptForm, Seqno } from '../core/words.ts';
 import type { DirectoryLock } from '../files/directory-lock.ts';
 import { type PublishResult, Spool } from '../files/spool.ts';
-import { encodeCoseReceipt } from '../formats/cose-receipt.ts';
-import { snapshotName } from '../formats/file-name.ts';
-import { encodeJsonReceipt } from '../formats/json-receipt.ts';
 import type { MerklePath } from '../formats/merkle-path.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import type { JobExecutor } from '../tasks/job.ts';
@@ -19,20 +15,15 @@ import type {
   SerialisedState,
   SnapshotJobs,
 } from './jobs.ts';
+import {
+  type EvidenceFact,
+  encodeReceipt,
+  fileNameOf,
+  type ReceiptParts,
+  type ReceiptRequest,
+} from './receipts.ts';
 import type { FrozenToSerialise } from './serialise-frozen.ts';
 import { SerialiseProgress } from './serialise-progress.ts';
-
-/** What the ledger says of one evidence transaction. */
-export interface EvidenceFact {
-  readonly version: Seqno;
-  readonly digest: Digest;
-  /** SHA-256 of the whole ledger entry, 32 bytes. */
-  readonly writeSetDigest: Uint8Array;
-  /** `ce:<view>.<seqno>:<hex>`; none in CCF 1.x. */
-  readonly commitEvidence: string | undefined;
-  /** The transaction's Merkle leaf, as its entry type defines it. */
-  readonly leaf: Uint8Array;
-}
 
 /** Turns a frozen state into the snapshot entry in the spool. */
 export type Serialise = (
@@ -242,8 +233,8 @@ export class Effects {
   async #buildReceipt(ref: GenerationRef, request: ReceiptRequest): Promise<ActionOutput> {
     const work = this.#work(ref);
     const signature = this.#signature(request.signatureSeqno, request.receipt);
-    work.receipt = this.#encodeReceipt(work, request, signature);
     if (request.receipt !== 'none') {
+      work.receipt = encodeReceipt({ ...this.#receiptParts(work, request), signature });
       const { digest, receipt: form } = request;
       const { crossCheck, executor } = this.#options;
       const job = { form, receipt: work.receipt, digest, spki: signature.spki, crossCheck };
@@ -256,33 +247,11 @@ export class Effects {
     };
   }
 
-  #encodeReceipt(
-    work: Work,
-    request: ReceiptRequest,
-    signature: CoseRootSignature | NodeRootSignature,
-  ): Uint8Array {
-    if (request.receipt === 'none') return new Uint8Array(0);
-    const { writeSetDigest, commitEvidence } = held(this.#evidences, request.evidenceSeqno);
-    assert(
-      work.path?.signatureSeqno === request.signatureSeqno,
-      'the path was proven before the gate opened',
-    );
-    const path = work.path.steps;
-    assert(commitEvidence !== undefined, 'only CCF 1.x has evidence without commit evidence');
-    const claimsDigest = fromHex(request.digest);
-    const proof = { writeSetDigest, commitEvidence, claimsDigest, path };
-    if (signature.form === 'cose') {
-      return encodeCoseReceipt({ rootSignature: signature.message, proof });
-    }
-    const { certificate, node, signature: bytes } = signature.signature;
-    assert(certificate !== undefined, 'a JSON receipt needs the certificate beside the signature');
-    return encodeJsonReceipt({
-      certificate,
-      leafComponents: { writeSetDigest, commitEvidence, claimsDigest },
-      nodeId: node,
-      path,
-      signature: bytes,
-    });
+  /** What a receipt is made of; the gate does not open before all of it is here. */
+  #receiptParts(work: Work, request: ReceiptRequest): Omit<ReceiptParts, 'signature'> {
+    const { evidenceSeqno, signatureSeqno, digest } = request;
+    assert(work.path?.signatureSeqno === signatureSeqno, 'the path was proven before');
+    return { digest, evidence: held(this.#evidences, evidenceSeqno), path: work.path.steps };
   }
 
   /** @throws VerificationError or FormatError when it does not verify */
@@ -379,8 +348,6 @@ export class Effects {
   }
 }
 
-type ReceiptRequest = Extract<ActionRequest, { kind: 'build-receipt' }>;
-
 /** A host's answer, unless it is not wanted any more: a log that never answers must not hold up a close. */
 function untilAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -396,10 +363,4 @@ function held<T>(facts: ReadonlyMap<Seqno, T>, seqno: Seqno): T {
   const fact = facts.get(seqno);
   assert(fact !== undefined, `the fact of seqno ${seqno} is held`);
   return fact;
-}
-
-function fileNameOf(seqno: Seqno, { receipt, evidenceSeqno, signatureSeqno }: ReceiptRequest) {
-  const name = { seqno, evidenceSeqno, committed: true };
-  // CCF 1.x has no receipt: the name alone says which signature committed the evidence.
-  return snapshotName(receipt === 'none' ? { ...name, commitSeqno: signatureSeqno } : name);
 }

@@ -304,8 +304,8 @@ function proveEvidence(job: ProveEvidenceJob): { root: Digest; path: MerklePath 
 }
 
 /**
- * Reads a receipt that we are about to issue as any verifier will; a COSE receipt must be accepted by
- * cose-js, an independent implementation, as well.
+ * Reads a receipt as any verifier will. Unless it is told not to, it asks cose-js about a COSE receipt as well: an
+ * implementation of its own, so that no mistake of ours is in both.
  */
 async function checkReceipt(job: CheckReceiptJob): Promise<void> {
   const { form, receipt, digest, spki, crossCheck } = job;

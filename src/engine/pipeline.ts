@@ -15,13 +15,14 @@ import { type PrunedSnapshots, pruneSnapshots, type Retention } from '../files/r
 import { sweepSpools } from '../files/snapshot-directory.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import { bindMachines } from './bindings.ts';
-import { Effects, type EvidenceFact, type Serialise } from './effects.ts';
+import { Effects, type Serialise } from './effects.ts';
 import type { Environment } from './environment.ts';
 import { guarded, type InspectObserver, watch } from './inspection.ts';
 import type { LedgerSignatures, SerialisedState, SnapshotJobs } from './jobs.ts';
 import { type LivePhase, PhaseTransitions, phaseOf } from './phase-transitions.ts';
 import { logEmitted } from './pipeline-log.ts';
 import { type EndedGeneration, MetricsSinks, recordMetrics } from './pipeline-metrics.ts';
+import type { EvidenceFact } from './receipts.ts';
 import { SlowIo } from './slow-io.ts';
 import { StepTimes } from './step-times.ts';
 

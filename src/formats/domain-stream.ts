@@ -3,7 +3,8 @@ import { assert, FormatError } from '../core/errors.ts';
 import { entryBytesMax } from '../core/limits.ts';
 import { type Domain, readMapName } from './map-name.ts';
 import { sha256Bytes } from './sha256.ts';
-import { decodeSnapshotPublicDomain, type PublicSnapshotContent } from './snapshot-body.ts';
+import { decodeSnapshotPublicDomain } from './snapshot-body.ts';
+import { type SnapshotHead, snapshotHeadFixedBytes } from './snapshot-layout.ts';
 
 /** One map of a snapshot, as its header has it. */
 export interface MapHeader {
@@ -21,18 +22,12 @@ export interface MapSink {
   end(): void;
 }
 
-/** What stands in the public domain before its maps. */
-export type SnapshotHead = Omit<PublicSnapshotContent, 'publicMaps'>;
-
 export interface DomainStreamOptions {
   readonly domain: Domain;
   /** Length of the domain. */
   readonly bytes: number;
   readonly sink: MapSink;
 }
-
-/** Entry type, seqno, max conflict version, leaf and its length, and the length of the view history. */
-const fixedHeadBytes = 1 + 8 + 8 + 8 + sha256Bytes + 8;
 
 /** A map's version and the length of its body. */
 const mapTailBytes = 16;
@@ -63,7 +58,7 @@ export class DomainStream {
     this.#domain = domain;
     this.#bytes = bytes;
     this.#sink = sink;
-    this.#need(domain === 'public' ? fixedHeadBytes : 8);
+    this.#need(domain === 'public' ? snapshotHeadFixedBytes : 8);
     // An empty public domain is none; an empty private one is usual.
     if (bytes === 0 && domain === 'public') decodeSnapshotPublicDomain(new Uint8Array(0));
   }
@@ -130,13 +125,13 @@ export class DomainStream {
 
   #readHead(header: Uint8Array): boolean {
     const left = this.#bytes - header.length;
-    if (header.length < fixedHeadBytes) this.#refuseHead(header);
-    const history = numberAt(header, fixedHeadBytes - 8);
+    if (header.length < snapshotHeadFixedBytes) this.#refuseHead(header);
+    const history = numberAt(header, snapshotHeadFixedBytes - 8);
     const isPlain = numberAt(header, 17) === sha256Bytes && history % 8 === 0;
-    if (header.length === fixedHeadBytes && history > 0) {
+    if (header.length === snapshotHeadFixedBytes && history > 0) {
       if (!isPlain || history > left) this.#refuseHead(header);
       if (history > headBytesMax) throw tooLarge('view history', history);
-      this.#need(fixedHeadBytes + history);
+      this.#need(snapshotHeadFixedBytes + history);
       return false;
     }
     if (!isPlain) this.#refuseHead(header);

@@ -3,6 +3,9 @@ import type { Seqno } from '../core/words.ts';
 import { isPrivateMap, sortMaps } from './map-name.ts';
 import { sha256Bytes } from './sha256.ts';
 
+/** Entry type, seqno, max conflict version, leaf and its length, and the length of the view history. */
+export const snapshotHeadFixedBytes = 1 + 8 + 8 + 8 + sha256Bytes + 8;
+
 /** First byte of a snapshot's public domain. */
 export const snapshotType = 1;
 
@@ -81,7 +84,7 @@ function partsBytes(parts: readonly SnapshotPart<SizedMap>[]): number {
 
 /** Size of what {@link writeSnapshotHead} writes. */
 export function snapshotHeadBytes({ viewHistory }: SnapshotHead): number {
-  return 65 + viewHistory.length * 8;
+  return snapshotHeadFixedBytes + viewHistory.length * 8;
 }
 
 /** @throws RangeError when the leaf is not 32 bytes */
