@@ -6,7 +6,7 @@ export const entryBytesMax = 64 * 1024 * 1024;
 /** Largest chunk: its position table holds u32 offsets. */
 export const chunkBytesMax = 0xffff_ffff;
 
-/** Largest snapshot file read whole: one Node buffer. */
+/** Largest snapshot file read whole: one Node buffer. Larger ones are verified and recovered from piece by piece. */
 export const snapshotBytesMax = 2 * 1024 * 1024 * 1024;
 
 /** Largest receipt behind a snapshot's body: CCF's are 0.6 to 4 KiB. */

@@ -1,7 +1,5 @@
-import { basename } from 'node:path';
 import { equalBytes, fromHex, toHex } from '../core/bytes.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
-import { snapshotBytesMax } from '../core/limits.ts';
 import { type Digest, digest, type Seqno } from '../core/words.ts';
 import { crossCheckSign1, prepareCrossCheck } from '../formats/cose-cross-check.ts';
 import { decodeCoseReceipt, verifyCoseReceipt } from '../formats/cose-receipt.ts';
@@ -17,7 +15,6 @@ import {
   encodeSnapshotPublicDomain,
   type ProducerProfile,
 } from '../formats/snapshot-body.ts';
-import { verifySnapshotFile } from '../formats/verify-snapshot.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { type BuiltStore, buffersOf } from '../store/built-store.ts';
 import { unpackState } from '../store/state-transfer.ts';
@@ -37,6 +34,7 @@ import {
   openSnapshot,
 } from './snapshot-loading.ts';
 import { candidates, ownContent, type SnapshotState } from './snapshot-search.ts';
+import { readVerifiable } from './verifiable-file.ts';
 
 /** A frozen state as it was drawn: the pieces move to the worker. */
 export interface DrawnState {
@@ -168,7 +166,7 @@ export function snapshotJobs(
     comparePublic: async (job, { signal }) => ({ output: await comparePublic(job, signal) }),
     verifySignature: async (job) => ({ output: { root: await verifySignature(job) } }),
     proveEvidence: async (job) => ({ output: proveEvidence(job) }),
-    verifyFile: async (job) => ({ output: await verifyFile(fileSystem, job) }),
+    verifyFile: async (job, { signal }) => ({ output: await verifyFile(fileSystem, job, signal) }),
     prepareCrossCheck: async () => {
       await prepareCrossCheck();
       return { output: undefined };
@@ -319,11 +317,14 @@ async function checkReceipt(job: CheckReceiptJob): Promise<void> {
   if (crossCheck) await crossCheckSign1(receipt, root, spki);
 }
 
-/** Reads a snapshot file whole, hashes and decodes it: of a large one that takes seconds. */
-async function verifyFile(fileSystem: FileSystem, { path, services }: VerifyFileJob) {
-  const bytes = await fileSystem.readFile(path, { bytesMax: snapshotBytesMax });
+/** Hashes and decodes a snapshot file: of a large one that takes seconds. */
+async function verifyFile(
+  fileSystem: FileSystem,
+  { path, services }: VerifyFileJob,
+  signal: AbortSignal,
+) {
+  const file = await readVerifiable(fileSystem, path, { signal });
   const trustedKeys = services.map((spki) => publicKeyOfSpki(spki, 'BAD_CERTIFICATE'));
-  const options = { fileName: basename(path), trustedKeys };
-  const { digest, trusted } = await verifySnapshotFile(bytes, options);
+  const { digest, trusted } = await file.verify({ fileName: file.fileName, trustedKeys });
   return { digest, trusted };
 }

@@ -7,7 +7,6 @@ import {
   StorageError,
   VerificationError,
 } from '../core/errors.ts';
-import { snapshotBytesMax } from '../core/limits.ts';
 import type { Seqno } from '../core/words.ts';
 import {
   checkCopy,
@@ -37,7 +36,8 @@ import type { FileSystem } from '../io/file-system.ts';
 import { leafOf } from './entry-leaf.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import type { RecoveredSnapshot, RefusedSnapshot } from './recovery-report.ts';
-import { startAfter } from './replay-start.ts';
+import { treeOf } from './replay-start.ts';
+import { readVerifiable, type VerifiableFile } from './verifiable-file.ts';
 import {
   openSnapshotVerifier,
   type SnapshotVerification,
@@ -201,24 +201,23 @@ class CandidateVerifier {
   }
 
   async verify(file: string): Promise<SnapshotVerification> {
-    const path = join(this.#options.snapshots, file);
+    const { snapshots, signal } = this.#options;
     const { fileSystem } = this.#environment;
-    const bytes = await fileSystem.readFile(path, { bytesMax: snapshotBytesMax });
-    const verification = await this.#verifyBytes(bytes, file);
-    // One without a tree of its own proves itself, but no recovery can begin with it.
-    startAfter(bytes, verification.content, path);
+    const read = await readVerifiable(fileSystem, join(snapshots, file), { signal });
+    const verification = await this.#verifyFile(read);
+    treeOf(verification.content);
     return verification;
   }
 
-  async #verifyBytes(bytes: Uint8Array, file: string): Promise<SnapshotVerification> {
+  async #verifyFile(file: VerifiableFile): Promise<SnapshotVerification> {
     this.#direct ??= this.#open(undefined);
     try {
-      return await (await this.#direct).verifyBytes(bytes, file);
+      return await (await this.#direct).verifyFile(file);
     } catch (error) {
       const { ledger } = this.#options;
       if (!isUntrusted(error) || ledger === undefined) throw error;
       this.#overLedger ??= this.#open(ledger.directory);
-      return (await this.#overLedger).verifyBytes(bytes, file);
+      return (await this.#overLedger).verifyFile(file);
     }
   }
 

@@ -1,9 +1,7 @@
 import { assert } from '../core/errors.ts';
 import { snapshotBytesMax } from '../core/limits.ts';
-import { type SnapshotContent, splitSnapshotFile } from '../formats/snapshot-body.ts';
-import { verifySnapshotFile, verifySnapshotReceipt } from '../formats/verify-snapshot.ts';
+import type { SnapshotContent } from '../formats/snapshot-body.ts';
 import type { LedgerStore } from '../store/ledger-store.ts';
-import { decodeError } from '../tasks/error-transfer.ts';
 import { InlineExecutor } from '../tasks/inline-executor.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import type { Environment } from './environment.ts';
@@ -11,7 +9,7 @@ import { type SnapshotJobs, snapshotJobs } from './jobs.ts';
 import type { AdoptStore, StoreKeeping } from './open-stores.ts';
 import { orForeign, type ReplayStart, startAfter, startWith } from './replay-start.ts';
 import type { LoadedSnapshot, UsedMemory } from './snapshot-loading.ts';
-import type { VerifiableFile } from './verify.ts';
+import { loadedFile, type VerifiableFile, wholeFile } from './verifiable-file.ts';
 
 /** A snapshot file that was read; its {@link file} says whether it proves anything. */
 export interface ReadSnapshot {
@@ -72,11 +70,7 @@ export class SnapshotReader {
     const { environment, keeping } = this.#options;
     const bytes = await environment.fileSystem.readFile(path, { bytesMax: snapshotBytesMax });
     return {
-      file: {
-        fileName,
-        receipt: () => splitSnapshotFile(bytes).receipt,
-        verify: (options) => verifySnapshotFile(bytes, options),
-      },
+      file: wholeFile(fileName, bytes),
       startAfter: (content) => {
         const start = startAfter(bytes, content, path);
         return {
@@ -100,7 +94,7 @@ export class SnapshotReader {
     const loaded = await executor.run('loadSnapshot', job, { signal });
     this.#spare = loaded.memories;
     return {
-      file: { fileName, ...verifiable(loaded) },
+      file: loadedFile(fileName, loaded),
       startAfter: (content) =>
         startWith(content, (secret) => this.#open(loaded, { path, secret, adopt, executor })),
     };
@@ -132,19 +126,4 @@ interface Opening {
   readonly secret: Uint8Array | undefined;
   readonly adopt: AdoptStore;
   readonly executor: JobExecutor<SnapshotJobs>;
-}
-
-/** What is wrong with the entry is told when its content is wanted: the receipt is judged first. */
-function verifiable({ digest, bytes, receipt, flaw, state }: LoadedSnapshot) {
-  const content = (): SnapshotContent => {
-    if (flaw !== undefined) throw decodeError(flaw);
-    assert(state !== undefined, 'what has no flaw has a state');
-    return { ...state.content, privateMaps: [] };
-  };
-  const subject = { digest, bytes, content };
-  return {
-    receipt: () => receipt,
-    verify: (options: Parameters<VerifiableFile['verify']>[0]) =>
-      verifySnapshotReceipt(receipt, subject, options),
-  };
 }

@@ -127,8 +127,12 @@ export async function orForeign<T>(file: string, open: () => Promise<T>): Promis
   }
 }
 
-/** The tree as the snapshot's own signature transaction left it: its serialised form and its leaf. */
-function treeOf({ publicMaps, seqno, leaf }: SnapshotContent): MerkleTree {
+/**
+ * The tree as the snapshot's own signature transaction left it: its serialised form and its leaf. Without one a
+ * snapshot may prove itself, but nothing can begin with it.
+ * @throws VerificationError `TREE_MISMATCH`; FormatError `BAD_TREE`
+ */
+export function treeOf({ publicMaps, seqno, leaf }: SnapshotContent): MerkleTree {
   const record = publicMaps
     .find(({ name }) => name === tables.tree)
     ?.records.find(({ key }) => equalBytes(key, singletonKey));

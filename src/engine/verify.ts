@@ -1,5 +1,4 @@
 import type { KeyObject } from 'node:crypto';
-import { basename } from 'node:path';
 import {
   AbortedError,
   assert,
@@ -7,7 +6,6 @@ import {
   LedgerSnapshotterError,
   VerificationError,
 } from '../core/errors.ts';
-import { snapshotBytesMax } from '../core/limits.ts';
 import type { Seqno, TxId } from '../core/words.ts';
 import { type LedgerDirectory, openLedger } from '../files/ledger-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
@@ -19,18 +17,14 @@ import {
   verifyEndorsementChain,
   type WrittenEndorsement,
 } from '../formats/identity-endorsement.ts';
-import { splitSnapshotFile } from '../formats/snapshot-body.ts';
 import { decodeServiceInfo, tables } from '../formats/tables.ts';
-import {
-  type VerifiedSnapshot,
-  type VerifySnapshotOptions as VerifyFileOptions,
-  verifySnapshotFile,
-} from '../formats/verify-snapshot.ts';
+import type { VerifiedSnapshot } from '../formats/verify-snapshot.ts';
 import { decodePublicDomain, mapWrites, singletonValue } from '../formats/write-set.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import type { SnapshotJobs } from './jobs.ts';
+import { readVerifiable, type VerifiableFile } from './verifiable-file.ts';
 
 /** Who must vouch for a snapshot file, and how thoroughly it is checked. */
 export interface VerifySnapshotOptions {
@@ -63,7 +57,8 @@ export interface SnapshotVerification extends VerifiedSnapshot {
 }
 
 /**
- * Verifies a snapshot file: its name, bytes, receipt, signature, and who vouches for it.
+ * Verifies a snapshot file: its name, bytes, receipt, signature, and who vouches for it. Of the content of one that is
+ * larger than 2 GiB there are only the maps that a recovery reads.
  * @throws StorageError when the file or the ledger cannot be read
  * @throws FormatError, VerificationError those of `verifySnapshotFile`; `CROSS_CHECK_DISAGREES`,
  * `CROSS_CHECK_UNAVAILABLE`; of the ledger `EMPTY_LEDGER`, `CHUNK_GAP`, `CHUNK_OVERLAP`, `SERVICE_UNKNOWN`
@@ -114,15 +109,6 @@ export async function openVerifierOver(
   return new SnapshotVerifier({ fileSystem, pinned, identities, executor, signal });
 }
 
-/** A snapshot file, wherever its bytes are. */
-export interface VerifiableFile {
-  readonly fileName: string;
-  /** @throws FormatError when there is none */
-  receipt(): Uint8Array;
-  /** @throws as `verifySnapshotFile` */
-  verify(options: VerifyFileOptions): Promise<VerifiedSnapshot>;
-}
-
 interface VerifierParts {
   readonly fileSystem: FileSystem;
   readonly pinned: readonly KeyObject[];
@@ -147,20 +133,10 @@ export class SnapshotVerifier {
   async verify(path: string): Promise<SnapshotVerification> {
     const { fileSystem, signal } = this.#parts;
     if (signal?.aborted) throw new AbortedError('the verification');
-    const bytes = await fileSystem.readFile(path, { bytesMax: snapshotBytesMax });
-    return this.verifyBytes(bytes, basename(path));
+    return this.verifyFile(await readVerifiable(fileSystem, path, { signal }));
   }
 
   /** Verifies a file that was read already. @throws as {@link verifySnapshot}, what concerns the file */
-  verifyBytes(bytes: Uint8Array, fileName: string): Promise<SnapshotVerification> {
-    return this.verifyFile({
-      fileName,
-      receipt: () => splitSnapshotFile(bytes).receipt,
-      verify: (options) => verifySnapshotFile(bytes, options),
-    });
-  }
-
-  /** Verifies a file that need not be in memory. @throws as {@link verifySnapshot}, what concerns the file */
   async verifyFile(file: VerifiableFile): Promise<SnapshotVerification> {
     const { pinned, executor, signal } = this.#parts;
     const { verified, links } = await this.#verify(file);

@@ -6,6 +6,7 @@ import { seqno, view } from '../../src/core/words.ts';
 import type { SnapshotJobs } from '../../src/engine/jobs.ts';
 import { snapshotJobs } from '../../src/engine/jobs.ts';
 import type { LoadedSnapshot, OpenSnapshotJob } from '../../src/engine/snapshot-loading.ts';
+import { loadedFile, readVerifiable } from '../../src/engine/verifiable-file.ts';
 import { sealEntry } from '../../src/formats/entry.ts';
 import { sortByKeyOrder } from '../../src/formats/key-order.ts';
 import { sha256 } from '../../src/formats/sha256.ts';
@@ -16,11 +17,10 @@ import {
   type SnapshotMap,
 } from '../../src/formats/snapshot-body.ts';
 import { encodeServiceInfo, tables } from '../../src/formats/tables.ts';
-import { verifySnapshotFile, verifySnapshotReceipt } from '../../src/formats/verify-snapshot.ts';
+import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';
 import { singletonKey } from '../../src/formats/write-set.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
 import { SharedStore } from '../../src/store/shared-store.ts';
-import { decodeError } from '../../src/tasks/error-transfer.ts';
 import { InlineExecutor } from '../../src/tasks/inline-executor.ts';
 import type { JobExecutor } from '../../src/tasks/job.ts';
 import { makeCoseReceipt, makeService } from '../formats/make-snapshot-file.ts';
@@ -95,18 +95,8 @@ function openJob({ state, bytes }: LoadedSnapshot, more: Partial<OpenSnapshotJob
 }
 
 /** The verdict on a loaded file, by the same gate as on a whole one. */
-function verify({ digest, bytes, receipt, flaw, state }: LoadedSnapshot) {
-  const subject = {
-    digest,
-    bytes,
-    content: () => {
-      if (flaw !== undefined) throw decodeError(flaw);
-      if (state === undefined) throw new Error('neither a state nor a flaw');
-      return { ...state.content, privateMaps: [] };
-    },
-  };
-  return verifySnapshotReceipt(receipt, subject, { fileName: path.slice(1) });
-}
+const verify = (loaded: LoadedSnapshot) =>
+  loadedFile(path.slice(1), loaded).verify({ fileName: path.slice(1) });
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
   try {
@@ -167,8 +157,29 @@ test('loadSnapshot() leads to the verdict of verifySnapshotFile() on every damag
     await write(disk, damaged);
     const wanted = await codeOf(verifySnapshotFile(damaged, { fileName: path.slice(1) }));
     expect(await codeOf(load(executor).then(verify))).toBe(wanted);
+    for (const wholeBytesMax of [file.length, 0]) {
+      const read = readVerifiable(disk, path, { wholeBytesMax });
+      expect(await codeOf(read.then((found) => found.verify(found)))).toBe(wanted);
+    }
     expect(disk.openHandles).toBe(0);
   }
+});
+
+test('readVerifiable() finds the same in a file that it holds whole and in one that it does not', async () => {
+  const disk = await diskWith(file);
+  const trustedKeys = [made.serviceCertificate];
+  const [whole, inPieces] = await Promise.all(
+    [file.length, file.length - 1].map(async (wholeBytesMax) => {
+      const found = await readVerifiable(disk, path, { wholeBytesMax });
+      const { content, ...verified } = await found.verify({ fileName: path.slice(1), trustedKeys });
+      return { names: content.publicMaps.map(({ name }) => name), verified };
+    }),
+  );
+  expect(whole?.verified).toMatchObject({ seqno: 10, trusted: true });
+  expect(inPieces?.verified).toStrictEqual(whole?.verified);
+  // Of the content there is what a recovery reads.
+  expect(whole?.names).toContain('public:records');
+  expect(inPieces?.names).toEqual([tables.serviceInfo]);
 });
 
 /** An entry that its receipt vouches for, however wrong it is. */
