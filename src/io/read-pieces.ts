@@ -2,7 +2,7 @@ import type { FileHandle } from './file-system.ts';
 import { changedError } from './storage-error.ts';
 
 /** As much as stays in a core's cache while it is looked at more than once. */
-export const pieceBytes = 1024 * 1024;
+const pieceBytes = 1024 * 1024;
 
 /** Which part of which file is read. */
 export interface ReadRange {

@@ -6,16 +6,7 @@ import { pageBytes } from '../../src/store/memories.ts';
 import { openShared } from '../../src/store/shared-descriptor.ts';
 import { SharedStore } from '../../src/store/shared-store.ts';
 import { rounded } from './bench.ts';
-
-/** `node dist/test/bench/store-steps.js SHAPE` measures one shape of data; prints its figures as JSON. */
-export interface StoreShape {
-  readonly entries: number;
-  readonly keyBytes: number;
-  readonly valueBytes: number;
-  readonly tables: number;
-  /** Updates go to few keys. */
-  readonly isSkewed?: boolean;
-}
+import { type Shape, ShapedData, scatter } from './data.ts';
 
 /** On-CPU nanoseconds an operation, ours and a Map's, one behind the other in each of many small turns. */
 export interface OperationRound {
@@ -58,43 +49,26 @@ function timed(work: () => void): number {
   return cpuNs() - start;
 }
 
-/** Scatters indexes, the same in every run. */
-function scatter(index: number): number {
-  return Math.imul(index ^ (index >>> 15), 0x9e3779b1) >>> 0;
-}
-
+/** `node dist/test/bench/store-steps.js SHAPE` measures one shape of data; prints its figures as JSON. */
 class Measured {
-  readonly #shape: StoreShape;
+  readonly #shape: Shape;
+  readonly #data: ShapedData;
   readonly #store = new SharedStore(seqno(0), []);
   readonly #maps: Map<string, Uint8Array>[] = [];
   readonly #names: string[];
-  readonly #values: Uint8Array;
   #read = 0;
 
-  constructor(shape: StoreShape) {
+  constructor(shape: Shape) {
     this.#shape = shape;
-    this.#names = Array.from({ length: shape.tables }, (_, i) => `public:table ${i}`);
+    this.#data = new ShapedData(shape);
+    this.#names = Array.from({ length: shape.tables }, (_, i) => this.#data.tableName(i));
     for (let i = 0; i < shape.tables; i++) this.#maps.push(new Map());
-    this.#values = new Uint8Array(2 ** 20 + shape.valueBytes);
-    for (let i = 0; i < this.#values.length; i++) this.#values[i] = scatter(i) >>> 24;
-  }
-
-  #keyOf(index: number): Uint8Array {
-    const { keyBytes } = this.#shape;
-    const text = keyBytes >= 24 ? `key:${String(index).padStart(keyBytes - 4, '0')}` : undefined;
-    if (text !== undefined) return Uint8Array.from(Buffer.from(text, 'latin1'));
-    return Uint8Array.from(Buffer.from(String(index).padStart(keyBytes, '0'), 'latin1'));
-  }
-
-  #valueOf(index: number): Uint8Array {
-    const from = scatter(index) % 2 ** 20;
-    return this.#values.slice(from, from + this.#shape.valueBytes);
   }
 
   figures(): StoreFigures {
     const put = this.#rounds((i) => i, 0);
     const get = this.#gets();
-    const update = this.#rounds((i) => this.#scattered(i), 1);
+    const update = this.#rounds((i) => this.#data.updatedBy(i), 1);
     return {
       operations: { put, get, update },
       freezeUs: this.#freezes(),
@@ -108,21 +82,13 @@ class Measured {
     };
   }
 
-  #scattered(i: number): number {
-    const { entries, isSkewed = false } = this.#shape;
-    if (!isSkewed) return scatter(i) % entries;
-    // Half of all go to a thousandth of the keys.
-    return i % 2 === 0 ? scatter(i) % Math.ceil(entries / 1000) : scatter(i) % entries;
-  }
-
   /** Writes every entry; a round is a fifth of them. */
-  #rounds(indexOf: (i: number) => number, salt: number): OperationRound[] {
-    const { entries } = this.#shape;
+  #rounds(indexOf: (i: number) => number, version: number): OperationRound[] {
     return this.#inFifths((from, to) => {
       const writes: KeyValue[] = [];
       for (let i = from; i < to; i++) {
         const index = indexOf(i);
-        writes.push({ key: this.#keyOf(index), value: this.#valueOf(index + salt * entries) });
+        writes.push({ key: this.#data.keyOf(index), value: this.#data.valueOf(index, version) });
       }
       const first = scatter(from) % this.#names.length;
       const transactions: MapWrites[] = [];
@@ -153,7 +119,7 @@ class Measured {
   #gets(): OperationRound[] {
     return this.#inFifths((from, to) => {
       const keys: Uint8Array[] = [];
-      for (let i = from; i < to; i++) keys.push(this.#keyOf(this.#scattered(i)));
+      for (let i = from; i < to; i++) keys.push(this.#data.keyOf(this.#data.updatedBy(i)));
       const records = this.#store.tables.get(this.#names[0] ?? '')?.live;
       const map = this.#maps[0];
       const ours = timed(() => {
@@ -190,7 +156,7 @@ class Measured {
     const times: number[] = [];
     for (let i = 0; i < freezes; i++) {
       const writes = [
-        { key: this.#keyOf(scatter(i) % this.#shape.entries), value: this.#valueOf(i) },
+        { key: this.#data.keyOf(scatter(i) % this.#shape.entries), value: this.#data.valueOf(i) },
       ];
       this.#apply([{ name: this.#names[0] ?? '', writes, removes: [] }]);
       const start = performance.now();
@@ -239,5 +205,5 @@ function latin1(key: Uint8Array): string {
   return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
 }
 
-const shape = JSON.parse(process.argv[2] ?? '{}') as StoreShape;
+const shape = JSON.parse(process.argv[2] ?? '{}') as Shape;
 console.log(JSON.stringify(new Measured(shape).figures()));

@@ -2,16 +2,15 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Bench, type BenchLine, summarise } from './bench.ts';
-import type { StoreFigures, StoreShape } from './store-steps.ts';
+import { d1m, type Shape } from './data.ts';
+import type { StoreFigures } from './store-steps.ts';
 
 const name = 'store';
 
 /** Compiled, as users have it, in a process of its own for each shape: memory that another has used is not fresh. */
 const stepsFile = join(process.cwd(), 'dist/test/bench/store-steps.js');
 
-const d1m: StoreShape = { entries: 1_000_000, keyBytes: 24, valueBytes: 128, tables: 1 };
-
-const shapes: readonly (readonly [string, StoreShape])[] = [
+const shapes: readonly (readonly [string, Shape])[] = [
   ['D1M: 1,000,000 entries of 24 B and 128 B', d1m],
   ['62,500 entries', { ...d1m, entries: 62_500 }],
   ['100,000 entries', { ...d1m, entries: 100_000 }],
@@ -48,7 +47,7 @@ export const storeBench: Bench = {
   },
 };
 
-async function measure(shape: StoreShape): Promise<StoreFigures> {
+async function measure(shape: Shape): Promise<StoreFigures> {
   const args = ['--expose-gc', '--max-old-space-size=4096', stepsFile, JSON.stringify(shape)];
   const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 24 });
   return JSON.parse(stdout) as StoreFigures;

@@ -7,7 +7,6 @@ import { type Bench, type BenchLine, heldFigure, isWithinBound } from '../bench/
 import { floorsBench } from '../bench/floors.ts';
 import { freezeBench } from '../bench/freezes.ts';
 import { liveBench } from '../bench/live.ts';
-import { loadBench } from '../bench/load.ts';
 import { memoryBench } from '../bench/memory.ts';
 import { nodeBench } from '../bench/node.ts';
 import { killParties } from '../bench/party.ts';
@@ -40,7 +39,6 @@ const benches: readonly Bench[] = [
   stallBench,
   memoryBench,
   restoreBench,
-  loadBench,
   scaleBench,
   shapesBench,
   peersBench,

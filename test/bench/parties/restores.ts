@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodePaths } from '../../../src/engine/node-keys.ts';
 import { createNode, type LedgerNode, readMemberKeys, recover } from '../../../src/index.ts';
@@ -27,8 +27,7 @@ let made: Made | undefined;
 
 /** @returns where the snapshot is */
 async function prepare({ shape, directory }: RestoreInput): Promise<{ readonly path: string }> {
-  const folder = join(directory, 'node');
-  await mkdir(folder);
+  const folder = await mkdtemp(join(directory, 'node-'));
   const node = await createNode({ directory: folder, snapshotTxInterval: 2 ** 31 - 1 });
   try {
     await fill(node, shape);
