@@ -1,17 +1,14 @@
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { fromHex, toHex } from '../../../src/core/bytes.ts';
 import type { EvidenceLog, FrozenState, SnapshotSource } from '../../../src/core/host-ports.ts';
 import { type Digest, digest, type Seqno, seqno, view } from '../../../src/core/words.ts';
 import { ownContent } from '../../../src/engine/snapshot-search.ts';
 import type { RecordedEvidence, Snapshotter } from '../../../src/engine/snapshotter.ts';
-import { encodeCbor } from '../../../src/formats/cbor.ts';
 import { createCertificate } from '../../../src/formats/certificate.ts';
 import { commitEvidence, commitEvidenceDigest } from '../../../src/formats/commit-evidence.ts';
-import { encodeCoseSign1 } from '../../../src/formats/cose-sign1.ts';
-import { keyIdOf, profileOfKey } from '../../../src/formats/ec-key.ts';
 import { sealEntry, writeSetDigest } from '../../../src/formats/entry.ts';
 import { MerkleTree } from '../../../src/formats/merkle-tree.ts';
-import { rootSignatureHeader } from '../../../src/formats/root-signature.ts';
+import { signRootSignature } from '../../../src/formats/root-signature.ts';
 import { sha256 } from '../../../src/formats/sha256.ts';
 import { encodeSnapshot } from '../../../src/formats/snapshot-body.ts';
 import { encodeServiceInfo, encodeSnapshotEvidence, tables } from '../../../src/formats/tables.ts';
@@ -62,11 +59,12 @@ export class BenchHost implements SnapshotSource, EvidenceLog {
   readonly data: ShapedData;
   readonly store = new SharedStore(seqno(0), []);
   readonly marks: Marks = { freezeMs: 0, freezeUs: 0, digestMs: 0, releaseMs: 0, digestCpuMs: 0 };
-  readonly #keyId: string;
   readonly #tree = MerkleTree.genesis();
   #leaf = new Uint8Array(32);
   #updates = 0;
   #foreseen: Answer | undefined;
+  /** While a root is being signed, nothing is appended. */
+  #isSigning = false;
   #snapshotter: Snapshotter | undefined;
 
   constructor(shape: Shape) {
@@ -74,7 +72,6 @@ export class BenchHost implements SnapshotSource, EvidenceLog {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'secp384r1' });
     this.key = privateKey;
     this.publicKey = publicKey;
-    this.#keyId = keyIdOf(privateKey);
     const value = encodeServiceInfo({ certificate: this.#certificate(), status: 'Open' });
     this.#apply([singleton(tables.serviceInfo, value)]);
   }
@@ -112,8 +109,9 @@ export class BenchHost implements SnapshotSource, EvidenceLog {
     this.compact();
   }
 
-  /** One transaction of a hundred updates. */
+  /** One transaction of a hundred updates, unless a root is being signed. */
   update(): void {
+    if (this.#isSigning) return;
     const writes: KeyValue[] = [];
     const table = Math.floor(this.#updates / perTransaction) % this.data.shape.tables;
     for (let i = 0; i < perTransaction; i++) {
@@ -160,15 +158,15 @@ export class BenchHost implements SnapshotSource, EvidenceLog {
    * @param isForeseen the host reckons the digest itself beforehand, so that the answer is ready when it is asked: for
    * a state so small that the answer takes longer than its snapshot
    */
-  beginSnapshot({ isForeseen }: { readonly isForeseen: boolean }): void {
+  async beginSnapshot({ isForeseen }: { readonly isForeseen: boolean }): Promise<void> {
     const snapshotter = this.#attached();
     snapshotter.force();
     const at = seqno(this.last + 1);
-    const signature = this.#signRoot(at);
+    const signature = await this.#signRoot(at);
     const tree = this.#tree.serialise({ flushed: this.last });
     if (!snapshotter.recordCommittable(at)) throw new Error('the signature is no snapshot point');
     this.#applySignature(tree);
-    this.#foreseen = isForeseen ? this.#makeAnswer(at, this.#foresee(at)) : undefined;
+    this.#foreseen = isForeseen ? await this.#makeAnswer(at, this.#foresee(at)) : undefined;
     snapshotter.recordSignature(at, signature);
     snapshotter.recordTree(at, tree);
     snapshotter.commit(at, { primary: true });
@@ -190,7 +188,7 @@ export class BenchHost implements SnapshotSource, EvidenceLog {
   async submit({ version, digest }: { readonly version: Seqno; readonly digest: Digest }) {
     this.marks.digestMs = performance.now();
     this.marks.digestCpuMs = ownCpuNs() / 1e6;
-    const answer = this.#foreseen ?? this.#makeAnswer(version, digest);
+    const answer = this.#foreseen ?? (await this.#makeAnswer(version, digest));
     if (answer.recorded.digest !== digest) throw new Error(`not the digest foreseen: ${digest}`);
     this.marks.releaseMs = performance.now();
     const snapshotter = this.#attached();
@@ -211,13 +209,13 @@ export class BenchHost implements SnapshotSource, EvidenceLog {
   }
 
   /** Evidence and signature as they follow the last transaction; of them, the tree has the evidence's leaf alone. */
-  #makeAnswer(version: Seqno, digest: Digest): Answer {
+  async #makeAnswer(version: Seqno, digest: Digest): Promise<Answer> {
     const at = seqno(this.last + 1);
     const value = encodeSnapshotEvidence({ version, hash: digest });
     const maps = [singleton(tables.snapshotEvidence, value)];
     const { entry, leaf } = this.#seal(at, maps, new Uint8Array(fromHex(digest)));
     this.#tree.append(leaf);
-    const signature = this.#signRoot(seqno(at + 1));
+    const signature = await this.#signRoot(seqno(at + 1));
     const tree = this.#tree.serialise({ flushed: at });
     const digests = { writeSetDigest: writeSetDigest(entry), commitEvidence: this.#evidenceOf(at) };
     return { at, maps, signature, tree, recorded: { version, digest, ...digests } };
@@ -252,16 +250,15 @@ export class BenchHost implements SnapshotSource, EvidenceLog {
     return { entry, leaf: new Uint8Array(entryLeaf(entry, domain)) };
   }
 
-  /** On this thread, so that it is done before anything else runs. */
-  #signRoot(at: Seqno): Uint8Array {
-    const { alg, hash } = profileOfKey(this.key);
-    const txId = { view: firstView, seqno: at };
-    const header = { alg, kid: this.#keyId, iat: 1, iss: 'bench', sub: 'ledger', txId };
-    const protectedBytes = encodeCbor(rootSignatureHeader(header));
-    const input = encodeCbor(['Signature1', protectedBytes, new Uint8Array(), this.#tree.root()]);
-    const key = { key: this.key, dsaEncoding: 'ieee-p1363' as const };
-    const signature = new Uint8Array(sign(hash, input, key));
-    return encodeCoseSign1({ protectedBytes, payload: undefined, signature });
+  /** Off this thread, as every host should; what follows at once belongs to the same transaction. */
+  async #signRoot(at: Seqno): Promise<Uint8Array> {
+    const claims = { iat: 1, iss: 'bench', sub: 'ledger', txId: { view: firstView, seqno: at } };
+    this.#isSigning = true;
+    try {
+      return await signRootSignature(this.#tree.root(), claims, this.key);
+    } finally {
+      this.#isSigning = false;
+    }
   }
 
   #evidenceOf(at: Seqno): string {

@@ -146,7 +146,7 @@ async function generation({ isForeseen, isUpdated }: GenerationInput): Promise<S
 /** @returns where the published file is */
 async function runGeneration(how = { isForeseen: false }): Promise<string> {
   const { host, snapshotter, directory } = current();
-  host.beginSnapshot(how);
+  await host.beginSnapshot(how);
   const [live] = snapshotter.live;
   if (live === undefined) throw new Error('no generation began');
   const { outcome, reason, file } = await live.ended;
