@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterAll, afterEach, expect, test } from 'vitest';
+import { afterAll, afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import { toHex, toUtf8 } from '../../src/core/bytes.ts';
 import { StorageError } from '../../src/core/errors.ts';
 import { digest, seqno } from '../../src/core/words.ts';
@@ -184,4 +184,25 @@ test('SharedSerialiser fails when its gatherer dies', async () => {
   const frozen = storeOf(large).freeze();
   const running = serialiserOver(dying).serialise(jobOf(frozen, await emptySpool()), never);
   await expect(running).rejects.toBe(died);
+});
+
+test('SharedSerialiser without memory for its ring is OUT_OF_MEMORY, and works again once there is some', async () => {
+  const frozen = storeOf(large).freeze();
+  const job = jobOf(frozen, await emptySpool());
+  const serialiser = serialiserOver(pool);
+  onTestFinished(() => void vi.unstubAllGlobals());
+  vi.stubGlobal('WebAssembly', {
+    Memory: class {
+      constructor() {
+        throw new RangeError('could not allocate memory');
+      }
+    },
+  });
+  await expect(serialiser.serialise(job, never)).rejects.toMatchObject({
+    code: 'OUT_OF_MEMORY',
+    limit: 8 * 2 ** 21,
+  });
+  vi.unstubAllGlobals();
+  await serialiser.serialise(job, never);
+  expect(Buffer.compare(await read(job.spool), oracle(frozen))).toBe(0);
 });
