@@ -16,7 +16,8 @@ import { LogHost } from '../helpers/log-host.ts';
 import { MemoryPool } from '../helpers/make-shared-store.ts';
 import { start, turns } from '../helpers/set-up-host.ts';
 
-// What becomes of a generation whose worker dies, hangs or is out of memory while it serialises a large state.
+// What becomes of a generation whose worker dies while it serialises a large state. One that hangs or has no memory left
+// dies of it: see test/tasks.
 
 const memories = new MemoryPool();
 
