@@ -90,10 +90,10 @@ export {
   verifySnapshot,
 } from './engine/verify.ts';
 export type { PrunedChunks } from './files/chunk-retention.ts';
-export type { TornTail } from './files/crashed-ledger.ts';
 export type { LedgerChunk } from './files/ledger-directory.ts';
 export type { FailedRemoval, PrunedSnapshots, Retention } from './files/retention.ts';
 export { type FoundSnapshot, findSnapshots } from './files/snapshot-directory.ts';
+export type { TornTail } from './files/torn-tail.ts';
 export type { KeyValue, MapWrites } from './formats/write-set.ts';
 export {
   createHttpHandler,
