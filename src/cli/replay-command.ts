@@ -57,6 +57,11 @@ Every entry, root and signature is verified, and every snapshot comes out again 
 that the ledger recorded. Without --out the files are thrown away at the end. Without --member-keys private data
 stays closed: then only files given with --snapshots can be compared, in their public half.
 
+Each evidence has a line of its own. Of several of one seqno those that are true are identical, and the others different;
+the first that is true has the file. The snapshot given with --from is compared with its evidence as well, and evidence
+of older ones cannot be. Files in the ledger's directory that are no part of it, and a torn tail that a crash left behind
+the last entry, are passed over and told: on stderr, and in the summary as "passedOver" and "torn". Damage is not.
+
 Exit status: 0 all true, 1 the ledger or a snapshot is not, 3 something could not be compared, read or written.
 
 Examples:
