@@ -61,6 +61,7 @@ Each evidence has a line of its own. Of several of one seqno those that are true
 the first that is true has the file. The snapshot given with --from is compared with its evidence as well, and evidence
 of older ones cannot be. Files in the ledger's directory that are no part of it, and a torn tail that a crash left behind
 the last entry, are passed over and told: on stderr, and in the summary as "passedOver" and "torn". Damage is not.
+Existing files that nothing in the ledger vouches for are told likewise, as "notCompared".
 
 Exit status: 0 all true, 1 the ledger or a snapshot is not, 3 something could not be compared, read or written.
 

@@ -24,7 +24,8 @@ export function jsonOfSnapshot(snapshot: ReplayedSnapshot, { keep }: OutputOptio
 }
 
 /** **Order contract:** keys, names and their order are a promise to scripts. */
-export function jsonOfSummary({ summary, passedOver, torn, from }: ReplayReport): object {
+export function jsonOfSummary(report: ReplayReport): object {
+  const { summary, passedOver, torn, notCompared, from } = report;
   const { transactions, verifiedUntil, nodeSignatures, coseSignatures } = summary;
   const { privateDomains, evidences, identical } = summary;
   return {
@@ -38,6 +39,7 @@ export function jsonOfSummary({ summary, passedOver, torn, from }: ReplayReport)
     identical,
     passedOver,
     torn,
+    notCompared,
     from: from && jsonOfStart(from),
   };
 }
@@ -96,13 +98,16 @@ const passedOverWords: Readonly<Record<ChunkIgnored, string>> = {
     'another chunk that begins at its seqno is committed, or longer, and was read instead',
 };
 
-/** What was left out at the ends of the ledger, for whoever relies on the result. */
-export function warningsOf({ torn, from }: ReplayReport): readonly string[] {
+/** What was left out behind the files and the entries that count, for whoever relies on the result. */
+export function warningsOf({ torn, notCompared = [], from }: ReplayReport): readonly string[] {
   const lines: string[] = [];
   if (torn !== undefined) {
     const { file, offset, bytes, reason } = torn;
     const what = `${count(bytes, 'byte')} of ${file} from offset ${offset} on`;
     lines.push(`a torn tail was passed over, ${what}: ${reason}`);
+  }
+  for (const file of notCompared) {
+    lines.push(`${file} was not compared: nothing in what was read of the ledger vouches for it`);
   }
   if (from !== undefined && !from.isCompared) {
     const { file, evidenceSeqno } = from;

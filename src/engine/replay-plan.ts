@@ -38,7 +38,9 @@ export function planReplay(index: LedgerIndex, options: PlanOptions): ReplayPlan
     .filter(({ version }) => at === undefined || version === at)
     .map((evidence) => ({ evidence, next: signatureAfter(index.signatures, evidence.seqno) }));
   return {
-    snapshots: spans.map(({ evidence, next }) => planned(evidence, next, receipt)),
+    snapshots: spans.map(({ evidence, next }) =>
+      evidence.version > after ? planned(evidence, next, receipt) : notGenerated(evidence),
+    ),
     capacity: overlap(spans.filter(({ evidence }) => evidence.version > after)) + writingSlots,
   };
 }
@@ -77,6 +79,12 @@ function planned(
   const whyNot = next[form] ? undefined : `the next signature has none for a ${form} receipt`;
   return { ...evidence, form, whyNot };
 }
+
+const notGenerated = (evidence: IndexedEvidence): PlannedSnapshot => ({
+  ...evidence,
+  form: 'none',
+  whyNot: 'the replay starts after it, or from it',
+});
 
 /** The first signature above `seqno`, by bisection. */
 function signatureAfter(

@@ -65,6 +65,11 @@ export interface ReplayReport {
   readonly passedOver: readonly IgnoredFile[];
   /** What a crash left behind the last entry of the last open chunk, and was passed over. */
   readonly torn: TornTail | undefined;
+  /**
+   * Existing snapshots that nothing in what was read vouches for; `undefined` without any to compare with, and where
+   * one snapshot alone was asked for.
+   */
+  readonly notCompared: readonly string[] | undefined;
   /** `undefined` without one, and where another snapshot alone was asked for. */
   readonly from: ReplayedFrom | undefined;
   /** Why the ledger could not be verified to its end. */

@@ -10,6 +10,7 @@ import type { Logger } from '../core/host-ports.ts';
 import { timerDelayMsMax } from '../core/limits.ts';
 import { type Seqno, seqno as toSeqno } from '../core/words.ts';
 import { type IgnoredFile, LedgerDirectory, listLedger } from '../files/ledger-directory.ts';
+import { findSnapshots } from '../files/snapshot-directory.ts';
 import { judgeTail, type TornTail } from '../files/torn-tail.ts';
 import { ReferenceStore } from '../store/reference-store.ts';
 import type { JobExecutor } from '../tasks/job.ts';
@@ -230,7 +231,25 @@ async function feed(reading: Reading, snapshots: SnapshotReplay): Promise<Replay
     identical: decided.filter(({ result }) => result === 'identical').length,
   };
   const { ignored: passedOver } = reading.ledger;
-  return { snapshots: decided, summary, passedOver, torn, from: fromOf(reading, decided), failure };
+  const from = fromOf(reading, decided);
+  const notCompared = await withoutEvidence(reading);
+  return { snapshots: decided, summary, passedOver, torn, notCompared, from, failure };
+}
+
+/** Names of the existing snapshots that the ledger does not vouch for. */
+async function withoutEvidence({
+  options,
+  environment,
+  index,
+}: Reading): Promise<readonly string[] | undefined> {
+  const { snapshots, at } = options;
+  if (snapshots === undefined || at !== undefined) return undefined;
+  const vouched = new Set(index.evidences.map(({ version, seqno }) => `${version}_${seqno}`));
+  const found = await findSnapshots(snapshots, environment.fileSystem);
+  return found
+    .filter(({ ignored }) => ignored === undefined)
+    .filter(({ seqno, evidenceSeqno }) => !vouched.has(`${seqno}_${evidenceSeqno}`))
+    .map(({ file }) => file);
 }
 
 /** @throws FormatError, VerificationError when what is behind the last entry is damage, and no torn tail */

@@ -123,6 +123,11 @@ describe('replay --from, and the end of the ledger', () => {
       { seqno: 493, evidenceSeqno: 494, result: 'identical', profile: null, receipt: 'none' },
       { summary: true, evidences: 1, identical: 1, from: { ...start, compared: true } },
     ]);
+    expect(Object.keys(objectsOf(stdout).at(-1) ?? {}).slice(-3)).toEqual([
+      'identical',
+      'passedOver',
+      'from',
+    ]);
     expect(objectsOf(stdout)[0]?.['digest']).toMatch(new RegExp(`^${digest}`));
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   });
@@ -187,6 +192,25 @@ describe('replay --from, and the end of the ledger', () => {
     expect(linesOf(stderr)).toEqual(['1 of 2 snapshots not compared: the replay starts after it']);
     expect(status).toBe(3);
   });
+});
+
+testOnCcfData('existing snapshots without evidence are told: exit as without them', async () => {
+  const service = 'eol_service';
+  const file = 'snapshot_493_494.committed';
+  const bytes = readCcfFile(service, 'snapshots', file);
+  const other = 'snapshot_470_475.committed';
+  const existing = new Map([file, other].map((name) => [name, bytes] as const));
+  const chunk = 'ledger_494';
+  const ledger = place('no-evidence', new Map([[chunk, readCcfFile(service, 'ledger', chunk)]]));
+  const snapshots = place('no-evidence-files', existing);
+  const from = join(snapshots, file);
+  const args = ['--from', from, '--snapshots', snapshots];
+  const { status, stdout, stderr } = await replayHere(ledger, ...args);
+  expect(objectsOf(stdout).at(-1)).toMatchObject({ identical: 1, notCompared: [other] });
+  expect(linesOf(stderr)).toEqual([
+    `warning: ${other} was not compared: nothing in what was read of the ledger vouches for it`,
+  ]);
+  expect(status).toBe(0);
 });
 
 describe('two evidences of one seqno', () => {

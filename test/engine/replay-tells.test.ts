@@ -153,6 +153,22 @@ describe('several evidences of one seqno', () => {
   });
 });
 
+describe('existing snapshots', () => {
+  test('that the ledger has no evidence of are told, unless one alone is asked for', async () => {
+    const ledger = await opened('unvouched');
+    ledger.vouch(await ledger.signature());
+    await ledger.signature();
+    const { files } = await replayMade(ledger);
+    const stranger = 'snapshot_3_9.committed';
+    const snapshots = new Map([...files, [stranger, toUtf8('x')], ['snapshot_1_2', toUtf8('x')]]);
+    const { report } = await replayMade(ledger, { snapshots });
+    expect(report.notCompared).toStrictEqual([stranger]);
+    expect(resultsOf(report)).toStrictEqual([[4, 'identical']]);
+    const asked = await replayMade(ledger, { snapshots, at: toSeqno(3) });
+    expect(asked.report.notCompared).toBeUndefined();
+  });
+});
+
 describe('files of the ledger directory that are passed over', () => {
   async function makeChunks(): Promise<MadeLedger> {
     const ledger = await opened('passed over');
@@ -206,6 +222,7 @@ describe('files of the ledger directory that are passed over', () => {
   test('a whole ledger has none, and no torn tail', async () => {
     const { report } = await replayMade(await makeChunks());
     expect(report).toMatchObject({ passedOver: [], torn: undefined, from: undefined });
+    expect(report.notCompared).toBeUndefined();
   });
 });
 
