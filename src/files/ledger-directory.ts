@@ -20,6 +20,7 @@ export interface LedgerChunk extends ChunkName {
 /** Why a file is not part of the ledger; `SUPERSEDED`: another holds the same entries and is preferred. */
 export type ChunkIgnored = 'BAD_NAME' | 'RECOVERY' | 'IGNORED' | 'SUPERSEDED';
 
+/** A file in the ledger's directory that is not part of the ledger. */
 export interface IgnoredFile {
   readonly file: string;
   readonly reason: ChunkIgnored;
