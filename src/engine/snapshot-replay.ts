@@ -1,8 +1,10 @@
 import type { GenerationOutput } from '../../machines/events.ts';
 import { toHex } from '../core/bytes.ts';
-import { VerificationError } from '../core/errors.ts';
+import { FormatError, VerificationError } from '../core/errors.ts';
 import type { Seqno } from '../core/words.ts';
 import { snapshotName } from '../formats/file-name.ts';
+import { decodeSnapshotEvidence, type SnapshotEvidence, tables } from '../formats/tables.ts';
+import { mapWrites, singletonValue } from '../formats/write-set.ts';
 import type { ExistingSnapshot, ExistingSnapshots } from './existing-snapshots.ts';
 import type { SerialisedState } from './jobs.ts';
 import type { AppliedEntry } from './ledger-verifier.ts';
@@ -63,8 +65,12 @@ export class SnapshotReplay {
     pipeline.recordCommittable(seqno);
   }
 
-  /** @throws VerificationError `EVIDENCE_MISMATCH` */
+  /**
+   * Evidence of any snapshot is checked, asked for or not.
+   * @throws FormatError, VerificationError when an entry writes evidence that is none, with its seqno
+   */
   async afterEntry(applied: AppliedEntry): Promise<void> {
+    checkEvidence(applied);
     const evidence = this.#byEvidence.get(applied.seqno);
     if (evidence) await this.#recordEvidence(evidence, applied);
     if (applied.signatures) this.#recordSignatures(applied);
@@ -119,7 +125,6 @@ export class SnapshotReplay {
   }
 
   async #recordEvidence(planned: PlannedSnapshot, applied: AppliedEntry): Promise<void> {
-    checkClaims(planned, applied);
     const generation = this.#generations.get(planned.version);
     if (generation === undefined) {
       this.#report(this.#decideWithout(planned));
@@ -309,12 +314,35 @@ function whyNotWritten(
   return 'the ledger secret of its evidence is missing';
 }
 
-/** Since CCF 2 the evidence is a claim of its transaction as well. */
-function checkClaims({ digest, seqno }: PlannedSnapshot, { domain }: AppliedEntry): void {
-  if (domain.claimsDigest === undefined || toHex(domain.claimsDigest) === digest) return;
+/**
+ * Evidence that cannot be read, or is of no snapshot before it, is in no plan: it must not go by unseen. Since CCF 2 it
+ * is a claim of its transaction as well.
+ * @throws FormatError `BAD_JSON`, `BAD_HEX`, `NUMBER_TOO_LARGE`, `TOO_LARGE`
+ * @throws VerificationError `EVIDENCE_NOT_AFTER_SNAPSHOT`, `EVIDENCE_MISMATCH`
+ */
+function checkEvidence({ seqno, domain }: AppliedEntry): void {
+  const writes = mapWrites(domain, tables.snapshotEvidence);
+  const value = writes && singletonValue(writes);
+  if (value === undefined) return;
+  const { version, hash } = evidenceAt(seqno, value);
+  if (version >= seqno) {
+    const message = `seqno ${seqno}: evidence of a snapshot of seqno ${version}, which is not before it`;
+    const place = { seqno, actual: version, limit: seqno };
+    throw new VerificationError('EVIDENCE_NOT_AFTER_SNAPSHOT', message, place);
+  }
+  if (domain.claimsDigest === undefined || toHex(domain.claimsDigest) === hash) return;
   throw new VerificationError(
     'EVIDENCE_MISMATCH',
     `seqno ${seqno}: the claims digest is not that of the snapshot evidence`,
-    { seqno, actual: toHex(domain.claimsDigest), limit: digest },
+    { seqno, actual: toHex(domain.claimsDigest), limit: hash },
   );
+}
+
+function evidenceAt(seqno: Seqno, value: Uint8Array): SnapshotEvidence {
+  try {
+    return decodeSnapshotEvidence(value);
+  } catch (cause) {
+    if (!(cause instanceof FormatError)) throw cause;
+    throw new FormatError(cause.code, `seqno ${seqno}: ${cause.message}`, { seqno, cause });
+  }
 }

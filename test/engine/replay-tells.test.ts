@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { toUtf8 } from '../../src/core/bytes.ts';
 import { assert } from '../../src/core/errors.ts';
-import { type Seqno, seqno as toSeqno } from '../../src/core/words.ts';
+import { seqno as toSeqno } from '../../src/core/words.ts';
 import type { ReplayReport } from '../../src/engine/replay-report.ts';
-import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';
 import { MadeLedger } from '../helpers/make-ledger.ts';
-import { type Files, flipBit, ledgerFiles, splitLast } from '../helpers/make-ledger-files.ts';
+import { type Files, ledgerFiles, splitLast } from '../helpers/make-ledger-files.ts';
 import { makeMembers } from '../helpers/make-members.ts';
 import { change } from '../helpers/make-tables.ts';
 import { expectIdentical, replayMade } from '../helpers/replay-made.ts';
@@ -20,138 +19,6 @@ const appTables = (value: string) => [
 
 const resultsOf = ({ snapshots }: ReplayReport) =>
   snapshots.map(({ evidenceSeqno, result }) => [evidenceSeqno, result]);
-
-/** Evidence of a digest that no state at the version has. */
-function vouchWrongly(ledger: MadeLedger, version: Seqno, of: Seqno = toSeqno(1)): Seqno {
-  return ledger.evidence({ seqno: version, digest: ledger.snapshot(of).digest });
-}
-
-describe('several evidences of one seqno', () => {
-  test('a false one, a signature, and then the true one: that has the file', async () => {
-    const ledger = await opened('false, then true');
-    const version = await ledger.signature();
-    vouchWrongly(ledger, version);
-    await ledger.signature();
-    const { digest } = ledger.vouch(version);
-    ledger.vouch(await ledger.signature());
-    await ledger.signature();
-    const { report, files } = await replayMade(ledger);
-    expect(resultsOf(report)).toStrictEqual([
-      [4, 'different'],
-      [6, 'identical'],
-      [8, 'identical'],
-    ]);
-    expect(report.snapshots[0]).toMatchObject({ digest, receipt: 'none', file: undefined });
-    expect(report.snapshots[1]).toMatchObject({ outcome: 'committed', receipt: 'cose' });
-    const file = 'snapshot_3_6.committed';
-    expect([...files.keys()]).toStrictEqual([file, 'snapshot_7_8.committed']);
-    const verified = await verifySnapshotFile(files.get(file) ?? new Uint8Array(), {
-      fileName: file,
-    });
-    expect(verified).toMatchObject({ seqno: 3, evidenceSeqno: 6, digest });
-  });
-
-  test('two true ones of different digests: both are identical, the first has the file', async () => {
-    const ledger = await opened('two true ones');
-    const version = await ledger.signature();
-    ledger.transaction([change('born late', { k: 'v' })]);
-    const first = ledger.vouch(version);
-    const second = ledger.vouch(version, { lateUntil: version + 1 });
-    expect(second.digest).not.toBe(first.digest);
-    await ledger.signature();
-    const { report, files } = await replayMade(ledger);
-    expect(report.snapshots).toMatchObject([
-      { evidenceSeqno: 5, digest: first.digest, result: 'identical', outcome: 'committed' },
-      { evidenceSeqno: 6, digest: second.digest, result: 'identical', file: undefined },
-    ]);
-    expect(report.snapshots[1]?.reason).toContain('seqno 5');
-    expect([...files.keys()]).toStrictEqual(['snapshot_3_5.committed']);
-  });
-
-  test('of three only the last is true', async () => {
-    const ledger = await opened('the last is true');
-    const version = await ledger.signature();
-    vouchWrongly(ledger, version);
-    vouchWrongly(ledger, version, toSeqno(2));
-    ledger.vouch(version);
-    await ledger.signature();
-    const { report, files } = await replayMade(ledger);
-    expect(resultsOf(report)).toStrictEqual([
-      [4, 'different'],
-      [5, 'different'],
-      [6, 'identical'],
-    ]);
-    expect([...files.keys()]).toStrictEqual(['snapshot_3_6.committed']);
-  });
-
-  test('none is true: each is different, and has what came out instead', async () => {
-    const ledger = await opened('none is true');
-    const version = await ledger.signature();
-    const { digest } = ledger.snapshot(version);
-    vouchWrongly(ledger, version);
-    vouchWrongly(ledger, version, toSeqno(2));
-    await ledger.signature();
-    const { report, files } = await replayMade(ledger);
-    expect(report.failure).toBeUndefined();
-    expect(report.snapshots).toMatchObject([
-      { evidenceSeqno: 4, digest, result: 'different', outcome: 'serialise-failed' },
-      { evidenceSeqno: 5, digest, result: 'different', outcome: undefined },
-    ]);
-    expect(files.size).toBe(0);
-  });
-
-  test('the true one has another form of receipt than the false one before: no file, and why', async () => {
-    const ledger = await opened('forms of receipt');
-    const version = await ledger.signature();
-    vouchWrongly(ledger, version);
-    await ledger.signature({ cose: false });
-    ledger.vouch(version);
-    await ledger.signature({ node: false });
-    const { report, files } = await replayMade(ledger);
-    expect(resultsOf(report)).toStrictEqual([
-      [4, 'different'],
-      [6, 'identical'],
-    ]);
-    expect(report.snapshots[1]).toMatchObject({ outcome: 'cancelled', receipt: 'none' });
-    expect(report.snapshots[1]?.reason).toContain('another form of receipt');
-    expect(files.size).toBe(0);
-  });
-
-  test('a ledger that breaks off before the true one: the false one is told, and nothing waits', async () => {
-    const ledger = await opened('breaks off');
-    const version = await ledger.signature();
-    vouchWrongly(ledger, version);
-    await ledger.signature();
-    const broken = ledger.transaction(appTables('x'));
-    ledger.vouch(version);
-    await ledger.signature();
-    const files = ledgerFiles(flipBit(ledger, broken, -1));
-    const { report, files: published } = await replayMade(ledger, { files });
-    expect(report.failure).toMatchObject({ seqno: broken });
-    expect(resultsOf(report)).toStrictEqual([[4, 'different']]);
-    expect(published.size).toBe(0);
-  });
-
-  test('an existing file of the second evidence is compared, with the secrets and without', async () => {
-    const ledger = await opened('existing file');
-    const version = await ledger.signature();
-    vouchWrongly(ledger, version);
-    ledger.vouch(version);
-    await ledger.signature();
-    const { files: snapshots } = await replayMade(ledger);
-    const closed = await replayMade(ledger, { memberKeys: [], snapshots });
-    expect(resultsOf(closed.report)).toStrictEqual([
-      [4, 'not-comparable'],
-      [5, 'public-identical'],
-    ]);
-    const other = new Map([['snapshot_3_4.committed', toUtf8('no snapshot at all')]]);
-    const { report } = await replayMade(ledger, { snapshots: other });
-    expect(report.snapshots).toMatchObject([
-      { result: 'different', reason: 'the existing snapshot_3_4.committed is another' },
-      { result: 'identical' },
-    ]);
-  });
-});
 
 describe('existing snapshots', () => {
   test('that the ledger has no evidence of are told, unless one alone is asked for', async () => {
@@ -315,7 +182,7 @@ describe('the snapshot that a replay starts from', () => {
 
   test('is different where further evidence of it has another digest', async () => {
     const { ledger, from } = await makeTwo();
-    vouchWrongly(ledger, toSeqno(3));
+    ledger.evidence({ seqno: toSeqno(3), digest: ledger.snapshot(toSeqno(1)).digest });
     await ledger.signature();
     const { report } = await replayMade(ledger, { from });
     expect(resultsOf(report)).toStrictEqual([
