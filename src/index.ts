@@ -68,6 +68,7 @@ export type {
 } from './engine/recovery-report.ts';
 export { type ReplayOptions, replayLedger } from './engine/replay.ts';
 export type {
+  ReplayedFrom,
   ReplayedSnapshot,
   ReplayReport,
   ReplayResult,
@@ -90,10 +91,10 @@ export {
   verifySnapshot,
 } from './engine/verify.ts';
 export type { PrunedChunks } from './files/chunk-retention.ts';
-export type { TornTail } from './files/crashed-ledger.ts';
-export type { LedgerChunk } from './files/ledger-directory.ts';
+export type { ChunkIgnored, IgnoredFile, LedgerChunk } from './files/ledger-directory.ts';
 export type { FailedRemoval, PrunedSnapshots, Retention } from './files/retention.ts';
 export { type FoundSnapshot, findSnapshots } from './files/snapshot-directory.ts';
+export type { TornTail } from './files/torn-tail.ts';
 export type { KeyValue, MapWrites } from './formats/write-set.ts';
 export {
   createHttpHandler,

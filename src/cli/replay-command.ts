@@ -9,7 +9,15 @@ import { makeTemporaryDirectory } from '../io/temporary-directory.ts';
 import { type CommandContext, type CommonFlags, startProgress, tellError } from './context.ts';
 import { type ExitStatus, worstOf } from './exit-status.ts';
 import { readKeys } from './key-files.ts';
-import { formatReplay, jsonOfSnapshot, jsonOfSummary, troubleOf } from './replay-output.ts';
+import {
+  formatReplay,
+  isClosed,
+  jsonOfSnapshot,
+  jsonOfSummary,
+  passedOverText,
+  troubleOf,
+  warningsOf,
+} from './replay-output.ts';
 import { count } from './table.ts';
 
 interface ReplayFlags extends CommonFlags {
@@ -48,6 +56,12 @@ const help = `
 Every entry, root and signature is verified, and every snapshot comes out again and is compared with the digest
 that the ledger recorded. Without --out the files are thrown away at the end. Without --member-keys private data
 stays closed: then only files given with --snapshots can be compared, in their public half.
+
+Each evidence has a line of its own. Of several of one seqno those that are true are identical, and the others different;
+the first that is true has the file. The snapshot given with --from is compared with its evidence as well, and evidence
+of older ones cannot be. Files in the ledger's directory that are no part of it, and a torn tail that a crash left behind
+the last entry, are passed over and told: on stderr, and in the summary as "passedOver" and "torn". Damage is not.
+Existing files that nothing in the ledger vouches for are told likewise, as "notCompared".
 
 Exit status: 0 all true, 1 the ledger or a snapshot is not, 3 something could not be compared, read or written.
 
@@ -91,6 +105,7 @@ async function run(
   const { from, snapshots, receipt, at, json = false, out } = flags;
   const keep = out !== undefined;
   const thrownAway: Promise<void>[] = [];
+  const indexing = startProgress(context, flags, { verb: 'indexing', unit: 'entries' });
   const progress = startProgress(context, flags, { verb: 'replaying', unit: 'entries' });
   const report = await replayLedger({
     ...places,
@@ -100,6 +115,8 @@ async function run(
     at,
     signal,
     environment,
+    onPassedOver: (file) => terminal.note(`warning: ${passedOverText(file)}`),
+    onIndexProgress: ({ seqno, last }) => indexing.update(seqno, last),
     onProgress: ({ seqno, last }) => progress.update(seqno, last),
     onSnapshot: (snapshot) => {
       if (json) terminal.json(jsonOfSnapshot(snapshot, { keep }));
@@ -107,7 +124,7 @@ async function run(
     },
   }).finally(() => progress.end());
   await Promise.all(thrownAway);
-  if (json) terminal.json(jsonOfSummary(report.summary));
+  if (json) terminal.json(jsonOfSummary(report));
   else for (const line of formatReplay(report, { keep, at })) terminal.result(line);
   tell(report, { places, flags, context });
   return statusOf(report, flags);
@@ -151,6 +168,7 @@ function tell(report: ReplayReport, { places, flags, context }: Telling): void {
     );
     return;
   }
+  for (const warning of warningsOf(report)) terminal.note(`warning: ${warning}`);
   const { at, memberKeys, out } = flags;
   if (at !== undefined && snapshots.length === 0) {
     terminal.note(`error: the ledger vouches for no snapshot of seqno ${at}`);
@@ -163,7 +181,10 @@ function tell(report: ReplayReport, { places, flags, context }: Telling): void {
       terminal.note(`  next: ${memberKeys === undefined ? askForKeys : askForOtherKeys}`);
     }
   }
-  for (const [reason, number] of notWritten(snapshots)) {
+  for (const [reason, number] of reasonsOf(snapshots.filter(isOpenAndNotCompared))) {
+    terminal.note(`${number} of ${snapshots.length} snapshots not compared: ${reason}`);
+  }
+  for (const [reason, number] of reasonsOf(snapshots.filter(isRightAndNotWritten))) {
     terminal.note(`${number} of ${snapshots.length} snapshots not written: ${reason}`);
   }
   if (out === undefined && snapshots.some(({ file }) => file !== undefined)) {
@@ -171,18 +192,21 @@ function tell(report: ReplayReport, { places, flags, context }: Telling): void {
   }
 }
 
-/** How many are right and have no file all the same, by the reason. */
-function notWritten(snapshots: readonly ReplayedSnapshot[]): ReadonlyMap<string, number> {
+/** How many there are, by the reason. */
+function reasonsOf(snapshots: readonly ReplayedSnapshot[]): ReadonlyMap<string, number> {
   const reasons = new Map<string, number>();
-  for (const { result, outcome, reason } of snapshots) {
-    if (result !== 'identical' || outcome !== 'cancelled' || reason === undefined) continue;
-    reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  for (const { reason } of snapshots) {
+    if (reason !== undefined) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   }
   return reasons;
 }
 
-const isClosed = ({ result }: ReplayedSnapshot): boolean =>
-  result === 'not-comparable' || result === 'public-identical';
+const isRightAndNotWritten = ({ result, outcome }: ReplayedSnapshot): boolean =>
+  result === 'identical' && outcome === 'cancelled';
+
+/** Those whose generation failed are told of one by one. */
+const isOpenAndNotCompared = (snapshot: ReplayedSnapshot): boolean =>
+  snapshot.result === 'not-comparable' && snapshot.outcome === undefined && !isClosed(snapshot);
 
 const askForKeys =
   'give the directory of the members’ keys with --member-keys, or existing files with --snapshots';

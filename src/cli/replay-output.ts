@@ -1,4 +1,10 @@
-import type { ReplayedSnapshot, ReplayReport, ReplaySummary } from '../engine/replay-report.ts';
+import {
+  noSecretsReason,
+  type ReplayedFrom,
+  type ReplayedSnapshot,
+  type ReplayReport,
+} from '../engine/replay-report.ts';
+import type { ChunkIgnored, IgnoredFile } from '../files/ledger-directory.ts';
 import type { ExitStatus } from './exit-status.ts';
 import { count, formatFacts, formatTable, groupDigits, shortHex } from './table.ts';
 
@@ -18,7 +24,8 @@ export function jsonOfSnapshot(snapshot: ReplayedSnapshot, { keep }: OutputOptio
 }
 
 /** **Order contract:** keys, names and their order are a promise to scripts. */
-export function jsonOfSummary(summary: ReplaySummary): object {
+export function jsonOfSummary(report: ReplayReport): object {
+  const { summary, passedOver, torn, notCompared, from } = report;
   const { transactions, verifiedUntil, nodeSignatures, coseSignatures } = summary;
   const { privateDomains, evidences, identical } = summary;
   return {
@@ -30,7 +37,15 @@ export function jsonOfSummary(summary: ReplaySummary): object {
     privateDomains,
     evidences,
     identical,
+    passedOver,
+    torn,
+    notCompared,
+    from: from && jsonOfStart(from),
   };
+}
+
+function jsonOfStart({ file, seqno, evidenceSeqno, isCompared }: ReplayedFrom): object {
+  return { file, seqno, evidenceSeqno, compared: isCompared };
 }
 
 /** How a snapshot is not as it should be. */
@@ -69,6 +84,43 @@ const unwritten: ReadonlySet<string> = new Set([
   'poisoned',
   'timed-out',
 ]);
+
+/** Why a file of the ledger's directory is not part of the ledger. */
+export function passedOverText({ file, reason }: IgnoredFile): string {
+  return `${file} was passed over: ${passedOverWords[reason]}`;
+}
+
+const passedOverWords: Readonly<Record<ChunkIgnored, string>> = {
+  BAD_NAME: 'not the name of a ledger chunk',
+  RECOVERY: 'written during a recovery that has not finished',
+  IGNORED: 'a node has set it aside',
+  SUPERSEDED:
+    'another chunk that begins at its seqno is committed, or longer, and was read instead',
+};
+
+/** What was left out behind the files and the entries that count, for whoever relies on the result. */
+export function warningsOf({ torn, notCompared = [], from }: ReplayReport): readonly string[] {
+  const lines: string[] = [];
+  if (torn !== undefined) {
+    const { file, offset, bytes, reason } = torn;
+    const what = `${count(bytes, 'byte')} of ${file} from offset ${offset} on`;
+    lines.push(`a torn tail was passed over, ${what}: ${reason}`);
+  }
+  for (const file of notCompared) {
+    lines.push(`${file} was not compared: nothing in what was read of the ledger vouches for it`);
+  }
+  if (from !== undefined && !from.isCompared) {
+    const { file, evidenceSeqno } = from;
+    lines.push(
+      `${file} was not compared: its receipt names seqno ${evidenceSeqno}, where the ledger has no evidence of it`,
+    );
+  }
+  return lines;
+}
+
+/** Whether what the members' keys open is missing for the digest. */
+export const isClosed = ({ result, reason }: ReplayedSnapshot): boolean =>
+  result === 'public-identical' || (result === 'not-comparable' && reason === noSecretsReason);
 
 /** The table of snapshots, and what else was found out. */
 export function formatReplay(report: ReplayReport, options: OutputOptions): readonly string[] {

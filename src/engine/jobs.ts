@@ -44,14 +44,25 @@ export interface DrawnState {
   readonly pieces: readonly Uint8Array[];
 }
 
+/** What another node's snapshot must come out as. */
+export interface ReleaseSearch {
+  readonly digest: Digest;
+  /** Tables that transactions before its evidence mention, see `candidates`. */
+  readonly lateMaps: readonly string[];
+}
+
 export interface SerialiseJob {
   readonly state: DrawnState;
   /** Ledger secret in force at the snapshot's seqno, 32 bytes. */
   readonly secret: Uint8Array;
   /** Where the entry is written; the file exists already. */
   readonly spool: string;
-  /** In replay: what another node's snapshot must come out as. */
-  readonly search?: { readonly digest: Digest; readonly lateMaps: readonly string[] } | undefined;
+  /** In replay only. */
+  readonly search?: ReleaseSearch | undefined;
+}
+
+export interface FindReleaseJob extends Pick<SerialiseJob, 'state' | 'secret'> {
+  readonly search: ReleaseSearch;
 }
 
 export interface SerialisedState {
@@ -127,6 +138,8 @@ export interface SnapshotJobs {
   serialiseShared: { input: SerialiseSharedJob; output: SerialisedState };
   /** Asked for by `serialiseShared`, of another thread. */
   gather: { input: GatherJob; output: undefined };
+  /** As `serialise` searches, and writes nothing; `undefined` when no release would write it. */
+  findRelease: { input: FindReleaseJob; output: ProducerProfile | undefined };
   comparePublic: { input: ComparePublicJob; output: ProducerProfile | undefined };
   verifySignature: { input: VerifySignatureJob; output: { readonly root: Digest } };
   proveEvidence: {
@@ -162,6 +175,10 @@ export function snapshotJobs(
       const { entry, profile } = await serialise(job, signal);
       await writeSpool(fileSystem, job.spool, entry);
       return { output: { digest: digest(toHex(sha256(entry))), bytes: entry.length, profile } };
+    },
+    findRelease: async ({ state, secret, search }, { signal }) => {
+      const { found } = await searchEntry(stateOf(state), { secret, search }, signal);
+      return { output: found?.profile };
     },
     comparePublic: async (job, { signal }) => ({ output: await comparePublic(job, signal) }),
     verifySignature: async (job) => ({ output: { root: await verifySignature(job) } }),
@@ -201,20 +218,31 @@ async function serialise(
 ): Promise<SerialisedEntry> {
   const drawn = stateOf(state);
   if (!search) return { entry: encodeSnapshot(ownContent(drawn), secret), profile: '3+' };
-  const expected = fromHex(search.digest);
-  let likeliest: string | undefined;
-  for (const { content, profile } of candidates(drawn, search.lateMaps)) {
-    await turn(signal);
-    const entry = encodeSnapshot(content, secret);
-    const found = sha256(entry);
-    if (equalBytes(found, expected)) return { entry, profile };
-    likeliest ??= toHex(found);
-  }
+  const { found, likeliest } = await searchEntry(drawn, { secret, search }, signal);
+  if (found !== undefined) return found;
   throw new VerificationError(
     'SNAPSHOT_DIGEST_MISMATCH',
     `no release of CCF would write this state of seqno ${state.seqno} with digest ${search.digest}`,
     { seqno: state.seqno, limit: search.digest, ...(likeliest && { actual: likeliest }) },
   );
+}
+
+/** The entry of the digest that is searched, or else the digest of the likeliest. */
+async function searchEntry(
+  state: SnapshotState,
+  { secret, search }: Pick<FindReleaseJob, 'secret' | 'search'>,
+  signal: AbortSignal,
+): Promise<{ readonly found?: SerialisedEntry; readonly likeliest?: string | undefined }> {
+  const expected = fromHex(search.digest);
+  let likeliest: string | undefined;
+  for (const { content, profile } of candidates(state, search.lateMaps)) {
+    await turn(signal);
+    const entry = encodeSnapshot(content, secret);
+    const digested = sha256(entry);
+    if (equalBytes(digested, expected)) return { found: { entry, profile } };
+    likeliest ??= toHex(digested);
+  }
+  return { likeliest };
 }
 
 async function comparePublic(

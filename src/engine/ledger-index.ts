@@ -66,8 +66,10 @@ export interface LedgerIndex {
 
 export interface IndexOptions {
   readonly memberKeys: readonly KeyObject[];
-  /** Public maps of the snapshot that the replay starts from, with its seqno. */
   readonly signal?: AbortSignal | undefined;
+  /** Called after each entry. */
+  readonly onEntry?: ((seqno: Seqno) => void) | undefined;
+  /** Public maps of the snapshot that the replay starts from, with its seqno. */
   readonly start?: { readonly seqno: Seqno; readonly maps: readonly SnapshotMap[] } | undefined;
 }
 
@@ -82,7 +84,7 @@ export interface IndexOptions {
  */
 export async function indexLedger(
   ledger: Pick<LedgerDirectory, 'entries'>,
-  { memberKeys, start, signal }: IndexOptions,
+  { memberKeys, start, signal, onEntry }: IndexOptions,
 ): Promise<LedgerIndex> {
   const indexer = new Indexer(start?.seqno ?? toSeqno(0));
   if (start) indexer.addSnapshot(start.maps);
@@ -91,6 +93,7 @@ export async function indexLedger(
     for await (const entry of ledger.entries({ from })) {
       if (signal?.aborted) throw new AbortedError('the replay');
       indexer.addEntry(entry);
+      onEntry?.(entry.seqno);
     }
   } catch (error) {
     const isOfBytes = error instanceof FormatError || error instanceof VerificationError;

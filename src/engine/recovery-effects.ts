@@ -15,9 +15,10 @@ import {
   VerificationError,
 } from '../core/errors.ts';
 import { type Digest, digest, type Seqno, seqno as toSeqno, type View } from '../core/words.ts';
-import { CrashedLedger, type TailFlaw, type TornTail } from '../files/crashed-ledger.ts';
+import { CrashedLedger } from '../files/crashed-ledger.ts';
 import type { LedgerEntry } from '../files/ledger-directory.ts';
 import { findSnapshots } from '../files/snapshot-directory.ts';
+import type { TailFlaw, TornTail } from '../files/torn-tail.ts';
 import type { LedgerStore } from '../store/ledger-store.ts';
 import { leafOf } from './entry-leaf.ts';
 import type { Environment } from './environment.ts';

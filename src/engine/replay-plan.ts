@@ -14,7 +14,7 @@ export interface PlanOptions {
   readonly receipt?: 'json' | 'cose' | undefined;
   /** Only the snapshot of this seqno. */
   readonly at?: Seqno | undefined;
-  /** Only snapshots after this seqno: where the replay starts. */
+  /** Where the replay starts: only snapshots after this seqno can be generated. */
   readonly after: Seqno;
 }
 
@@ -35,12 +35,27 @@ const writingSlots = 16;
 export function planReplay(index: LedgerIndex, options: PlanOptions): ReplayPlan {
   const { at, after, receipt } = options;
   const spans = index.evidences
-    .filter(({ version }) => version > after && (at === undefined || version === at))
+    .filter(({ version }) => at === undefined || version === at)
     .map((evidence) => ({ evidence, next: signatureAfter(index.signatures, evidence.seqno) }));
   return {
-    snapshots: spans.map(({ evidence, next }) => planned(evidence, next, receipt)),
-    capacity: overlap(spans) + writingSlots,
+    snapshots: spans.map(({ evidence, next }) =>
+      evidence.version > after ? planned(evidence, next, receipt) : notGenerated(evidence),
+    ),
+    capacity: overlap(spans.filter(({ evidence }) => evidence.version > after)) + writingSlots,
   };
+}
+
+/** The evidences of each version, in their order: there may be several, of one digest or of different ones. */
+export function byVersion({
+  snapshots,
+}: Pick<ReplayPlan, 'snapshots'>): ReadonlyMap<Seqno, readonly PlannedSnapshot[]> {
+  const found = new Map<Seqno, PlannedSnapshot[]>();
+  for (const planned of snapshots) {
+    const others = found.get(planned.version);
+    if (others === undefined) found.set(planned.version, [planned]);
+    else others.push(planned);
+  }
+  return found;
 }
 
 /** Evidence and the signature transaction that it waits for. */
@@ -64,6 +79,12 @@ function planned(
   const whyNot = next[form] ? undefined : `the next signature has none for a ${form} receipt`;
   return { ...evidence, form, whyNot };
 }
+
+const notGenerated = (evidence: IndexedEvidence): PlannedSnapshot => ({
+  ...evidence,
+  form: 'none',
+  whyNot: 'the replay starts after it, or from it',
+});
 
 /** The first signature above `seqno`, by bisection. */
 function signatureAfter(

@@ -1,5 +1,7 @@
 import type { LedgerSnapshotterError } from '../core/errors.ts';
 import type { Digest, Outcome, Seqno } from '../core/words.ts';
+import type { IgnoredFile } from '../files/ledger-directory.ts';
+import type { TornTail } from '../files/torn-tail.ts';
 import type { ProducerProfile } from '../formats/snapshot-body.ts';
 
 /**
@@ -28,6 +30,19 @@ export interface ReplayedSnapshot {
   readonly reason: string | undefined;
 }
 
+/** Why a snapshot could not be compared that needs what the members' keys open. */
+export const noSecretsReason = 'the ledger secrets are missing: give the members’ keys';
+
+/** The snapshot that a replay started from. */
+export interface ReplayedFrom {
+  readonly file: string;
+  readonly seqno: Seqno;
+  /** Where its evidence is, by its receipt. */
+  readonly evidenceSeqno: Seqno;
+  /** Whether the ledger has evidence of it there, so that it is among the snapshots. */
+  readonly isCompared: boolean;
+}
+
 /** A replay in numbers. */
 export interface ReplaySummary {
   readonly transactions: number;
@@ -46,6 +61,17 @@ export interface ReplayReport {
   /** Ascending by evidence. */
   readonly snapshots: readonly ReplayedSnapshot[];
   readonly summary: ReplaySummary;
+  /** Files of the ledger's directory that were not read as part of it. */
+  readonly passedOver: readonly IgnoredFile[];
+  /** What a crash left behind the last entry of the last open chunk, and was passed over. */
+  readonly torn: TornTail | undefined;
+  /**
+   * Existing snapshots that nothing in what was read vouches for; `undefined` without any to compare with, and where
+   * one snapshot alone was asked for.
+   */
+  readonly notCompared: readonly string[] | undefined;
+  /** `undefined` without one, and where another snapshot alone was asked for. */
+  readonly from: ReplayedFrom | undefined;
   /** Why the ledger could not be verified to its end. */
   readonly failure: LedgerSnapshotterError | undefined;
 }

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { equalBytes } from '../core/bytes.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
 import { snapshotBytesMax } from '../core/limits.ts';
-import { type Seqno, seqno as toSeqno, view as toView } from '../core/words.ts';
+import { type Digest, type Seqno, seqno as toSeqno, view as toView } from '../core/words.ts';
 import type { LedgerDirectory } from '../files/ledger-directory.ts';
 import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
 import { MerkleTree } from '../formats/merkle-tree.ts';
@@ -20,12 +20,21 @@ import { ReferenceStore } from '../store/reference-store.ts';
 import { genesis, type VerifiedStore, type VerifierStart } from './ledger-verifier.ts';
 import { IdentityRegister } from './signatures.ts';
 
+/** A snapshot file as its receipt has it. */
+export interface StartFile {
+  readonly file: string;
+  readonly digest: Digest;
+  readonly evidenceSeqno: Seqno;
+}
+
 /** Where a replay begins: before the first transaction, or after a snapshot. */
 export interface ReplayStart<Store extends VerifiedStore = ReferenceStore> {
   /** The last seqno that need not be replayed; 0 for a whole ledger. */
   readonly seqno: Seqno;
   /** What the snapshot says in the clear, when there is one. */
   readonly snapshot: { readonly seqno: Seqno; readonly maps: readonly SnapshotMap[] } | undefined;
+  /** There when it was read of a file, and verified. */
+  readonly file?: StartFile;
   /** The state to begin with; the secrets open what is private in the snapshot. */
   open(secrets: LedgerSecrets): Promise<VerifierStart<Store>>;
 }
@@ -69,11 +78,10 @@ export async function startFromSnapshot(
   path: string,
 ): Promise<ReplayStart> {
   const bytes = await fileSystem.readFile(path, { bytesMax: snapshotBytesMax });
-  const { content } = await verifySnapshotFile(bytes, {
-    fileName: basename(path),
-    trustedKeys: [],
-  });
-  return startAfter(bytes, content, path);
+  const file = basename(path);
+  const verified = await verifySnapshotFile(bytes, { fileName: file, trustedKeys: [] });
+  const { content, digest, evidenceSeqno } = verified;
+  return { ...startAfter(bytes, content, path), file: { file, digest, evidenceSeqno } };
 }
 
 /**

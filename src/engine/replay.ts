@@ -8,15 +8,13 @@ import {
 } from '../core/errors.ts';
 import type { Logger } from '../core/host-ports.ts';
 import { timerDelayMsMax } from '../core/limits.ts';
-import { digest, type Seqno, seqno as toSeqno } from '../core/words.ts';
-import { type LedgerDirectory, openLedger } from '../files/ledger-directory.ts';
-import { decodeEnvelope, openPrivateDomain } from '../formats/entry.ts';
-import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
-import { decodePrivateDomain, decodePublicDomain } from '../formats/write-set.ts';
+import { type Seqno, seqno as toSeqno } from '../core/words.ts';
+import { type IgnoredFile, LedgerDirectory, listLedger } from '../files/ledger-directory.ts';
+import { findSnapshots } from '../files/snapshot-directory.ts';
+import { judgeTail, type TornTail } from '../files/torn-tail.ts';
 import { ReferenceStore } from '../store/reference-store.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import { drawState } from './draw-state.ts';
-import type { Serialise } from './effects.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import { type ExistingSnapshot, ExistingSnapshots } from './existing-snapshots.ts';
 import type { InspectObserver } from './inspection.ts';
@@ -24,11 +22,11 @@ import type { SnapshotJobs } from './jobs.ts';
 import { indexLedger, type LedgerIndex } from './ledger-index.ts';
 import { LedgerVerifier } from './ledger-verifier.ts';
 import { type Pipeline, type PipelineOptions, startPipeline } from './pipeline.ts';
-import { type PlannedSnapshot, planReplay, type ReplayPlan } from './replay-plan.ts';
-import type { ReplayedSnapshot, ReplayReport } from './replay-report.ts';
+import { byVersion, type PlannedSnapshot, planReplay, type ReplayPlan } from './replay-plan.ts';
+import type { ReplayedFrom, ReplayedSnapshot, ReplayReport } from './replay-report.ts';
+import { PortLog, searchRelease, tablesMentioned } from './replay-search.ts';
 import { type ReplayStart, startFromSnapshot, startOfLedger } from './replay-start.ts';
-import { serialiseDrawn } from './serialise-frozen.ts';
-import { PortLog, SnapshotReplay } from './snapshot-replay.ts';
+import { SnapshotReplay } from './snapshot-replay.ts';
 
 /** Which ledger is replayed, with which keys, and what becomes of its snapshots. */
 export interface ReplayOptions {
@@ -48,6 +46,13 @@ export interface ReplayOptions {
   readonly at?: Seqno | undefined;
   /** Called for each snapshot once it is decided, in the order of their evidence. */
   readonly onSnapshot?: (snapshot: ReplayedSnapshot) => void;
+  /** Called for each file of the ledger's directory that is not read as part of it, before anything is. */
+  readonly onPassedOver?: (file: IgnoredFile) => void;
+  /**
+   * Called after each entry of a first reading, which finds out what there is to verify; `last` is as the chunks'
+   * names have it, and of an open chunk what it held at the beginning.
+   */
+  readonly onIndexProgress?: (progress: { readonly seqno: Seqno; readonly last: Seqno }) => void;
   /** Called after each entry. */
   readonly onProgress?: (progress: { readonly seqno: Seqno; readonly last: Seqno }) => void;
   readonly inspect?: InspectObserver | undefined;
@@ -107,20 +112,29 @@ interface Reading {
 
 async function openReading(options: ReplayOptions, environment: Environment): Promise<Reading> {
   const { fileSystem } = environment;
-  const { memberKeys = [], receipt, at, from } = options;
-  const ledger = await openLedger(fileSystem, options.ledger);
+  const { receipt, at, from } = options;
+  const listing = await listLedger(fileSystem, options.ledger);
+  for (const file of listing.ignored) options.onPassedOver?.(file);
+  const ledger = new LedgerDirectory(fileSystem, listing);
   const start =
     from === undefined
       ? startOfLedger(ledger, () => new ReferenceStore())
       : await startFromSnapshot(fileSystem, from);
-  const index = await indexLedger(ledger, {
-    memberKeys,
-    start: start.snapshot,
-    signal: options.signal,
-  });
+  const index = await readIndex(ledger, start, options);
   const plan = planReplay(index, { receipt, at, after: start.seqno });
   const verifier = new LedgerVerifier(await start.open(index.secrets), index.secrets);
   return { options, environment, ledger, start, index, plan, verifier };
+}
+
+async function readIndex(
+  ledger: LedgerDirectory,
+  { snapshot: start }: ReplayStart,
+  { memberKeys = [], signal, onIndexProgress }: ReplayOptions,
+): Promise<LedgerIndex> {
+  if (onIndexProgress === undefined) return indexLedger(ledger, { memberKeys, start, signal });
+  const last = await ledger.expectedLast();
+  const onEntry = (seqno: Seqno) => onIndexProgress({ seqno, last });
+  return indexLedger(ledger, { memberKeys, start, signal, onEntry });
 }
 
 function pipelineOptions(
@@ -128,15 +142,9 @@ function pipelineOptions(
   executor: JobExecutor<SnapshotJobs>,
   log: PortLog,
 ): PipelineOptions {
-  const { options, environment, plan, verifier } = reading;
-  // Of several evidences of one version the first counts, as in SnapshotReplay: hence the reversal.
-  const ordered = plan.snapshots.toReversed();
-  const byVersion = new Map(ordered.map((planned) => [planned.version, planned]));
-  const plannedAt = (version: Seqno) => {
-    const planned = byVersion.get(version);
-    assert(planned !== undefined, `a snapshot of ${version} is planned`);
-    return planned;
-  };
+  const { options, environment, plan, verifier, ledger, index } = reading;
+  const evidences = byVersion(plan);
+  const evidencesOf = (version: Seqno) => evidences.get(version) ?? [];
   return {
     directory: options.out,
     environment,
@@ -145,13 +153,14 @@ function pipelineOptions(
     logger: options.logger,
     source: { freeze: () => verifier.freeze() },
     evidence: {
-      submit: async ({ version }) => {
+      submit: async ({ version, digest }) => {
         log.submitted(version);
-        return { seqno: plannedAt(version).seqno };
+        const planned = evidencesOf(version).find((evidence) => evidence.digest === digest);
+        assert(planned !== undefined, `a snapshot of ${version} with its digest is planned`);
+        return { seqno: planned.seqno };
       },
     },
-    serialise: (job, run) =>
-      searchRelease(reading, { executor, log }, plannedAt(job.seqno))(job, run),
+    serialise: searchRelease({ ledger, secrets: index.secrets, executor, log, evidencesOf }),
     settings: {
       capacity: plan.capacity,
       // Points are where the ledger has evidence, whatever the interval was.
@@ -161,28 +170,6 @@ function pipelineOptions(
       attemptsMax: 1,
       evidenceTimeoutMs: timerDelayMsMax,
     },
-  };
-}
-
-/** Replay's own way to serialise: the digest is known, so the release that wrote it can be searched. */
-function searchRelease(
-  { ledger, index }: Reading,
-  { executor, log }: Pick<Machinery, 'executor' | 'log'>,
-  planned: PlannedSnapshot,
-): Serialise {
-  return async (job, { signal }) => {
-    const secret = index.secrets.secretAt(planned.version);
-    assert(secret !== undefined, 'a generation starts only where the secret is known');
-    const lateMaps = await tablesMentioned(ledger, index.secrets, planned);
-    const search = { digest: planned.digest, lateMaps };
-    try {
-      return await serialiseDrawn(executor, { ...job, secret, search }, signal);
-    } catch (error) {
-      if (error instanceof VerificationError && error.code === 'SNAPSHOT_DIGEST_MISMATCH') {
-        log.foundOther(planned.version, digest(String(error.actual)));
-      }
-      throw error;
-    }
   };
 }
 
@@ -203,6 +190,7 @@ async function snapshotReplay(reading: Reading, machinery: Machinery): Promise<S
     plan,
     pipeline,
     existing,
+    start: reading.start,
     onSnapshot: (snapshot: ReplayedSnapshot) => {
       if (!options.signal?.aborted) options.onSnapshot?.(snapshot);
     },
@@ -222,8 +210,10 @@ async function snapshotReplay(reading: Reading, machinery: Machinery): Promise<S
 /** Reads the ledger to its end, or to where it does not hold. */
 async function feed(reading: Reading, snapshots: SnapshotReplay): Promise<ReplayReport> {
   let failure: LedgerSnapshotterError | undefined;
+  let torn: TornTail | undefined;
   try {
     await feedEntries(reading, snapshots);
+    torn = judgeEnd(reading);
   } catch (error) {
     if (!(error instanceof FormatError || error instanceof VerificationError)) throw error;
     failure = error;
@@ -240,7 +230,47 @@ async function feed(reading: Reading, snapshots: SnapshotReplay): Promise<Replay
     evidences: decided.length,
     identical: decided.filter(({ result }) => result === 'identical').length,
   };
-  return { snapshots: decided, summary, failure };
+  const { ignored: passedOver } = reading.ledger;
+  const from = fromOf(reading, decided);
+  const notCompared = await withoutEvidence(reading);
+  return { snapshots: decided, summary, passedOver, torn, notCompared, from, failure };
+}
+
+/** Names of the existing snapshots that the ledger does not vouch for. */
+async function withoutEvidence({
+  options,
+  environment,
+  index,
+}: Reading): Promise<readonly string[] | undefined> {
+  const { snapshots, at } = options;
+  if (snapshots === undefined || at !== undefined) return undefined;
+  const vouched = new Set(index.evidences.map(({ version, seqno }) => `${version}_${seqno}`));
+  const found = await findSnapshots(snapshots, environment.fileSystem);
+  return found
+    .filter(({ ignored }) => ignored === undefined)
+    .filter(({ seqno, evidenceSeqno }) => !vouched.has(`${seqno}_${evidenceSeqno}`))
+    .map(({ file }) => file);
+}
+
+/** @throws FormatError, VerificationError when what is behind the last entry is damage, and no torn tail */
+function judgeEnd({ ledger, verifier, index }: Reading): TornTail | undefined {
+  const { verifiedUntil } = verifier.counts;
+  const { brokenTail } = ledger;
+  return brokenTail && judgeTail(brokenTail, { verifiedUntil, secrets: index.secrets });
+}
+
+function fromOf(
+  { start, options }: Reading,
+  decided: readonly ReplayedSnapshot[],
+): ReplayedFrom | undefined {
+  const { seqno, file: verified } = start;
+  if (verified === undefined || (options.at !== undefined && options.at !== seqno))
+    return undefined;
+  const { file, evidenceSeqno } = verified;
+  const isCompared = decided.some(
+    (snapshot) => snapshot.seqno === seqno && snapshot.evidenceSeqno === evidenceSeqno,
+  );
+  return { file, seqno, evidenceSeqno, isCompared };
 }
 
 async function feedEntries(reading: Reading, snapshots: SnapshotReplay): Promise<void> {
@@ -252,28 +282,4 @@ async function feedEntries(reading: Reading, snapshots: SnapshotReplay): Promise
     await snapshots.afterEntry(await verifier.apply(entry));
     options.onProgress?.({ seqno: entry.seqno, last: index.last });
   }
-}
-
-/**
- * The tables that transactions between a snapshot and its evidence mention, in order of their first
- * mention: the node may have taken the snapshot after any of them, with the new ones in it, empty.
- */
-async function tablesMentioned(
-  ledger: LedgerDirectory,
-  secrets: LedgerSecrets,
-  { version, seqno: evidenceSeqno }: PlannedSnapshot,
-): Promise<readonly string[]> {
-  const names = new Set<string>();
-  for await (const { seqno, bytes } of ledger.entries({ from: toSeqno(version + 1) })) {
-    if (seqno >= evidenceSeqno) break;
-    const envelope = decodeEnvelope(bytes);
-    const secret = secrets.secretAt(seqno);
-    const plain = secret && openPrivateDomain(envelope, secret);
-    const maps = [
-      ...decodePublicDomain(envelope.publicDomain).maps,
-      ...(plain ? decodePrivateDomain(plain) : []),
-    ];
-    for (const { name } of maps) names.add(name);
-  }
-  return [...names];
 }

@@ -1,9 +1,16 @@
 import { assert } from '../core/errors.ts';
 import type { FrozenState } from '../core/host-ports.ts';
 import type { Seqno } from '../core/words.ts';
+import type { ProducerProfile } from '../formats/snapshot-body.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import { drawState } from './draw-state.ts';
-import type { SerialisedState, SerialiseJob, SnapshotJobs } from './jobs.ts';
+import type {
+  DrawnState,
+  FindReleaseJob,
+  SerialisedState,
+  SerialiseJob,
+  SnapshotJobs,
+} from './jobs.ts';
 import type { SerialiseProgress } from './serialise-progress.ts';
 
 /** A frozen state, and the file that its snapshot goes to. */
@@ -21,14 +28,33 @@ type Known = FrozenToSerialise & Pick<SerialiseJob, 'secret' | 'search'>;
 /** Draws the state on this thread, in slices, and has a worker serialise the copy. */
 export async function serialiseDrawn(
   executor: JobExecutor<SnapshotJobs>,
-  { seqno, frozen, spool, secret, search }: Known,
+  { spool, secret, search, ...frozen }: Known,
   signal: AbortSignal,
 ): Promise<SerialisedState> {
+  const { state, transfer } = await draw(frozen, signal);
+  return executor.run('serialise', { state, spool, secret, search }, { signal, transfer });
+}
+
+/** Draws the state likewise, and has a worker look for the release that wrote it with this digest. */
+export async function findReleaseDrawn(
+  executor: JobExecutor<SnapshotJobs>,
+  { secret, search, ...frozen }: Drawable & Pick<FindReleaseJob, 'secret' | 'search'>,
+  signal: AbortSignal,
+): Promise<ProducerProfile | undefined> {
+  const { state, transfer } = await draw(frozen, signal);
+  return executor.run('findRelease', { state, secret, search }, { signal, transfer });
+}
+
+type Drawable = Pick<FrozenToSerialise, 'seqno' | 'frozen'>;
+
+async function draw(
+  { seqno, frozen }: Drawable,
+  signal: AbortSignal,
+): Promise<{ readonly state: DrawnState; readonly transfer: readonly ArrayBuffer[] }> {
   const { leaf, viewHistory, tables } = frozen;
   const pieces = await drawState(tables, signal);
-  const state = { seqno, leaf, viewHistory, pieces };
   const transfer = pieces.map(({ buffer }) => buffer);
-  return executor.run('serialise', { state, spool, secret, search }, { signal, transfer });
+  return { state: { seqno, leaf, viewHistory, pieces }, transfer };
 }
 
 /** Has a worker serialise the state straight from the memory that it lies in. */

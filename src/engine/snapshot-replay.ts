@@ -1,19 +1,24 @@
 import type { GenerationOutput } from '../../machines/events.ts';
 import { toHex } from '../core/bytes.ts';
-import { VerificationError } from '../core/errors.ts';
-import type { Digest, Seqno } from '../core/words.ts';
+import { FormatError, VerificationError } from '../core/errors.ts';
+import type { Seqno } from '../core/words.ts';
 import { snapshotName } from '../formats/file-name.ts';
+import { decodeSnapshotEvidence, type SnapshotEvidence, tables } from '../formats/tables.ts';
+import { mapWrites, singletonValue } from '../formats/write-set.ts';
 import type { ExistingSnapshot, ExistingSnapshots } from './existing-snapshots.ts';
 import type { SerialisedState } from './jobs.ts';
 import type { AppliedEntry } from './ledger-verifier.ts';
 import type { LiveGeneration, Pipeline } from './pipeline.ts';
-import type { PlannedSnapshot, ReplayPlan } from './replay-plan.ts';
-import type { ReplayedSnapshot, ReplayResult } from './replay-report.ts';
+import { byVersion, type PlannedSnapshot, type ReplayPlan } from './replay-plan.ts';
+import { noSecretsReason, type ReplayedSnapshot, type ReplayResult } from './replay-report.ts';
+import type { PortLog } from './replay-search.ts';
+import type { ReplayStart } from './replay-start.ts';
 
 export interface SnapshotReplayOptions {
   readonly plan: ReplayPlan;
   readonly pipeline: Pipeline;
   readonly existing: ExistingSnapshots;
+  readonly start: Pick<ReplayStart, 'seqno' | 'file'>;
   /** Whether everything that the digest at `seqno` depends on is known. */
   readonly isComparable: (seqno: Seqno) => boolean;
   /** Finds out in the clear whether our state is that of an existing snapshot. */
@@ -25,51 +30,6 @@ export interface SnapshotReplayOptions {
   readonly onSnapshot: (snapshot: ReplayedSnapshot) => void;
 }
 
-/** What replay's ports learn of each version while its generation lives. */
-export class PortLog {
-  readonly #submissions = new Map<Seqno, Submission>();
-  readonly #others = new Map<Seqno, Digest | undefined>();
-
-  /** The evidence of a version is being submitted: its digest is known. */
-  submitted(version: Seqno): void {
-    this.#submission(version).resolve();
-  }
-
-  untilSubmitted(version: Seqno): Promise<void> {
-    return this.#submission(version).promise;
-  }
-
-  /** Nothing that a release of CCF would write has the digest; the likeliest of it has `digest`. */
-  foundOther(version: Seqno, digest: Digest | undefined): void {
-    this.#others.set(version, digest);
-  }
-
-  isOther(version: Seqno): boolean {
-    return this.#others.has(version);
-  }
-
-  otherDigest(version: Seqno): Digest | undefined {
-    return this.#others.get(version);
-  }
-
-  #submission(version: Seqno): Submission {
-    const known = this.#submissions.get(version);
-    if (known !== undefined) return known;
-    let resolve = () => {};
-    const promise = new Promise<void>((settle) => {
-      resolve = settle;
-    });
-    const submission = { promise, resolve };
-    this.#submissions.set(version, submission);
-    return submission;
-  }
-}
-
-interface Submission {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-}
-
 /**
  * Leads the pipeline along a ledger: forces a point where the ledger vouches for a snapshot, hands over
  * its evidence, signatures, trees and commits, and keeps account of what became of each.
@@ -77,10 +37,11 @@ interface Submission {
 export class SnapshotReplay {
   readonly #options: SnapshotReplayOptions;
   readonly #log: PortLog;
-  readonly #byVersion = new Map<Seqno, PlannedSnapshot>();
-  readonly #byEvidence = new Map<Seqno, PlannedSnapshot>();
+  readonly #byVersion: ReadonlyMap<Seqno, readonly PlannedSnapshot[]>;
+  readonly #byEvidence: ReadonlyMap<Seqno, PlannedSnapshot>;
   readonly #generations = new Map<Seqno, LiveGeneration>();
-  readonly #publicly = new Map<Seqno, Promise<ReplayedSnapshot>>();
+  /** By evidence. */
+  readonly #publicly = new Map<Seqno, ReplayedSnapshot>();
   readonly #serialised = new Map<Seqno, SerialisedState>();
   readonly #decided: ReplayedSnapshot[] = [];
   #reporting: Promise<void> = Promise.resolve();
@@ -89,16 +50,14 @@ export class SnapshotReplay {
   constructor(options: SnapshotReplayOptions, log: PortLog) {
     this.#options = options;
     this.#log = log;
-    for (const planned of options.plan.snapshots) {
-      if (!this.#byVersion.has(planned.version)) this.#byVersion.set(planned.version, planned);
-      this.#byEvidence.set(planned.seqno, planned);
-    }
+    this.#byVersion = byVersion(options.plan);
+    this.#byEvidence = new Map(options.plan.snapshots.map((planned) => [planned.seqno, planned]));
   }
 
   /** A signature transaction comes next: is it the point of a snapshot? */
   async beforeSignature(seqno: Seqno): Promise<void> {
     const { pipeline, isComparable } = this.#options;
-    const planned = this.#byVersion.get(seqno);
+    const planned = this.#firstOf(seqno);
     if (planned !== undefined && isComparable(seqno)) {
       await this.#freeSlot();
       pipeline.force(planned.form);
@@ -106,15 +65,18 @@ export class SnapshotReplay {
     pipeline.recordCommittable(seqno);
   }
 
-  /** @throws VerificationError `EVIDENCE_MISMATCH` */
+  /**
+   * Evidence of any snapshot is checked, asked for or not.
+   * @throws FormatError, VerificationError when an entry writes evidence that is none, with its seqno
+   */
   async afterEntry(applied: AppliedEntry): Promise<void> {
+    checkEvidence(applied);
     const evidence = this.#byEvidence.get(applied.seqno);
     if (evidence) await this.#recordEvidence(evidence, applied);
     if (applied.signatures) this.#recordSignatures(applied);
-    const planned = this.#byVersion.get(applied.seqno);
-    if (planned && !this.#generations.has(applied.seqno)) {
-      this.#publicly.set(planned.version, this.#comparePublicly(planned));
-      await this.#publicly.get(planned.version);
+    if (this.#generations.has(applied.seqno)) return;
+    for (const planned of this.#byVersion.get(applied.seqno) ?? []) {
+      this.#publicly.set(planned.seqno, await this.#comparePublicly(planned));
     }
   }
 
@@ -125,12 +87,23 @@ export class SnapshotReplay {
   async finish(isWhole: boolean): Promise<readonly ReplayedSnapshot[]> {
     const { pipeline } = this.#options;
     for (const { seqno, generation } of pipeline.live) {
-      const planned = this.#byVersion.get(seqno);
+      const planned = this.#evidenceOfFile(seqno);
       const waits = planned === undefined || planned.seqno >= this.#lastSignature;
       if (!isWhole && waits) pipeline.cancel(generation);
     }
     await this.#reporting;
     return this.#decided;
+  }
+
+  #firstOf(version: Seqno): PlannedSnapshot | undefined {
+    return this.#byVersion.get(version)?.[0];
+  }
+
+  /** Of several evidences of one version the first that is true, once that is known. */
+  #evidenceOfFile(version: Seqno): PlannedSnapshot | undefined {
+    const serialised = this.#serialised.get(version);
+    if (serialised === undefined) return this.#firstOf(version);
+    return this.#byVersion.get(version)?.find(({ digest }) => digest === serialised.digest);
   }
 
   async #freeSlot(): Promise<void> {
@@ -152,39 +125,47 @@ export class SnapshotReplay {
   }
 
   async #recordEvidence(planned: PlannedSnapshot, applied: AppliedEntry): Promise<void> {
-    checkClaims(planned, applied);
     const generation = this.#generations.get(planned.version);
-    if (this.#byVersion.get(planned.version) !== planned) {
-      this.#report(this.#compareAgain(planned));
-      return;
-    }
     if (generation === undefined) {
-      const decided = this.#publicly.get(planned.version);
-      this.#report(decided ?? Promise.resolve(this.#notComparable(planned, noPoint)));
+      this.#report(this.#decideWithout(planned));
       return;
     }
     const { pipeline } = this.#options;
     await Promise.race([this.#log.untilSubmitted(planned.version), generation.ended]);
     const serialised = pipeline.serialised(generation);
-    if (serialised !== undefined) {
-      this.#serialised.set(planned.version, serialised);
+    if (serialised !== undefined) this.#serialised.set(planned.version, serialised);
+    if (this.#evidenceOfFile(planned.version) !== planned) {
+      this.#report(this.#besideExisting(planned, this.#compareOther(planned)));
+      return;
+    }
+    this.#report(this.#followGeneration(planned, applied, generation));
+  }
+
+  /** Hands a generation its evidence, or gives it up where no file can be; then awaits its end. */
+  async #followGeneration(
+    planned: PlannedSnapshot,
+    applied: AppliedEntry,
+    generation: LiveGeneration,
+  ): Promise<ReplayedSnapshot> {
+    const { pipeline } = this.#options;
+    const whyNot = this.#otherForm(planned) ?? whyNotWritten(planned, applied);
+    if (pipeline.serialised(generation) !== undefined) {
       const { version, digest } = planned;
       const { writeSetDigest, commitEvidence, leaf } = applied;
       const fact = { version, digest, writeSetDigest, commitEvidence, leaf };
       pipeline.recordEvidence(applied.seqno, fact);
+      if (whyNot !== undefined) pipeline.cancel(generation.generation);
     }
-    const whyNot = whyNotWritten(planned, applied);
-    if (serialised !== undefined && whyNot !== undefined) pipeline.cancel(generation.generation);
-    this.#report(
-      generation.ended.then((output) => {
-        const isGivenUp = output.outcome === 'cancelled' && whyNot !== undefined;
-        return this.#compare(
-          planned,
-          isGivenUp ? { ...output, reason: whyNot } : output,
-          serialised,
-        );
-      }),
-    );
+    const output = await generation.ended;
+    const isGivenUp = output.outcome === 'cancelled' && whyNot !== undefined;
+    return this.#compare(planned, isGivenUp ? { ...output, reason: whyNot } : output);
+  }
+
+  /** A generation has the form of its version's first evidence, before it is known which one is true. */
+  #otherForm({ version, form }: PlannedSnapshot): string | undefined {
+    const first = this.#firstOf(version);
+    if (first === undefined || first.form === form) return undefined;
+    return `seqno ${first.seqno} was evidence of it before, and has another form of receipt`;
   }
 
   /** Snapshots are told in the order of their evidence, whichever is decided first. */
@@ -199,41 +180,71 @@ export class SnapshotReplay {
     this.#reporting.catch(() => {});
   }
 
-  async #compare(
-    planned: PlannedSnapshot,
-    output: GenerationOutput,
-    serialised: SerialisedState | undefined,
-  ): Promise<ReplayedSnapshot> {
+  #compare(planned: PlannedSnapshot, output: GenerationOutput): Promise<ReplayedSnapshot> {
     const isWritten = output.outcome === 'committed' || output.outcome === 'duplicate';
-    const found = await this.#options.existing.read(planned.version, planned.seqno);
-    const isOther = found !== undefined && found.digest !== planned.digest;
-    return {
-      ...namesOf(planned),
-      digest: serialised?.digest ?? this.#log.otherDigest(planned.version),
-      result: isOther ? 'different' : this.#resultOf(planned, serialised),
-      profile: serialised?.profile,
+    return this.#besideExisting(planned, {
+      ...this.#found(planned),
       receipt: isWritten ? planned.form : 'none',
       file: output.outcome === 'duplicate' ? duplicateName(planned, output) : output.file,
       outcome: output.outcome,
-      reason: isOther ? `the existing ${found.file} is another` : output.reason,
+      reason: output.reason,
+    });
+  }
+
+  /** Evidence of a snapshot whose file belongs to another evidence: there is one file of a version. */
+  #compareOther(planned: PlannedSnapshot): ReplayedSnapshot {
+    const found = this.#found(planned);
+    const other = this.#evidenceOfFile(planned.version)?.seqno;
+    const reason = `its file is that of the evidence at seqno ${other}`;
+    return {
+      ...found,
+      receipt: 'none',
+      file: undefined,
+      outcome: undefined,
+      reason: found.result === 'different' ? undefined : reason,
     };
   }
 
-  /** A disk that fails, or a cancel, before the digest was known says nothing about the ledger. */
-  #resultOf(planned: PlannedSnapshot, serialised: SerialisedState | undefined): ReplayResult {
-    if (serialised?.digest === planned.digest) return 'identical';
-    return serialised || this.#log.isOther(planned.version) ? 'different' : 'not-comparable';
+  /** What the search for the release came to; a disk that failed before says nothing about the ledger. */
+  #found(
+    planned: PlannedSnapshot,
+  ): Omit<ReplayedSnapshot, 'receipt' | 'file' | 'outcome' | 'reason'> {
+    const { version, digest } = planned;
+    const serialised = this.#serialised.get(version);
+    const profile = this.#log.profileOf(version, digest);
+    const isFound = profile !== undefined;
+    const ours = serialised?.digest ?? this.#log.otherDigest(version);
+    const unfound: ReplayResult = this.#log.isSearched(version, digest)
+      ? 'different'
+      : 'not-comparable';
+    return {
+      ...namesOf(planned),
+      digest: isFound ? digest : ours,
+      result: isFound ? 'identical' : unfound,
+      profile: profile ?? serialised?.profile,
+    };
+  }
+
+  /** A file that some node wrote under this evidence must have its digest, whatever else was found out. */
+  async #besideExisting(
+    planned: PlannedSnapshot,
+    snapshot: ReplayedSnapshot,
+  ): Promise<ReplayedSnapshot> {
+    const found = await this.#options.existing.read(planned.version, planned.seqno);
+    if (found === undefined || found.digest === planned.digest) return snapshot;
+    const reason = `the existing ${found.file} is another`;
+    return { ...snapshot, result: 'different', reason };
   }
 
   /** Without the secrets: our state against a file whose digest the ledger vouches for. */
   async #comparePublicly(planned: PlannedSnapshot): Promise<ReplayedSnapshot> {
     const found = await this.#options.existing.read(planned.version, planned.seqno);
-    const reason = this.#options.isComparable(planned.version) ? noPoint : noSecrets;
+    const reason = this.#options.isComparable(planned.version) ? noPoint : noSecretsReason;
     if (found === undefined) return this.#notComparable(planned, reason);
     const isVouched = found.digest === planned.digest;
     const profile = isVouched ? await this.#options.comparePublic(planned, found) : undefined;
     return {
-      ...this.#notComparable(planned, noSecrets),
+      ...this.#notComparable(planned, noSecretsReason),
       digest: found.digest,
       profile,
       result: profile === undefined ? 'different' : 'public-identical',
@@ -243,17 +254,24 @@ export class SnapshotReplay {
     };
   }
 
-  /** Further evidence of a snapshot that was generated already: there is one file, by the first. */
-  async #compareAgain(planned: PlannedSnapshot): Promise<ReplayedSnapshot> {
-    const serialised = this.#serialised.get(planned.version);
-    const before = `seqno ${this.#byVersion.get(planned.version)?.seqno} was evidence of it before`;
-    if (serialised === undefined) return this.#notComparable(planned, before);
+  async #decideWithout(planned: PlannedSnapshot): Promise<ReplayedSnapshot> {
+    const decided = this.#publicly.get(planned.seqno);
+    return decided ?? this.#besideExisting(planned, this.#withoutGeneration(planned));
+  }
+
+  /** A snapshot whose seqno the replay does not come to as a point; the one that it starts from is compared. */
+  #withoutGeneration(planned: PlannedSnapshot): ReplayedSnapshot {
+    const { seqno, file } = this.#options.start;
+    if (planned.version > seqno) return this.#notComparable(planned, noPoint);
+    if (planned.version < seqno || file === undefined) {
+      return this.#notComparable(planned, beforeStart);
+    }
+    const isSame = file.digest === planned.digest;
     return {
-      ...this.#notComparable(planned, before),
-      digest: serialised.digest,
-      profile: serialised.profile,
-      // Another digest may be right as well: its node may have taken the snapshot at a later moment.
-      result: serialised.digest === planned.digest ? 'identical' : 'not-comparable',
+      ...this.#notComparable(planned, beforeStart),
+      digest: file.digest,
+      result: isSame ? 'identical' : 'different',
+      reason: isSame ? 'the replay starts from it' : undefined,
     };
   }
 
@@ -271,8 +289,8 @@ export class SnapshotReplay {
   }
 }
 
-const noSecrets = 'the ledger secrets are missing: give the members’ keys';
 const noPoint = 'it is of a seqno that is no signature transaction: no node takes snapshots there';
+const beforeStart = 'the replay starts after it';
 
 const namesOf = ({ version, seqno, digest }: PlannedSnapshot) => ({
   seqno: version,
@@ -296,12 +314,35 @@ function whyNotWritten(
   return 'the ledger secret of its evidence is missing';
 }
 
-/** Since CCF 2 the evidence is a claim of its transaction as well. */
-function checkClaims({ digest, seqno }: PlannedSnapshot, { domain }: AppliedEntry): void {
-  if (domain.claimsDigest === undefined || toHex(domain.claimsDigest) === digest) return;
+/**
+ * Evidence that cannot be read, or is of no snapshot before it, is in no plan: it must not go by unseen. Since CCF 2 it
+ * is a claim of its transaction as well.
+ * @throws FormatError `BAD_JSON`, `BAD_HEX`, `NUMBER_TOO_LARGE`, `TOO_LARGE`
+ * @throws VerificationError `EVIDENCE_NOT_AFTER_SNAPSHOT`, `EVIDENCE_MISMATCH`
+ */
+function checkEvidence({ seqno, domain }: AppliedEntry): void {
+  const writes = mapWrites(domain, tables.snapshotEvidence);
+  const value = writes && singletonValue(writes);
+  if (value === undefined) return;
+  const { version, hash } = evidenceAt(seqno, value);
+  if (version >= seqno) {
+    const message = `seqno ${seqno}: evidence of a snapshot of seqno ${version}, which is not before it`;
+    const place = { seqno, actual: version, limit: seqno };
+    throw new VerificationError('EVIDENCE_NOT_AFTER_SNAPSHOT', message, place);
+  }
+  if (domain.claimsDigest === undefined || toHex(domain.claimsDigest) === hash) return;
   throw new VerificationError(
     'EVIDENCE_MISMATCH',
     `seqno ${seqno}: the claims digest is not that of the snapshot evidence`,
-    { seqno, actual: toHex(domain.claimsDigest), limit: digest },
+    { seqno, actual: toHex(domain.claimsDigest), limit: hash },
   );
+}
+
+function evidenceAt(seqno: Seqno, value: Uint8Array): SnapshotEvidence {
+  try {
+    return decodeSnapshotEvidence(value);
+  } catch (cause) {
+    if (!(cause instanceof FormatError)) throw cause;
+    throw new FormatError(cause.code, `seqno ${seqno}: ${cause.message}`, { seqno, cause });
+  }
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { FormatError, StorageError, VerificationError } from '../core/errors.ts';
+import { StorageError } from '../core/errors.ts';
 import { chunkBytesMax } from '../core/limits.ts';
 import { type Seqno, seqno as toSeqno } from '../core/words.ts';
 import {
@@ -10,7 +10,7 @@ import {
   type OpenChunkContent,
 } from '../formats/ledger-chunk.ts';
 import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
-import { findSignature, flawOfEntry } from '../formats/ledger-tail.ts';
+import { flawOfEntry } from '../formats/ledger-tail.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import {
   type EntriesOptions,
@@ -21,30 +21,7 @@ import {
   listLedger,
 } from './ledger-directory.ts';
 import type { CompletedChunk, LedgerEnd, OpenChunk } from './ledger-writer.ts';
-
-/** What a crash left behind the last entry, and was passed over. */
-export interface TornTail {
-  readonly file: string;
-  readonly offset: number;
-  /** To the end of the file. */
-  readonly bytes: number;
-  readonly reason: string;
-}
-
-/** The first thing in the last open chunk that is not an entry as it was written. */
-export interface TailFlaw {
-  /** Of the entry that should be there. */
-  readonly seqno: Seqno;
-  readonly offset: number;
-  readonly error: FormatError | VerificationError;
-}
-
-/** What a flaw is judged by. */
-export interface TailJudging {
-  /** A flaw at or below this seqno is damage: the entry was there when that was signed. */
-  readonly verifiedUntil: Seqno;
-  readonly secrets: LedgerSecrets;
-}
+import { judgeTail, type TailFlaw, type TailJudging, type TornTail } from './torn-tail.ts';
 
 /** The last chunk, while it is open. */
 interface Tail extends OpenChunkContent {
@@ -124,26 +101,13 @@ export class CrashedLedger {
   }
 
   /**
-   * Tells a torn tail from damage. Our writer makes everything before a signature durable with it, so a
-   * crash tears only what has no signature behind it.
+   * Tells a torn tail from damage, see {@link judgeTail}.
    * @throws FormatError, VerificationError the flaw itself, with file and offset, when it is damage
    */
-  async judge(flaw: TailFlaw, { verifiedUntil, secrets }: TailJudging): Promise<TornTail> {
+  async judge(flaw: TailFlaw, judging: TailJudging): Promise<TornTail> {
     const tail = await this.#readTail();
     if (tail === undefined) throw flaw.error;
-    const { bytes, chunk } = tail;
-    const after = toSeqno(flaw.seqno - 1);
-    const signature = findSignature(bytes, { from: flaw.offset, after, secrets });
-    if (signature !== undefined) {
-      const { seqno, offset } = signature;
-      const why = `the signature of seqno ${seqno} lies beyond it, at offset ${offset}`;
-      throw damage(chunk.file, flaw, why);
-    }
-    if (flaw.seqno <= verifiedUntil && !isCut(flaw)) {
-      throw damage(chunk.file, flaw, `the ledger was signed up to seqno ${verifiedUntil}`);
-    }
-    const { offset, error } = flaw;
-    return { file: chunk.file, offset, bytes: bytes.length - offset, reason: error.message };
+    return judgeTail({ file: tail.chunk.file, bytes: tail.bytes, flaw }, judging);
   }
 
   /**
@@ -224,11 +188,6 @@ function behindLastGap(chunks: readonly LedgerChunk[]): readonly LedgerChunk[] {
   return chunks.slice(Math.max(0, start));
 }
 
-/** Cut short, as every crash may leave it: also below a snapshot that came from another node. */
-function isCut({ error }: TailFlaw): boolean {
-  return error.code === 'TRUNCATED_HEADER' || error.code === 'TRUNCATED_BODY';
-}
-
 function openChunkOf({ chunk, entries }: Tail, flaw: TailFlaw | undefined): OpenChunk {
   const whole = entries.filter(({ seqno }) => flaw === undefined || seqno < flaw.seqno);
   const last = whole.at(-1);
@@ -238,13 +197,4 @@ function openChunkOf({ chunk, entries }: Tail, flaw: TailFlaw | undefined): Open
     positions: whole.map(({ offset }) => offset),
     size: last === undefined ? chunkHeaderBytes : last.offset + last.bytes.length,
   };
-}
-
-/** The flaw as an error of its own class, saying where it is and why no crash can have left it. */
-function damage(file: string, { seqno, offset, error }: TailFlaw, why: string): Error {
-  const message = `${file} at offset ${offset}, seqno ${seqno}, is damaged, not torn: ${error.message}; ${why}`;
-  const place = { file, offset, seqno, cause: error };
-  return error instanceof FormatError
-    ? new FormatError(error.code, message, place)
-    : new VerificationError(error.code, message, place);
 }

@@ -1,14 +1,16 @@
 import { join } from 'node:path';
-import { FormatError, StorageError } from '../core/errors.ts';
+import { assert, FormatError, StorageError, VerificationError } from '../core/errors.ts';
 import { chunkBytesMax } from '../core/limits.ts';
 import { type Seqno, seqno } from '../core/words.ts';
 import {
   type Chunk,
   type ChunkName,
   decodeChunk,
+  decodeOpenChunk,
   parseChunkName,
 } from '../formats/ledger-chunk.ts';
 import type { DirectoryEntry, FileSystem } from '../io/file-system.ts';
+import type { BrokenTail } from './torn-tail.ts';
 
 /** One file of the ledger, as its name describes it. */
 export interface LedgerChunk extends ChunkName {
@@ -18,6 +20,7 @@ export interface LedgerChunk extends ChunkName {
 /** Why a file is not part of the ledger; `SUPERSEDED`: another holds the same entries and is preferred. */
 export type ChunkIgnored = 'BAD_NAME' | 'RECOVERY' | 'IGNORED' | 'SUPERSEDED';
 
+/** A file in the ledger's directory that is not part of the ledger. */
 export interface IgnoredFile {
   readonly file: string;
   readonly reason: ChunkIgnored;
@@ -117,6 +120,7 @@ export class LedgerDirectory {
   readonly first: Seqno;
   readonly #fileSystem: FileSystem;
   #recent: readonly { readonly file: string; readonly chunk: Chunk }[] = [];
+  #brokenTail: BrokenTail | undefined;
 
   constructor(fileSystem: FileSystem, { directory, chunks, ignored }: LedgerListing) {
     const [first] = chunks;
@@ -133,8 +137,32 @@ export class LedgerDirectory {
     this.#fileSystem = fileSystem;
   }
 
+  /** Where the last chunk broke off when it was last read; `undefined` when it ended with a whole entry. */
+  get brokenTail(): BrokenTail | undefined {
+    return this.#brokenTail;
+  }
+
   /**
-   * Reads and splits one of {@link LedgerDirectory.chunks}. Only in the last one a torn tail is forgiven.
+   * The last seqno, as far as it is known before the entries are read: an open chunk is read for it, and where that
+   * is malformed its first seqno is all there is.
+   * @throws StorageError as {@link LedgerDirectory.readChunk}
+   */
+  async expectedLast(): Promise<Seqno> {
+    const chunk = this.chunks.at(-1);
+    assert(chunk !== undefined, 'a ledger has a chunk');
+    if (chunk.last !== undefined) return chunk.last;
+    try {
+      const { entries } = await this.readChunk(chunk);
+      return entries.at(-1)?.seqno ?? chunk.first;
+    } catch (error) {
+      if (error instanceof FormatError || error instanceof VerificationError) return chunk.first;
+      throw error;
+    }
+  }
+
+  /**
+   * Reads and splits one of {@link LedgerDirectory.chunks}. Only in the last one a torn tail is forgiven, which
+   * {@link LedgerDirectory.brokenTail} then has.
    * @throws StorageError `CHANGED_WHILE_READING`, `READ_FAILED`, `NOT_FOUND`
    * @throws FormatError, VerificationError those of {@link decodeChunk}
    */
@@ -143,7 +171,9 @@ export class LedgerDirectory {
     if (known !== undefined) return known.chunk;
     const path = join(this.directory, chunk.file);
     const bytes = await this.#fileSystem.readFile(path, { bytesMax: chunkBytesMax });
-    const read = decodeChunk(bytes, { ...chunk, isLastChunk: chunk === this.chunks.at(-1) });
+    const isLastChunk = chunk === this.chunks.at(-1);
+    const read = decodeChunk(bytes, { ...chunk, isLastChunk });
+    if (isLastChunk) this.#brokenTail = brokenTailOf(chunk, bytes, read);
     this.#recent = [...this.#recent, { file: chunk.file, chunk: read }].slice(-recentChunksMax);
     return read;
   }
@@ -169,17 +199,37 @@ export class LedgerDirectory {
   }
 }
 
+/** How a last chunk breaks off, of which `read` was accepted. */
+function brokenTailOf(
+  chunk: LedgerChunk,
+  bytes: Uint8Array,
+  { entries, tornBytes }: Chunk,
+): BrokenTail | undefined {
+  if (tornBytes === 0) return undefined;
+  const { flaw: error } = decodeOpenChunk(bytes, chunk);
+  assert(error !== undefined, 'what is torn is no entry');
+  const at = seqno(chunk.first + entries.length);
+  return {
+    file: chunk.file,
+    bytes,
+    flaw: { seqno: at, offset: bytes.length - tornBytes, error },
+  };
+}
+
 /** @param end the seqno after the last of `chunk`, which must be the first of the next chunk */
 function checkFollows(chunk: LedgerChunk, end: number, next: LedgerChunk | undefined): void {
   if (next === undefined || next.first === end) return;
   const isGap = next.first > end;
-  const what = isGap ? `seqno ${end} is missing` : `seqno ${next.first} is in both`;
+  const what = isGap ? missing(end, next.first - 1) : `seqno ${next.first} is in both`;
   throw new FormatError(
     isGap ? 'CHUNK_GAP' : 'CHUNK_OVERLAP',
     `between ${chunk.file} and ${next.file}: ${what}`,
     { file: next.file, seqno: seqno(Math.min(end, next.first)), actual: next.first, limit: end },
   );
 }
+
+const missing = (first: number, last: number): string =>
+  first === last ? `seqno ${first} is missing` : `seqnos ${first} to ${last} are missing`;
 
 function beforeLedgerError(from: Seqno, first: LedgerChunk | undefined): FormatError {
   const message = `seqno ${from} is missing: the ledger begins with ${first?.file}`;

@@ -93,6 +93,7 @@ function summaryLine(service: CcfService): string {
     privateDomains,
     evidences,
     identical: evidences,
+    passedOver: [],
   });
 }
 
@@ -224,8 +225,11 @@ describe.concurrent('replay --from', () => {
     expect(without.status).toBe(3);
     expect(without.stderr).toContain('--from');
     const { status, stdout } = await runHere(['replay', ledger, '--from', from, ...args]);
+    const [evidence] = evidencesOf('eol_service').slice(-1);
+    const { digest } = evidence ?? { digest: 'none' };
     expect(objectsOf(stdout)).toMatchObject([
-      { summary: true, transactions: 7, verifiedUntil: 500 },
+      { seqno: 493, evidenceSeqno: 494, digest, evidence: digest, result: 'identical' },
+      { summary: true, transactions: 7, verifiedUntil: 500, evidences: 1, identical: 1 },
     ]);
     expect(status).toBe(0);
   });

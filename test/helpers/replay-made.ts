@@ -10,7 +10,16 @@ import type { MadeLedger } from './make-ledger.ts';
 import { type Files, ledgerFiles, readFiles, writeFiles } from './make-ledger-files.ts';
 
 export interface ReplayMadeOptions
-  extends Pick<ReplayOptions, 'receipt' | 'at' | 'memberKeys' | 'onSnapshot' | 'onProgress'> {
+  extends Pick<
+    ReplayOptions,
+    | 'receipt'
+    | 'at'
+    | 'memberKeys'
+    | 'onSnapshot'
+    | 'onPassedOver'
+    | 'onIndexProgress'
+    | 'onProgress'
+  > {
   /** The ledger directory. @default as {@link ledgerFiles} lays it out */
   readonly files?: Files;
   /** Existing snapshots to compare with. @default none */

@@ -29,6 +29,7 @@ function believer(): JobExecutor<SnapshotJobs> {
       profile: '3+',
     }),
     gather: () => undefined,
+    findRelease: () => undefined,
     comparePublic: () => undefined,
     verifySignature: () => ({ root }),
     proveEvidence: () => ({ root, path: [] }),
