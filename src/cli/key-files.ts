@@ -1,21 +1,18 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
-import { Option } from 'commander';
+import type { Option } from 'commander';
 import { fromUtf8 } from '../core/bytes.ts';
 import { readMemberKeys } from '../engine/member-keys.ts';
 import { type Certificate, pemOf, readCertificate } from '../formats/certificate.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import type { CommandContext } from './context.ts';
 import { UsageError } from './errors.ts';
+import { repeatableOption } from './repeatable-option.ts';
 
 /** The option that pins services; it comes as a list of files. */
 export function serviceCertOption(): Option {
-  const option = new Option(
+  return repeatableOption(
     '--service-cert <pem>',
     'certificate of a service to trust; repeat it for several identities',
-  ).default([], 'none');
-  // The first that the command line names takes the place of those that a configuration names.
-  return option.argParser((file: string, files: readonly string[]) =>
-    files === option.defaultValue ? [file] : [...files, file],
   );
 }
 

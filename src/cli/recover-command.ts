@@ -4,12 +4,14 @@ import type { RecoveredLedger, RefusedSnapshot } from '../engine/recovery-report
 import { type CommandContext, type CommonFlags, startProgress } from './context.ts';
 import type { ExitStatus } from './exit-status.ts';
 import { readKeys, readPins, serviceCertOption } from './key-files.ts';
+import { readOnlyLedgerOption } from './repeatable-option.ts';
 import { presence } from './replay-output.ts';
 import { count, formatFacts, groupDigits } from './table.ts';
 
 interface RecoverFlags extends CommonFlags {
   readonly snapshots: string;
   readonly ledger: string;
+  readonly readOnlyLedger: readonly string[];
   readonly serviceCert: readonly string[];
   readonly memberKeys?: string;
   readonly json?: boolean;
@@ -21,6 +23,7 @@ export function addRecoverCommand(program: Command, context: CommandContext): vo
     .description('bring files back to a verified state: newest valid snapshot, then the ledger')
     .requiredOption('--snapshots <dir>', 'directory of snapshots; it may be empty')
     .requiredOption('--ledger <dir>', 'directory of the ledger')
+    .addOption(readOnlyLedgerOption())
     .addOption(serviceCertOption())
     .option('--member-keys <dir>', "members' RSA private keys (.pem), which open what is private")
     .option('--json', 'one JSON object a line: each snapshot refused, and last the summary')
@@ -46,12 +49,13 @@ Examples:
 
 async function recover(flags: RecoverFlags, context: CommandContext): Promise<ExitStatus> {
   const { terminal, environment, signal } = context;
-  const { ledger, snapshots, json = false } = flags;
+  const { ledger, readOnlyLedger: readOnlyLedgers, snapshots, json = false } = flags;
   const services = await readPins(flags.serviceCert, context);
   const memberKeys = await readKeys(flags.memberKeys, context);
   const progress = startProgress(context, flags, { verb: 'recovering', unit: 'entries' });
   const recovered = await recoverLedger({
     ledger,
+    readOnlyLedgers,
     snapshots,
     services,
     memberKeys,

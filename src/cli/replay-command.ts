@@ -9,6 +9,7 @@ import { makeTemporaryDirectory } from '../io/temporary-directory.ts';
 import { type CommandContext, type CommonFlags, startProgress, tellError } from './context.ts';
 import { type ExitStatus, worstOf } from './exit-status.ts';
 import { readKeys } from './key-files.ts';
+import { readOnlyLedgerOption } from './repeatable-option.ts';
 import {
   formatReplay,
   isClosed,
@@ -21,6 +22,7 @@ import {
 import { count } from './table.ts';
 
 interface ReplayFlags extends CommonFlags {
+  readonly readOnlyLedger: readonly string[];
   readonly from?: string;
   readonly out?: string;
   readonly snapshots?: string;
@@ -35,6 +37,7 @@ export function addReplayCommand(program: Command, context: CommandContext): voi
     .command('replay')
     .description('verify a whole ledger and regenerate every snapshot that it vouches for')
     .argument('<ledger>', 'directory of the ledger, with files ledger_<first>-<last>.committed')
+    .addOption(readOnlyLedgerOption())
     .option('--from <snapshot>', 'start from this snapshot file, when older chunks are gone')
     .option('--out <dir>', 'keep the snapshots there; a file that exists is never replaced')
     .option('--snapshots <dir>', 'existing snapshots to compare with')
@@ -69,6 +72,7 @@ Examples:
   ledger-snapshotter replay ledger --member-keys keys
   ledger-snapshotter replay ledger --member-keys keys --out snapshots --receipt json
   ledger-snapshotter replay ledger --member-keys keys --at 493 --out snapshots
+  ledger-snapshotter replay ledger --read-only-ledger ledger.ro --member-keys keys
   ledger-snapshotter replay ledger --snapshots snapshots --json`;
 
 function parseSeqno(text: string): Seqno {
@@ -109,13 +113,16 @@ async function run(
   const progress = startProgress(context, flags, { verb: 'replaying', unit: 'entries' });
   const report = await replayLedger({
     ...places,
+    readOnlyLedgers: flags.readOnlyLedger,
     from,
     snapshots,
     receipt,
     at,
     signal,
     environment,
-    onPassedOver: (file) => terminal.note(`warning: ${passedOverText(file)}`),
+    onPassedOver: (file) => {
+      if (file.reason !== 'COPY') terminal.note(`warning: ${passedOverText(file)}`);
+    },
     onIndexProgress: ({ seqno, last }) => indexing.update(seqno, last),
     onProgress: ({ seqno, last }) => progress.update(seqno, last),
     onSnapshot: (snapshot) => {
@@ -169,6 +176,10 @@ function tell(report: ReplayReport, { places, flags, context }: Telling): void {
     return;
   }
   for (const warning of warningsOf(report)) terminal.note(`warning: ${warning}`);
+  const copies = report.passedOver.filter(({ reason }) => reason === 'COPY').length;
+  if (copies > 0) {
+    terminal.note(`${count(copies, 'copy', 'copies')} of chunks in other directories not read`);
+  }
   const { at, memberKeys, out } = flags;
   if (at !== undefined && snapshots.length === 0) {
     terminal.note(`error: the ledger vouches for no snapshot of seqno ${at}`);

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import {
   noSecretsReason,
   type ReplayedFrom,
@@ -37,7 +38,7 @@ export function jsonOfSummary(report: ReplayReport): object {
     privateDomains,
     evidences,
     identical,
-    passedOver,
+    passedOver: passedOver.map(({ file, directory, reason }) => ({ file, directory, reason })),
     torn,
     notCompared,
     from: from && jsonOfStart(from),
@@ -85,9 +86,9 @@ const unwritten: ReadonlySet<string> = new Set([
   'timed-out',
 ]);
 
-/** Why a file of the ledger's directory is not part of the ledger. */
-export function passedOverText({ file, reason }: IgnoredFile): string {
-  return `${file} was passed over: ${passedOverWords[reason]}`;
+/** Why a file of the ledger's directories is not part of the ledger. */
+export function passedOverText({ file, directory, reason }: IgnoredFile): string {
+  return `${join(directory, file)} was passed over: ${passedOverWords[reason]}`;
 }
 
 const passedOverWords: Readonly<Record<ChunkIgnored, string>> = {
@@ -96,6 +97,8 @@ const passedOverWords: Readonly<Record<ChunkIgnored, string>> = {
   IGNORED: 'a node has set it aside',
   SUPERSEDED:
     'another chunk that begins at its seqno is committed, or longer, and was read instead',
+  COPY: 'one of the same name, in a directory named before, was read instead',
+  NOT_COMMITTED: 'it is not committed, and its directory is read-only',
 };
 
 /** What was left out behind the files and the entries that count, for whoever relies on the result. */

@@ -8,14 +8,16 @@ import {
 } from '../engine/verify.ts';
 import { parseSnapshotName } from '../formats/file-name.ts';
 import { type CommandContext, type CommonFlags, startProgress, tellError } from './context.ts';
-import { nextOf, whatOf } from './errors.ts';
+import { nextOf, UsageError, whatOf } from './errors.ts';
 import { type ExitStatus, exitStatusOf, worstOf } from './exit-status.ts';
 import { readPins, serviceCertOption } from './key-files.ts';
+import { readOnlyLedgerOption } from './repeatable-option.ts';
 import { count } from './table.ts';
 
 interface VerifyFlags extends CommonFlags {
   readonly serviceCert: readonly string[];
   readonly ledger?: string;
+  readonly readOnlyLedger: readonly string[];
   readonly crossCheck?: boolean;
   readonly json?: boolean;
 }
@@ -30,6 +32,7 @@ export function addVerifyCommand(program: Command, context: CommandContext): voi
       '--ledger <dir>',
       'ledger whose endorsements lead from a trusted identity to older ones',
     )
+    .addOption(readOnlyLedgerOption())
     .option('--cross-check', 'have cose-js, another implementation, check COSE receipts too')
     .option('--json', 'one JSON object a line')
     .addHelpText('after', help)
@@ -56,9 +59,12 @@ async function verify(
   context: CommandContext,
 ): Promise<ExitStatus> {
   const { environment, signal } = context;
-  const { ledger, crossCheck } = flags;
+  const { ledger, readOnlyLedger: readOnlyLedgers, crossCheck } = flags;
+  if (ledger === undefined && readOnlyLedgers.length > 0) {
+    throw new UsageError('--read-only-ledger without --ledger: name the node’s own directory, too');
+  }
   const services = await readPins(flags.serviceCert, context);
-  const options = { services, ledger, crossCheck, signal, environment };
+  const options = { services, ledger, readOnlyLedgers, crossCheck, signal, environment };
   const verifier = await openSnapshotVerifier(options);
   try {
     return await verifyAll(files, { flags, verifier, context });

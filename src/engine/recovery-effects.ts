@@ -99,8 +99,8 @@ export class RecoveryEffects {
   listSources(): Promise<RecoverySources> {
     return this.#run(async () => {
       const { fileSystem } = this.#environment;
-      const { ledger, snapshots } = this.#options;
-      this.#ledger = await CrashedLedger.open(fileSystem, ledger);
+      const { ledger, readOnlyLedgers, snapshots } = this.#options;
+      this.#ledger = await CrashedLedger.open(fileSystem, ledger, readOnlyLedgers);
       const found = snapshots === undefined ? [] : await findSnapshots(snapshots, fileSystem);
       // What bears the name of a committed snapshot and is odd is not passed over in silence.
       const candidates = found.flatMap(({ file, seqno, committed }) =>

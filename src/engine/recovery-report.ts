@@ -15,6 +15,8 @@ import type { InspectObserver } from './inspection.ts';
 export interface RecoverOptions {
   /** Directory of the ledger's chunks; one that is missing or has none leaves the snapshots alone. */
   readonly ledger: string;
+  /** Other directories of the same ledger, as CCF's `read_only_directories`: their committed chunks. @default none */
+  readonly readOnlyLedgers?: readonly string[] | undefined;
   /** Directory of snapshots. @default none: the whole ledger is replayed */
   readonly snapshots?: string | undefined;
   /**

@@ -61,7 +61,7 @@ export interface ReplayReport {
   /** Ascending by evidence. */
   readonly snapshots: readonly ReplayedSnapshot[];
   readonly summary: ReplaySummary;
-  /** Files of the ledger's directory that were not read as part of it. */
+  /** Files of the ledger's directories that were not read as part of it. */
   readonly passedOver: readonly IgnoredFile[];
   /** What a crash left behind the last entry of the last open chunk, and was passed over. */
   readonly torn: TornTail | undefined;

@@ -32,6 +32,8 @@ import { SnapshotReplay } from './snapshot-replay.ts';
 export interface ReplayOptions {
   /** Directory of the ledger's chunks. */
   readonly ledger: string;
+  /** Other directories of the same ledger, as CCF's `read_only_directories`: their committed chunks. @default none */
+  readonly readOnlyLedgers?: readonly string[] | undefined;
   /** Where the snapshots go; created when it is not there. */
   readonly out: string;
   /** Existing snapshots to compare with. @default none */
@@ -46,7 +48,7 @@ export interface ReplayOptions {
   readonly at?: Seqno | undefined;
   /** Called for each snapshot once it is decided, in the order of their evidence. */
   readonly onSnapshot?: (snapshot: ReplayedSnapshot) => void;
-  /** Called for each file of the ledger's directory that is not read as part of it, before anything is. */
+  /** Called for each file of the ledger's directories that is not read as part of it, before anything is. */
   readonly onPassedOver?: (file: IgnoredFile) => void;
   /**
    * Called after each entry of a first reading, which finds out what there is to verify; `last` is as the chunks'
@@ -113,7 +115,7 @@ interface Reading {
 async function openReading(options: ReplayOptions, environment: Environment): Promise<Reading> {
   const { fileSystem } = environment;
   const { receipt, at, from } = options;
-  const listing = await listLedger(fileSystem, options.ledger);
+  const listing = await listLedger(fileSystem, options.ledger, options.readOnlyLedgers);
   for (const file of listing.ignored) options.onPassedOver?.(file);
   const ledger = new LedgerDirectory(fileSystem, listing);
   const start =

@@ -39,6 +39,8 @@ export interface VerifySnapshotOptions {
    * @default none
    */
   readonly ledger?: string | undefined;
+  /** Other directories of the same ledger, as CCF's `read_only_directories`: their committed chunks. @default none */
+  readonly readOnlyLedgers?: readonly string[] | undefined;
   /**
    * Asks cose-js about COSE receipts as well, on a worker thread.
    * @default false
@@ -83,9 +85,10 @@ export async function verifySnapshot(
 export async function openSnapshotVerifier(
   options: VerifySnapshotOptions = {},
 ): Promise<SnapshotVerifier> {
-  const { ledger, environment } = options;
+  const { ledger, readOnlyLedgers, environment } = options;
   const { fileSystem } = environmentOf(environment);
-  const opened = ledger === undefined ? undefined : await openLedger(fileSystem, ledger);
+  const opened =
+    ledger === undefined ? undefined : await openLedger(fileSystem, ledger, readOnlyLedgers);
   return openVerifierOver(opened, options);
 }
 
@@ -98,7 +101,7 @@ export type IdentitySource = Pick<LedgerDirectory, 'directory' | 'entries'>;
  */
 export async function openVerifierOver(
   ledger: IdentitySource | undefined,
-  options: Omit<VerifySnapshotOptions, 'ledger'>,
+  options: Omit<VerifySnapshotOptions, 'ledger' | 'readOnlyLedgers'>,
 ): Promise<SnapshotVerifier> {
   const { services = [], crossCheck = false, signal } = options;
   const environment = environmentOf(options.environment);

@@ -54,10 +54,15 @@ export class CrashedLedger {
    * Where chunks are missing, those behind the last gap are the ledger: a node that joined anew from a
    * snapshot leaves such a directory.
    * @throws StorageError as `openLedger`, but for a directory that is missing
+   * @param readOnly as of `openLedger`
    * @throws FormatError `CHUNK_OVERLAP`
    */
-  static async open(fileSystem: FileSystem, directory: string): Promise<CrashedLedger> {
-    const listing = await listOrNothing(fileSystem, directory);
+  static async open(
+    fileSystem: FileSystem,
+    directory: string,
+    readOnly: readonly string[] = [],
+  ): Promise<CrashedLedger> {
+    const listing = await listOrNothing(fileSystem, directory, readOnly);
     const chunks = behindLastGap(listing?.chunks ?? []);
     const ledger =
       listing && chunks.length > 0
@@ -146,7 +151,7 @@ export class CrashedLedger {
   async #readLastChunk(): Promise<Tail | undefined> {
     const chunk = this.#ledger?.chunks.at(-1);
     if (chunk === undefined || chunk.last !== undefined) return undefined;
-    const path = join(this.directory, chunk.file);
+    const path = join(chunk.directory, chunk.file);
     const bytes = await this.#fileSystem.readFile(path, { bytesMax: chunkBytesMax });
     if (!isOpenChunk(bytes, chunk)) return undefined;
     return { chunk, bytes, ...decodeOpenChunk(bytes, chunk) };
@@ -159,7 +164,7 @@ export class CrashedLedger {
   }
 
   async #isComplete(chunk: LedgerChunk): Promise<boolean> {
-    const handle = await this.#fileSystem.open(join(this.directory, chunk.file), { for: 'read' });
+    const handle = await this.#fileSystem.open(join(chunk.directory, chunk.file), { for: 'read' });
     try {
       return !isOpenChunk(await handle.read(0, chunkHeaderBytes), chunk);
     } finally {
@@ -171,11 +176,14 @@ export class CrashedLedger {
 async function listOrNothing(
   fileSystem: FileSystem,
   directory: string,
+  readOnly: readonly string[],
 ): Promise<LedgerListing | undefined> {
   try {
-    return await listLedger(fileSystem, directory);
+    return await listLedger(fileSystem, directory, readOnly);
   } catch (error) {
-    if (error instanceof StorageError && error.code === 'NOT_FOUND') return undefined;
+    const isMissing = error instanceof StorageError && error.code === 'NOT_FOUND';
+    // Whoever names several directories means those that there are.
+    if (isMissing && readOnly.length === 0) return undefined;
     throw error;
   }
 }

@@ -15,14 +15,25 @@ import type { BrokenTail } from './torn-tail.ts';
 /** One file of the ledger, as its name describes it. */
 export interface LedgerChunk extends ChunkName {
   readonly file: string;
+  readonly directory: string;
 }
 
-/** Why a file is not part of the ledger; `SUPERSEDED`: another holds the same entries and is preferred. */
-export type ChunkIgnored = 'BAD_NAME' | 'RECOVERY' | 'IGNORED' | 'SUPERSEDED';
+/**
+ * Why a file is not part of the ledger; `SUPERSEDED`: another holds the same entries and is preferred; `COPY`: one of
+ * the same name was found in a directory before; `NOT_COMMITTED`: in a read-only directory.
+ */
+export type ChunkIgnored =
+  | 'BAD_NAME'
+  | 'RECOVERY'
+  | 'IGNORED'
+  | 'SUPERSEDED'
+  | 'COPY'
+  | 'NOT_COMMITTED';
 
 /** A file in the ledger's directory that is not part of the ledger. */
 export interface IgnoredFile {
   readonly file: string;
+  readonly directory: string;
   readonly reason: ChunkIgnored;
 }
 
@@ -44,10 +55,12 @@ export interface EntriesOptions {
 }
 
 /**
- * Looks at the names in a ledger directory. They must follow one another without gap or overlap; the ledger may
- * begin above seqno 1, when its older chunks are gone. Where two files begin at the same seqno, a committed one
- * is preferred, then the longer.
+ * Looks at the names in a ledger directory, and in its read-only ones. They must follow one another without gap or
+ * overlap; the ledger may begin above seqno 1, when its older chunks are gone. Where two files begin at the same
+ * seqno, a committed one is preferred, then the longer, then the one whose directory comes first.
  *
+ * @param readOnly other directories of the same ledger, as CCF's `read_only_directories`: of them committed chunks
+ * alone count
  * @throws StorageError `NOT_FOUND`, `NOT_A_DIRECTORY`, `READ_FAILED`; `SYMLINK_REFUSED`, `NOT_A_REGULAR_FILE` for
  * what bears a chunk's name and is no file, since to pass over it would silently shorten the ledger
  * @throws FormatError `EMPTY_LEDGER`, `CHUNK_GAP`, `CHUNK_OVERLAP`
@@ -55,8 +68,9 @@ export interface EntriesOptions {
 export async function openLedger(
   fileSystem: FileSystem,
   directory: string,
+  readOnly: readonly string[] = [],
 ): Promise<LedgerDirectory> {
-  return new LedgerDirectory(fileSystem, await listLedger(fileSystem, directory));
+  return new LedgerDirectory(fileSystem, await listLedger(fileSystem, directory, readOnly));
 }
 
 /**
@@ -66,21 +80,50 @@ export async function openLedger(
 export async function listLedger(
   fileSystem: FileSystem,
   directory: string,
+  readOnly: readonly string[] = [],
 ): Promise<LedgerListing> {
-  const named: LedgerChunk[] = [];
-  const ignored: IgnoredFile[] = [];
-  for (const entry of await fileSystem.list(directory)) {
-    const name = parseChunkName(entry.name);
-    if (name === undefined) ignored.push({ file: entry.name, reason: reasonOf(entry.name) });
-    else named.push({ ...name, file: regularFile(directory, entry) });
-  }
+  const found = [await chunksIn(fileSystem, directory)];
+  for (const other of readOnly) found.push(committedOf(await chunksIn(fileSystem, other)));
+  const ignored = found.flatMap((files) => files.ignored);
   const chunks: LedgerChunk[] = [];
-  for (const chunk of named.sort(preferredFirst)) {
-    if (chunks.at(-1)?.first !== chunk.first) chunks.push(chunk);
-    else ignored.push({ file: chunk.file, reason: 'SUPERSEDED' });
+  // What is sorted as equal keeps its place: the directories stay in their order.
+  for (const chunk of found.flatMap((files) => files.chunks).sort(preferredFirst)) {
+    const preferred = chunks.at(-1);
+    if (preferred?.first !== chunk.first) chunks.push(chunk);
+    else ignored.push(ignore(chunk, preferred.file === chunk.file ? 'COPY' : 'SUPERSEDED'));
   }
   return { directory, chunks, ignored };
 }
+
+/** The files of one directory. */
+type Files = Pick<LedgerListing, 'chunks' | 'ignored'>;
+
+async function chunksIn(fileSystem: FileSystem, directory: string): Promise<Files> {
+  const chunks: LedgerChunk[] = [];
+  const ignored: IgnoredFile[] = [];
+  for (const entry of await fileSystem.list(directory)) {
+    const { name: file } = entry;
+    const name = parseChunkName(file);
+    if (name === undefined) ignored.push({ file, directory, reason: reasonOf(file) });
+    else chunks.push({ ...name, file: regularFile(directory, entry), directory });
+  }
+  return { chunks, ignored };
+}
+
+/** A node renames a chunk before it moves it to a read-only directory: another is not for it to read. */
+function committedOf({ chunks, ignored }: Files): Files {
+  const others = chunks.filter(({ committed }) => !committed);
+  return {
+    chunks: chunks.filter(({ committed }) => committed),
+    ignored: [...ignored, ...others.map((chunk) => ignore(chunk, 'NOT_COMMITTED'))],
+  };
+}
+
+const ignore = ({ file, directory }: LedgerChunk, reason: ChunkIgnored): IgnoredFile => ({
+  file,
+  directory,
+  reason,
+});
 
 function reasonOf(name: string): ChunkIgnored {
   if (name.endsWith('.recovery')) return 'RECOVERY';
@@ -100,8 +143,9 @@ function preferredFirst(a: LedgerChunk, b: LedgerChunk): number {
   return (b.last ?? 0) - (a.last ?? 0);
 }
 
-/** What the names in a directory say; `chunks` by their first seqno. */
+/** What the names in a directory, and its read-only ones, say; `chunks` by their first seqno. */
 export interface LedgerListing {
+  /** Not a read-only one. */
   readonly directory: string;
   readonly chunks: readonly LedgerChunk[];
   readonly ignored: readonly IgnoredFile[];
@@ -169,7 +213,7 @@ export class LedgerDirectory {
   async readChunk(chunk: LedgerChunk): Promise<Chunk> {
     const known = this.#recent.find(({ file }) => file === chunk.file);
     if (known !== undefined) return known.chunk;
-    const path = join(this.directory, chunk.file);
+    const path = join(chunk.directory, chunk.file);
     const bytes = await this.#fileSystem.readFile(path, { bytesMax: chunkBytesMax });
     const isLastChunk = chunk === this.chunks.at(-1);
     const read = decodeChunk(bytes, { ...chunk, isLastChunk });

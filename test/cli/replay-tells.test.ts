@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { runProgram } from '../../src/cli/program.ts';
@@ -58,11 +58,11 @@ describe('files that are passed over', () => {
       ],
     });
     expect(linesOf(stderr)).toEqual([
-      'warning: ledger_1-14.committed.ignored was passed over: a node has set it aside',
-      'warning: ledger_15-46.committed.corrupt was passed over: not the name of a ledger chunk',
-      'warning: ledger_15.recovery was passed over: written during a recovery that has not finished',
-      'warning: notes.txt was passed over: not the name of a ledger chunk',
-      'warning: ledger_1 was passed over: another chunk that begins at its seqno is committed, or longer, and was read instead',
+      `warning: ${ledger}/ledger_1-14.committed.ignored was passed over: a node has set it aside`,
+      `warning: ${ledger}/ledger_15-46.committed.corrupt was passed over: not the name of a ledger chunk`,
+      `warning: ${ledger}/ledger_15.recovery was passed over: written during a recovery that has not finished`,
+      `warning: ${ledger}/notes.txt was passed over: not the name of a ledger chunk`,
+      `warning: ${ledger}/ledger_1 was passed over: another chunk that begins at its seqno is committed, or longer, and was read instead`,
       thrownAway,
     ]);
     expect(status).toBe(0);
@@ -76,7 +76,7 @@ describe('files that are passed over', () => {
       transactions: 14,
       passedOver: [{ file: `${last}.recovery`, reason: 'RECOVERY' }],
     });
-    expect(stderr).toContain(`warning: ${last}.recovery was passed over`);
+    expect(stderr).toContain(`warning: ${ledger}/${last}.recovery was passed over`);
     expect(status).toBe(0);
   });
 
@@ -92,6 +92,71 @@ describe('files that are passed over', () => {
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
     expect(stderr).toContain('seqnos 44 to 64 are missing [CHUNK_GAP]');
     expect(stderr.includes('was passed over: a node has set it aside')).toBe(aside !== undefined);
+  });
+});
+
+describe('a ledger in several directories', () => {
+  const service = 'double_sealed_service';
+
+  /** The node's own directory with the newest chunk, a second with the rest, and a copy of one chunk in both. */
+  function split(name: string): { readonly own: string; readonly readOnly: string } {
+    const own = fresh(name);
+    const readOnly = copyLedger(service, directory, `${name}-ro`);
+    mkdirSync(own);
+    const newest = readdirSync(readOnly).find((file) => !file.endsWith('.committed'));
+    const files = [newest ?? '', 'ledger_452-473.committed'];
+    for (const file of files) copyFileSync(join(readOnly, file), join(own, file));
+    rmSync(join(readOnly, files[0] ?? ''));
+    return { own, readOnly };
+  }
+
+  testOnCcfData('replay reads them as one, and tells of copies in one line', async () => {
+    const { own, readOnly } = split('several');
+    const { status, stdout, stderr } = await replayHere(
+      ...[own, '--read-only-ledger', readOnly, ...keysOf(service)],
+    );
+    expect(objectsOf(stdout).at(-1)).toMatchObject({
+      transactions: 509,
+      evidences: 27,
+      identical: 27,
+      passedOver: [{ file: 'ledger_452-473.committed', directory: readOnly, reason: 'COPY' }],
+    });
+    expect(stderr).toContain('1 copy of chunks in other directories not read');
+    expect(stderr).not.toContain('warning: ');
+    expect(status).toBe(0);
+  });
+
+  testOnCcfData('recover and verify --ledger read them as one', async () => {
+    const { own, readOnly } = split('recovered');
+    const more = ['--read-only-ledger', readOnly, '--no-progress', '--json'];
+    const keys = keysOf(service);
+    const empty = ['--snapshots', fresh('no-snapshots')];
+    mkdirSync(fresh('no-snapshots'));
+    const recovered = await runHere(['recover', '--ledger', own, ...empty, ...keys, ...more]);
+    expect(objectsOf(recovered.stdout).at(-1)).toMatchObject({ seqno: 509 });
+    const out = ['--out', fresh('of-several'), '--at', '21'];
+    await replayHere(own, '--read-only-ledger', readOnly, ...keys, ...out);
+    const [file = ''] = readdirSync(fresh('of-several')).filter((name) => name.startsWith('snap'));
+    const pins = ['--service-cert', inCcfData(service, 'common', 'service_cert.pem')];
+    const path = join(fresh('of-several'), file);
+    const verified = await runHere(['verify', path, '--ledger', own, ...pins, ...more]);
+    expect(objectsOf(verified.stdout)).toMatchObject([{ verified: true, trusted: true }]);
+    const alone = await runHere(['verify', path, '--ledger', own, ...pins, '--json']);
+    expect(alone.stderr).toContain('[CHUNK_GAP]');
+  });
+
+  test('verify refuses read-only directories without the node’s own', async () => {
+    const { status, stderr } = await runHere(['verify', 'file', '--read-only-ledger', 'ro']);
+    expect(stderr).toContain('--read-only-ledger without --ledger');
+    expect(status).toBe(2);
+  });
+
+  test('recover refuses a read-only directory that is missing', async () => {
+    const ledger = place('alone', new Map());
+    const more = ['--snapshots', fresh('alone'), '--read-only-ledger', fresh('nowhere')];
+    const { status, stderr } = await runHere(['recover', '--ledger', ledger, ...more]);
+    expect(stderr).toContain(fresh('nowhere'));
+    expect(status).toBe(3);
   });
 });
 

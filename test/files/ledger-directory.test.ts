@@ -23,8 +23,12 @@ function chunkBytes(first: number, last: number, complete = true): Uint8Array {
   return encodeChunk(entries, { complete });
 }
 
-async function put(name: string, bytes: Uint8Array = new Uint8Array()): Promise<void> {
-  const handle = await fileSystem.open(`/l/${name}`, { for: 'create' });
+async function put(
+  name: string,
+  bytes: Uint8Array = new Uint8Array(),
+  directory = '/l',
+): Promise<void> {
+  const handle = await fileSystem.open(`${directory}/${name}`, { for: 'create' });
   await handle.write(bytes, 0);
   await handle.close();
 }
@@ -44,9 +48,9 @@ test('openLedger() orders chunks by numbers', async () => {
   await put('ledger_3-11.committed', chunkBytes(3, 11));
   const ledger = await open();
   expect(ledger.chunks).toEqual([
-    { file: 'ledger_1-2.committed', first: 1, last: 2, committed: true },
-    { file: 'ledger_3-11.committed', first: 3, last: 11, committed: true },
-    { file: 'ledger_12', first: 12, last: undefined, committed: false },
+    { directory: '/l', file: 'ledger_1-2.committed', first: 1, last: 2, committed: true },
+    { directory: '/l', file: 'ledger_3-11.committed', first: 3, last: 11, committed: true },
+    { directory: '/l', file: 'ledger_12', first: 12, last: undefined, committed: false },
   ]);
   expect([ledger.directory, ledger.first, ledger.ignored]).toEqual(['/l', 1, []]);
 });
@@ -60,12 +64,12 @@ test('openLedger() ignores what is no chunk, and says why', async () => {
   await put('notes.txt');
   await fileSystem.makeDirectory('/l/main');
   expect((await open()).ignored).toEqual([
-    { file: 'ledger_03', reason: 'BAD_NAME' },
-    { file: 'ledger_3-4.committed.ignored', reason: 'IGNORED' },
-    { file: 'ledger_3-4.committed.recovery', reason: 'RECOVERY' },
-    { file: 'ledger_3.recovery', reason: 'RECOVERY' },
-    { file: 'main', reason: 'BAD_NAME' },
-    { file: 'notes.txt', reason: 'BAD_NAME' },
+    { directory: '/l', file: 'ledger_03', reason: 'BAD_NAME' },
+    { directory: '/l', file: 'ledger_3-4.committed.ignored', reason: 'IGNORED' },
+    { directory: '/l', file: 'ledger_3-4.committed.recovery', reason: 'RECOVERY' },
+    { directory: '/l', file: 'ledger_3.recovery', reason: 'RECOVERY' },
+    { directory: '/l', file: 'main', reason: 'BAD_NAME' },
+    { directory: '/l', file: 'notes.txt', reason: 'BAD_NAME' },
   ]);
 });
 
@@ -85,10 +89,46 @@ test('openLedger() prefers a committed chunk, then the longer, among those of on
   ]);
   expect(ledger.ignored).toEqual(
     ['ledger_1-2', 'ledger_1', 'ledger_3', 'ledger_5-6.committed'].map((file) => ({
+      directory: '/l',
       file,
       reason: 'SUPERSEDED',
     })),
   );
+});
+
+test('openLedger() finds committed chunks in read-only directories too', async () => {
+  await fileSystem.makeDirectory('/ro');
+  await fileSystem.makeDirectory('/older');
+  await put('ledger_5-6.committed', chunkBytes(5, 6));
+  await put('ledger_7', chunkBytes(7, 7, false));
+  await put('ledger_7-8.committed', chunkBytes(7, 8), '/ro');
+  await put('ledger_3-4.committed', chunkBytes(3, 4), '/ro');
+  await put('ledger_9', chunkBytes(9, 9, false), '/ro');
+  await put('ledger_1-2.committed', chunkBytes(1, 2), '/older');
+  await put('ledger_3-4.committed', chunkBytes(3, 4), '/older');
+  await put('notes.txt', undefined, '/older');
+  const ledger = await openLedger(fileSystem, '/l', ['/ro', '/older']);
+  expect(ledger.chunks.map(({ directory, file }) => `${directory}/${file}`)).toEqual([
+    '/older/ledger_1-2.committed',
+    '/ro/ledger_3-4.committed',
+    '/l/ledger_5-6.committed',
+    '/ro/ledger_7-8.committed',
+  ]);
+  expect(await seqnos(ledger)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  expect(ledger.ignored).toEqual([
+    { directory: '/ro', file: 'ledger_9', reason: 'NOT_COMMITTED' },
+    { directory: '/older', file: 'notes.txt', reason: 'BAD_NAME' },
+    { directory: '/older', file: 'ledger_3-4.committed', reason: 'COPY' },
+    { directory: '/l', file: 'ledger_7', reason: 'SUPERSEDED' },
+  ]);
+});
+
+test('openLedger() refuses a read-only directory that is missing, and a gap between directories', async () => {
+  await fileSystem.makeDirectory('/ro');
+  await put('ledger_4-5.committed', chunkBytes(4, 5));
+  await put('ledger_1-2.committed', chunkBytes(1, 2), '/ro');
+  await expect(openLedger(fileSystem, '/l', ['/no'])).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(openLedger(fileSystem, '/l', ['/ro'])).rejects.toMatchObject({ code: 'CHUNK_GAP' });
 });
 
 test('openLedger() takes a ledger whose older chunks are gone', async () => {
