@@ -76,6 +76,12 @@ export type {
 export type { Applied, Until } from './engine/sequencer.ts';
 export { type ReadSnapshot, readSnapshot } from './engine/show.ts';
 export {
+  type SnapshotSummary,
+  type SummariseOptions,
+  summariseSnapshot,
+  type TableSummary,
+} from './engine/snapshot-summary.ts';
+export {
   createSnapshotter,
   type LedgerPosition,
   type RecordedEvidence,

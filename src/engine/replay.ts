@@ -19,6 +19,7 @@ import { drawState } from './draw-state.ts';
 import type { Serialise } from './effects.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import { type ExistingSnapshot, ExistingSnapshots } from './existing-snapshots.ts';
+import { startFromSnapshot } from './heap-snapshot.ts';
 import type { InspectObserver } from './inspection.ts';
 import type { SnapshotJobs } from './jobs.ts';
 import { indexLedger, type LedgerIndex } from './ledger-index.ts';
@@ -26,7 +27,7 @@ import { LedgerVerifier } from './ledger-verifier.ts';
 import { type Pipeline, type PipelineOptions, startPipeline } from './pipeline.ts';
 import { type PlannedSnapshot, planReplay, type ReplayPlan } from './replay-plan.ts';
 import type { ReplayedSnapshot, ReplayReport } from './replay-report.ts';
-import { type ReplayStart, startFromSnapshot, startOfLedger } from './replay-start.ts';
+import { type ReplayStart, startOfLedger } from './replay-start.ts';
 import { serialiseDrawn } from './serialise-frozen.ts';
 import { PortLog, SnapshotReplay } from './snapshot-replay.ts';
 
@@ -112,7 +113,7 @@ async function openReading(options: ReplayOptions, environment: Environment): Pr
   const start =
     from === undefined
       ? startOfLedger(ledger, () => new ReferenceStore())
-      : await startFromSnapshot(fileSystem, from);
+      : await startFromSnapshot(fileSystem, from, options.signal);
   const index = await indexLedger(ledger, {
     memberKeys,
     start: start.snapshot,
@@ -198,7 +199,7 @@ async function snapshotReplay(reading: Reading, machinery: Machinery): Promise<S
   const existing =
     options.snapshots === undefined
       ? ExistingSnapshots.none(environment.fileSystem)
-      : await ExistingSnapshots.open(environment.fileSystem, options.snapshots);
+      : await ExistingSnapshots.open(environment.fileSystem, options.snapshots, options.signal);
   const replayOptions = {
     plan,
     pipeline,
@@ -208,12 +209,12 @@ async function snapshotReplay(reading: Reading, machinery: Machinery): Promise<S
     },
     isComparable: (seqno: Seqno) =>
       verifier.isComplete && index.secrets.secretAt(seqno) !== undefined,
-    comparePublic: async (planned: PlannedSnapshot, { publicDomain }: ExistingSnapshot) => {
+    comparePublic: async (planned: PlannedSnapshot, { publicDigest }: ExistingSnapshot) => {
       const { leaf, viewHistory, tables } = verifier.freeze();
       const pieces = await drawState(tables);
       const state = { seqno: planned.version, leaf, viewHistory, pieces };
       const lateMaps = await tablesMentioned(ledger, index.secrets, planned);
-      return executor.run('comparePublic', { state, lateMaps, publicDomain });
+      return executor.run('comparePublic', { state, lateMaps, publicDigest });
     },
   };
   return new SnapshotReplay(replayOptions, log);
