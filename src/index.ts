@@ -79,7 +79,6 @@ export {
   type SnapshotSummary,
   type SummariseOptions,
   summariseSnapshot,
-  type TableSummary,
 } from './engine/snapshot-summary.ts';
 export {
   createSnapshotter,
@@ -89,6 +88,7 @@ export {
   type Snapshotter,
   type SnapshotterOptions,
 } from './engine/snapshotter.ts';
+export type { TableSummary } from './engine/table-sizes.ts';
 export type { TransactionBody } from './engine/transaction-run.ts';
 export {
   type SnapshotVerification,

@@ -1,9 +1,6 @@
 import type { Command } from 'commander';
-import {
-  type SnapshotSummary,
-  summariseSnapshot,
-  type TableSummary,
-} from '../engine/snapshot-summary.ts';
+import { type SnapshotSummary, summariseSnapshot } from '../engine/snapshot-summary.ts';
+import type { TableSummary } from '../engine/table-sizes.ts';
 import type { SnapshotRecord } from '../formats/snapshot-body.ts';
 import { formatBytes, jsonBytes } from './byte-text.ts';
 import type { CommandContext } from './context.ts';
