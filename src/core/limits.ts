@@ -10,7 +10,7 @@ export const chunkBytesMax = 0xffff_ffff;
 export const snapshotBytesMax = 2 * 1024 * 1024 * 1024;
 
 /** Longest key of a snapshot that is read piece by piece, and record that is held: no ledger entry could have a longer one. */
-export const heldRecordBytesMax = entryBytesMax;
+export const heldRecordBytesMax = 64 * 1024 * 1024;
 
 /** Keys of one hash in a snapshot's table: among 2^32 hashes even a billion keys have no ten alike by chance. */
 export const tiedKeysMax = 64 * 1024;

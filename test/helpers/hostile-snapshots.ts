@@ -24,7 +24,7 @@ const ordered = (records: SnapshotMap['records']) =>
   records.toSorted((a, b) => sipHash24Low32(a.key) - sipHash24Low32(b.key));
 
 /** Small, tied, removed and large records, and a map without any. */
-export const oddDomain = domainOf([
+const oddDomain = domainOf([
   {
     name: 'public:t',
     version: 3,
