@@ -36,22 +36,24 @@ export class HeapLoader implements MapSink {
 /** Puts records into the tables that they are of. */
 class TableRecords implements RecordSink {
   readonly tables = new Map<string, StoreTable>();
-  #table = emptyTable('');
+  #map: MapHeader | undefined;
+  #live = emptyTable('').live;
+  #tombstones = emptyTable('').tombstones;
 
-  begin({ name, version }: MapHeader): 'records' {
-    this.#table = { ...emptyTable(name), version };
+  begin(map: MapHeader): 'records' {
+    this.#map = map;
+    ({ live: this.#live, tombstones: this.#tombstones } = emptyTable(map.name));
     return 'records';
   }
 
   record(record: SnapshotRecord): void {
-    const { live, tombstones, ...table } = this.#table;
-    this.#table =
-      record.version < 0
-        ? { ...table, live, tombstones: tombstones.put(record) }
-        : { ...table, live: live.put(record), tombstones };
+    if (record.version < 0) this.#tombstones = this.#tombstones.put(record);
+    else this.#live = this.#live.put(record);
   }
 
   end(): void {
-    this.tables.set(this.#table.name, this.#table);
+    if (this.#map === undefined) return;
+    const { name, version } = this.#map;
+    this.tables.set(name, { name, version, live: this.#live, tombstones: this.#tombstones });
   }
 }
