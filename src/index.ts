@@ -77,6 +77,11 @@ export type {
 export type { Applied, Until } from './engine/sequencer.ts';
 export { type ReadSnapshot, readSnapshot } from './engine/show.ts';
 export {
+  type SnapshotSummary,
+  type SummariseOptions,
+  summariseSnapshot,
+} from './engine/snapshot-summary.ts';
+export {
   createSnapshotter,
   type LedgerPosition,
   type RecordedEvidence,
@@ -84,6 +89,7 @@ export {
   type Snapshotter,
   type SnapshotterOptions,
 } from './engine/snapshotter.ts';
+export type { TableSummary } from './engine/table-sizes.ts';
 export type { TransactionBody } from './engine/transaction-run.ts';
 export {
   type SnapshotVerification,

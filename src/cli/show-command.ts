@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { type ReadSnapshot, readSnapshot } from '../engine/show.ts';
-import type { SnapshotMap, SnapshotRecord } from '../formats/snapshot-body.ts';
+import { type SnapshotSummary, summariseSnapshot } from '../engine/snapshot-summary.ts';
+import type { TableSummary } from '../engine/table-sizes.ts';
+import type { SnapshotRecord } from '../formats/snapshot-body.ts';
 import { formatBytes, jsonBytes } from './byte-text.ts';
 import type { CommandContext } from './context.ts';
 import { UsageError } from './errors.ts';
@@ -36,26 +37,41 @@ Examples:
   ledger-snapshotter show snapshot_493_494.committed
   ledger-snapshotter show snapshot_493_494.committed --table public:ccf.gov.service.info`;
 
-async function show(
-  file: string,
-  { table, json = false }: ShowFlags,
-  { environment, terminal }: CommandContext,
-): Promise<ExitStatus> {
-  const snapshot = await readSnapshot(file, environment);
-  const rowsOf = table === undefined ? undefined : findTable(snapshot, table);
-  if (json) {
-    const objects = rowsOf === undefined ? factObjects(snapshot) : rowsOf.records.map(rowObject);
-    for (const object of objects) terminal.json(object);
-  } else {
-    const lines = rowsOf === undefined ? factLines(snapshot) : tableLines(rowsOf);
-    for (const line of lines) terminal.result(line);
-  }
+async function show(file: string, flags: ShowFlags, context: CommandContext): Promise<ExitStatus> {
+  const { environment, signal } = context;
+  const snapshot = await summariseSnapshot(file, { environment, signal });
+  if (flags.table === undefined) showFacts(snapshot, flags, context);
+  else await showRows(snapshot, findTable(snapshot, flags.table), { flags, context });
   return snapshot.problem === undefined ? 0 : 1;
 }
 
+function showFacts(
+  snapshot: SnapshotSummary,
+  { json = false }: ShowFlags,
+  { terminal }: CommandContext,
+): void {
+  if (json) for (const object of factObjects(snapshot)) terminal.json(object);
+  else for (const line of factLines(snapshot)) terminal.result(line);
+}
+
+/** A row at a time, as fast as it is taken: a table may be larger than memory. */
+async function showRows(
+  snapshot: SnapshotSummary,
+  table: TableSummary,
+  { flags, context }: { readonly flags: ShowFlags; readonly context: CommandContext },
+): Promise<void> {
+  const { terminal, signal } = context;
+  if (!flags.json) terminal.result(tableLine(table));
+  for await (const record of snapshot.records(table.name)) {
+    if (flags.json) terminal.json(rowObject(record));
+    else for (const line of rowLines(record)) terminal.result(line);
+    await terminal.drained(signal);
+  }
+}
+
 /** @throws UsageError when the snapshot has no such public table */
-function findTable({ file, content }: ReadSnapshot, name: string): SnapshotMap {
-  const found = content.publicMaps.find((map) => map.name === name);
+function findTable({ file, tables }: SnapshotSummary, name: string): TableSummary {
+  const found = tables.find((table) => table.name === name);
   if (found !== undefined) return found;
   const isPrivate = !name.startsWith('public:');
   const next = `list its tables with: show ${file}`;
@@ -63,17 +79,10 @@ function findTable({ file, content }: ReadSnapshot, name: string): SnapshotMap {
   throw new UsageError(`${file} has no table ${name}`, next);
 }
 
-/** The live and the removed keys of a table; only CCF 1.x and 2.x keep the removed ones. */
-function tally({ name, version, records }: SnapshotMap) {
-  const removed = records.filter(isRemoved).length;
-  const bytes = records.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
-  return { name, version, keys: records.length - removed, removed, bytes };
-}
-
 const isRemoved = ({ version }: SnapshotRecord): boolean => version < 0;
 
-function* factObjects(snapshot: ReadSnapshot): Generator<object> {
-  const { file, bytes, seqno, evidenceSeqno, digest, content, verified, problem } = snapshot;
+function* factObjects(snapshot: SnapshotSummary): Generator<object> {
+  const { file, bytes, seqno, evidenceSeqno, digest, verified, problem } = snapshot;
   yield {
     file,
     seqno,
@@ -86,17 +95,14 @@ function* factObjects(snapshot: ReadSnapshot): Generator<object> {
     service: verified?.serviceKeyId,
     code: problem?.code,
     message: problem?.message,
-    viewHistory: content.viewHistory,
+    viewHistory: snapshot.viewHistory,
     privateBytes: snapshot.privateBytes,
-    tables: content.publicMaps.length,
+    tables: snapshot.tables.length,
   };
-  for (const map of content.publicMaps) {
-    const { name: table, ...counts } = tally(map);
-    yield { table, ...counts };
-  }
+  for (const { name: table, ...counts } of snapshot.tables) yield { table, ...counts };
 }
 
-const receiptOf = ({ verified, problem }: ReadSnapshot): string =>
+const receiptOf = ({ verified, problem }: SnapshotSummary): string =>
   verified?.receiptForm ?? (problem === undefined ? 'none' : 'unverified');
 
 function rowObject(record: SnapshotRecord): object {
@@ -105,8 +111,8 @@ function rowObject(record: SnapshotRecord): object {
   return { ...jsonBytes('key', key), version, ...jsonBytes('value', value) };
 }
 
-function factLines(snapshot: ReadSnapshot): readonly string[] {
-  const { file, bytes, seqno, evidenceSeqno, digest, content, verified } = snapshot;
+function factLines(snapshot: SnapshotSummary): readonly string[] {
+  const { file, bytes, seqno, evidenceSeqno, digest, verified } = snapshot;
   const evidence =
     verified === undefined
       ? `${evidenceSeqno ?? 'unknown'}${evidenceSeqno === undefined ? '' : ', as the name says'}`
@@ -119,15 +125,15 @@ function factLines(snapshot: ReadSnapshot): readonly string[] {
       ['digest', digest],
       ['receipt', receiptLine(snapshot)],
       ...(verified === undefined ? [] : signerFacts(verified)),
-      ['views', viewsLine(content.viewHistory)],
+      ['views', viewsLine(snapshot.viewHistory)],
       ['private data', `${count(snapshot.privateBytes, 'byte')}, encrypted`],
     ]),
     '',
-    ...formatTable(tableColumns, content.publicMaps.map(tallyRow)),
+    ...formatTable(tableColumns, snapshot.tables.map(tableRow)),
   ];
 }
 
-function receiptLine({ verified, problem }: ReadSnapshot): string {
+function receiptLine({ verified, problem }: SnapshotSummary): string {
   if (problem !== undefined) return `DOES NOT VERIFY: ${problem.message} [${problem.code}]`;
   if (verified === undefined) return 'none: not committed yet, or written by CCF 1.x';
   const form = verified.receiptForm === 'cose' ? 'COSE' : 'JSON';
@@ -138,7 +144,7 @@ function signerFacts({
   receiptForm,
   signerKeyId,
   serviceKeyId,
-}: NonNullable<ReadSnapshot['verified']>): [string, string][] {
+}: NonNullable<SnapshotSummary['verified']>): [string, string][] {
   const service: [string, string] = ['service', serviceKeyId];
   return receiptForm === 'cose'
     ? [['signer', 'the service'], service]
@@ -161,23 +167,22 @@ const tableColumns = [
   { title: 'BYTES', align: 'right' },
 ] as const;
 
-function tallyRow(map: SnapshotMap): readonly string[] {
-  const { name, version, keys, removed, bytes } = tally(map);
+function tableRow({ name, version, keys, removed, bytes }: TableSummary): readonly string[] {
   return [name, String(version), groupDigits(keys), groupDigits(removed), groupDigits(bytes)];
 }
 
-function* tableLines(map: SnapshotMap): Generator<string> {
-  const { name, version, keys, removed } = tally(map);
+function tableLine({ name, version, keys, removed }: TableSummary): string {
   const gone = removed === 0 ? '' : `, ${count(removed, 'removed key')}`;
-  yield `${name}, changed at seqno ${version}: ${count(keys, 'key')}${gone}`;
-  for (const record of map.records) {
-    yield '';
-    yield `key    ${formatBytes(record.key)}`;
-    if (isRemoved(record)) {
-      yield `       removed at seqno ${-record.version}`;
-      continue;
-    }
-    yield `value  ${formatBytes(record.value)}`;
-    yield `       written at seqno ${record.version}`;
+  return `${name}, changed at seqno ${version}: ${count(keys, 'key')}${gone}`;
+}
+
+function* rowLines(record: SnapshotRecord): Generator<string> {
+  yield '';
+  yield `key    ${formatBytes(record.key)}`;
+  if (isRemoved(record)) {
+    yield `       removed at seqno ${-record.version}`;
+    return;
   }
+  yield `value  ${formatBytes(record.value)}`;
+  yield `       written at seqno ${record.version}`;
 }

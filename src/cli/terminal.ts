@@ -1,6 +1,9 @@
 /** What a stream must be able to do; `process.stdout` and `process.stderr` can. */
 export interface OutputStream {
+  /** `false` asks to write no more before `drain`. */
   write(text: string): unknown;
+  once?(event: 'drain' | 'close', listener: () => void): unknown;
+  off?(event: 'drain' | 'close', listener: () => void): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
 }
@@ -14,6 +17,8 @@ export class Terminal {
   readonly #stderr: OutputStream;
   /** Lines that the status takes on the screen. */
   #statusLines = 0;
+  /** Whether stdout has as much as it wants to hold. */
+  #isFull = false;
 
   constructor(stdout: OutputStream, stderr: OutputStream) {
     this.#stdout = stdout;
@@ -32,7 +37,17 @@ export class Terminal {
   /** A line of the result, to stdout. */
   result(line: string): void {
     this.clearStatus();
-    this.#stdout.write(`${harmless(line)}\n`);
+    this.#isFull = this.#stdout.write(`${harmless(line)}\n`) === false;
+  }
+
+  /**
+   * Waits until stdout takes more: for results without end, which must not pile up in memory.
+   * @throws the signal's reason when it aborts
+   */
+  async drained(signal: AbortSignal): Promise<void> {
+    if (this.#isFull) await untilDrained(this.#stdout, signal);
+    this.#isFull = false;
+    signal.throwIfAborted();
   }
 
   /** Text of our own that another program reads, tabs and line ends as they are, to stdout. */
@@ -69,6 +84,22 @@ export class Terminal {
     if (this.#statusLines <= 1) return '\r';
     return `\r\u001b[${this.#statusLines - 1}A\u001b[J`;
   }
+}
+
+/** Also ends where nobody will ever take more. */
+async function untilDrained(stream: OutputStream, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const end = () => {
+      stream.off?.('drain', end);
+      stream.off?.('close', end);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    if (stream.once === undefined || signal.aborted) return end();
+    stream.once('drain', end);
+    stream.once('close', end);
+    signal.addEventListener('abort', end);
+  });
 }
 
 /**

@@ -28,6 +28,21 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return a.length - b.length;
 }
 
+/** A little-endian u64, which may be too large to be exact, and is then too large for anything. */
+export function roughU64(bytes: Uint8Array, at: number): number {
+  return u32(bytes, at) + u32(bytes, at + 4) * 2 ** 32;
+}
+
+/** As {@link roughU64}, signed. */
+export function roughI64(bytes: Uint8Array, at: number): number {
+  return u32(bytes, at) + (u32(bytes, at + 4) | 0) * 2 ** 32;
+}
+
+function u32(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+  return (low | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24)) >>> 0;
+}
+
 /** Lower-case hex of bytes. */
 export function toHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');

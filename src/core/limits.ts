@@ -6,8 +6,17 @@ export const entryBytesMax = 64 * 1024 * 1024;
 /** Largest chunk: its position table holds u32 offsets. */
 export const chunkBytesMax = 0xffff_ffff;
 
-/** Largest snapshot file read whole: one Node buffer. Larger ones are verified and recovered from piece by piece. */
+/** Largest snapshot file held whole, where a caller asks for all of its content: one Node buffer. Others are read piece by piece. */
 export const snapshotBytesMax = 2 * 1024 * 1024 * 1024;
+
+/** Longest key of a snapshot that is read piece by piece, and record that is held: no ledger entry could have a longer one. */
+export const heldRecordBytesMax = 64 * 1024 * 1024;
+
+/** Keys of one hash in a snapshot's table: among 2^32 hashes even a billion keys have no ten alike by chance. */
+export const tiedKeysMax = 64 * 1024;
+
+/** What is held of a snapshot that is only looked through: names of tables, and records of CCF's own tables. */
+export const heldBytesMax = 256 * 1024 * 1024;
 
 /** Largest receipt behind a snapshot's body: CCF's are 0.6 to 4 KiB. */
 export const receiptBytesMax = 1024 * 1024;

@@ -1,40 +1,44 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { toHex } from '../core/bytes.ts';
 import { FormatError } from '../core/errors.ts';
-import { snapshotBytesMax } from '../core/limits.ts';
 import { type Digest, digest, type Seqno } from '../core/words.ts';
 import { findSnapshots } from '../files/snapshot-directory.ts';
-import { decodeEnvelope } from '../formats/entry.ts';
-import { sha256 } from '../formats/sha256.ts';
-import { splitSnapshotFile } from '../formats/snapshot-body.ts';
+import { EntryStream } from '../formats/entry-stream.ts';
 import type { FileSystem } from '../io/file-system.ts';
+import { readSnapshotFile } from './snapshot-scan.ts';
 
 /** A snapshot that some node wrote, as far as a comparison needs it. */
 export interface ExistingSnapshot {
   readonly file: string;
   /** SHA-256 of the entry, without the receipt; `undefined` when the file is no snapshot at all. */
   readonly digest: Digest | undefined;
-  readonly publicDomain: Uint8Array;
+  /** SHA-256 of what it says in the clear. */
+  readonly publicDigest: Uint8Array;
+}
+
+interface ExistingOptions {
+  readonly fileSystem: FileSystem;
+  readonly directory: string;
+  /** Names by `<seqno>_<evidence>`. */
+  readonly files: ReadonlyMap<string, string>;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** The committed snapshots of a directory, read when they are asked for. */
 export class ExistingSnapshots {
-  readonly #fileSystem: FileSystem;
-  readonly #directory: string;
-  readonly #files: ReadonlyMap<string, string>;
+  readonly #options: ExistingOptions;
 
-  private constructor(
-    fileSystem: FileSystem,
-    directory: string,
-    files: ReadonlyMap<string, string>,
-  ) {
-    this.#fileSystem = fileSystem;
-    this.#directory = directory;
-    this.#files = files;
+  private constructor(options: ExistingOptions) {
+    this.#options = options;
   }
 
   /** @throws StorageError `NOT_FOUND`, `NOT_A_DIRECTORY`, `READ_FAILED` */
-  static async open(fileSystem: FileSystem, directory: string): Promise<ExistingSnapshots> {
+  static async open(
+    fileSystem: FileSystem,
+    directory: string,
+    signal?: AbortSignal,
+  ): Promise<ExistingSnapshots> {
     const files = new Map<string, string>();
     for (const { file, seqno, evidenceSeqno, ignored } of await findSnapshots(
       directory,
@@ -42,35 +46,52 @@ export class ExistingSnapshots {
     )) {
       if (ignored === undefined) files.set(`${seqno}_${evidenceSeqno}`, file);
     }
-    return new ExistingSnapshots(fileSystem, directory, files);
+    return new ExistingSnapshots({ fileSystem, directory, files, signal });
   }
 
   /** No directory to compare with. */
   static none(fileSystem: FileSystem): ExistingSnapshots {
-    return new ExistingSnapshots(fileSystem, '', new Map());
+    return new ExistingSnapshots({
+      fileSystem,
+      directory: '',
+      files: new Map(),
+      signal: undefined,
+    });
   }
 
   /**
    * The snapshot of this seqno and evidence, `undefined` when there is none.
-   * @throws StorageError when it cannot be read
+   * @throws StorageError when it cannot be read; AbortedError
    */
   async read(seqno: Seqno, evidenceSeqno: Seqno): Promise<ExistingSnapshot | undefined> {
-    const file = this.#files.get(`${seqno}_${evidenceSeqno}`);
+    const { fileSystem, directory, files, signal } = this.#options;
+    const file = files.get(`${seqno}_${evidenceSeqno}`);
     if (file === undefined) return undefined;
-    const path = join(this.#directory, file);
-    const bytes = await this.#fileSystem.readFile(path, { bytesMax: snapshotBytesMax });
-    return { file, ...contentOf(bytes) };
+    return { file, ...(await digestsOf(fileSystem, join(directory, file), signal)) };
   }
 }
 
 /** A file that is no snapshot is one that differs, not an error of ours. */
-function contentOf(bytes: Uint8Array): Pick<ExistingSnapshot, 'digest' | 'publicDomain'> {
+async function digestsOf(
+  fileSystem: FileSystem,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<Omit<ExistingSnapshot, 'file'>> {
+  const hash = createHash('sha256');
+  const publicDigest = () => new Uint8Array(hash.digest());
+  const sink = {
+    begin: () => {},
+    publicDomain: (bytes: Uint8Array) => {
+      hash.update(bytes);
+    },
+    privateDomain: () => {},
+  };
+  const begin = (bytes: number) => new EntryStream(bytes, sink);
   try {
-    const { entry } = splitSnapshotFile(bytes);
-    const { publicDomain } = decodeEnvelope(entry, { bytesMax: snapshotBytesMax });
-    return { digest: digest(toHex(sha256(entry))), publicDomain };
+    const read = await readSnapshotFile(fileSystem, path, { begin, signal });
+    return { digest: digest(toHex(read.digest)), publicDigest: publicDigest() };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    return { digest: undefined, publicDomain: new Uint8Array(0) };
+    return { digest: undefined, publicDigest: publicDigest() };
   }
 }

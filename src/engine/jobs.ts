@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { equalBytes, fromHex, toHex } from '../core/bytes.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
 import { type Digest, digest, type Seqno } from '../core/words.ts';
@@ -12,8 +13,8 @@ import { checkServiceKeyId, decodeRootSignature } from '../formats/root-signatur
 import { sha256 } from '../formats/sha256.ts';
 import {
   encodeSnapshot,
-  encodeSnapshotPublicDomain,
   type ProducerProfile,
+  snapshotPublicPieces,
 } from '../formats/snapshot-body.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { type BuiltStore, buffersOf } from '../store/built-store.ts';
@@ -111,8 +112,8 @@ export interface ProveEvidenceJob {
 export interface ComparePublicJob {
   readonly state: DrawnState;
   readonly lateMaps: readonly string[];
-  /** The public domain of an existing snapshot. */
-  readonly publicDomain: Uint8Array;
+  /** SHA-256 of an existing snapshot's public domain. */
+  readonly publicDigest: Uint8Array;
 }
 
 export interface CheckReceiptJob {
@@ -246,12 +247,14 @@ async function searchEntry(
 }
 
 async function comparePublic(
-  { state, lateMaps, publicDomain }: ComparePublicJob,
+  { state, lateMaps, publicDigest }: ComparePublicJob,
   signal: AbortSignal,
 ): Promise<ProducerProfile | undefined> {
   for (const { content, profile } of candidates(stateOf(state), lateMaps)) {
     await turn(signal);
-    if (equalBytes(encodeSnapshotPublicDomain(content), publicDomain)) return profile;
+    const hash = createHash('sha256');
+    for (const piece of snapshotPublicPieces(content)) hash.update(piece);
+    if (equalBytes(hash.digest(), publicDigest)) return profile;
   }
   return undefined;
 }

@@ -1,20 +1,20 @@
 import { assert } from '../core/errors.ts';
-import { snapshotBytesMax } from '../core/limits.ts';
 import type { SnapshotContent } from '../formats/snapshot-body.ts';
 import type { LedgerStore } from '../store/ledger-store.ts';
 import { InlineExecutor } from '../tasks/inline-executor.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import type { Environment } from './environment.ts';
+import { readOntoHeap } from './heap-snapshot.ts';
 import { type SnapshotJobs, snapshotJobs } from './jobs.ts';
 import type { AdoptStore, StoreKeeping } from './open-stores.ts';
-import { orForeign, type ReplayStart, startAfter, startWith } from './replay-start.ts';
+import { orForeign, type ReplayStart, startWith } from './replay-start.ts';
 import type { LoadedSnapshot, UsedMemory } from './snapshot-loading.ts';
-import { loadedFile, type VerifiableFile, wholeFile } from './verifiable-file.ts';
+import { loadedFile, type VerifiableFile } from './verifiable-file.ts';
 
 /** A snapshot file that was read; its {@link file} says whether it proves anything. */
 export interface ReadSnapshot {
   readonly file: VerifiableFile;
-  /** What is behind it, once it was verified. @throws as `startAfter` */
+  /** What is behind it, once it was verified. @throws as `startWith` */
   startAfter(content: SnapshotContent): ReplayStart<LedgerStore>;
 }
 
@@ -36,7 +36,7 @@ const inlineBytesMax = 1024 * 1024;
 
 /**
  * Reads one snapshot after another, until one can be used: in a job that loads it into shared memory, where the
- * environment's stores are of that kind, else whole, into this thread's heap. The job of a small one runs inline.
+ * environment's stores are of that kind, else into this thread's heap. The job of a small one runs inline.
  */
 export class SnapshotReader {
   readonly #options: SnapshotReaderOptions;
@@ -53,12 +53,12 @@ export class SnapshotReader {
   /**
    * Reads the next file; the one before it must not be used any more.
    * @throws StorageError when it cannot be read, `WORKER_DIED`
-   * @throws FormatError of `splitSnapshotFile`, where it is loaded
+   * @throws FormatError of `splitSnapshotFile`
    * @throws AbortedError
    */
   read(place: SnapshotPlace): Promise<ReadSnapshot> {
     const { adoptStore } = this.#options.environment;
-    return adoptStore === undefined ? this.#readWhole(place) : this.#load(place, adoptStore);
+    return adoptStore === undefined ? this.#readOntoHeap(place) : this.#load(place, adoptStore);
   }
 
   /** Ends what runs its jobs. */
@@ -66,13 +66,13 @@ export class SnapshotReader {
     await this.#started?.close();
   }
 
-  async #readWhole({ path, fileName }: SnapshotPlace): Promise<ReadSnapshot> {
-    const { environment, keeping } = this.#options;
-    const bytes = await environment.fileSystem.readFile(path, { bytesMax: snapshotBytesMax });
+  async #readOntoHeap({ path }: SnapshotPlace): Promise<ReadSnapshot> {
+    const { environment, keeping, signal } = this.#options;
+    const read = await readOntoHeap(environment.fileSystem, path, signal);
     return {
-      file: wholeFile(fileName, bytes),
+      file: read.file,
       startAfter: (content) => {
-        const start = startAfter(bytes, content, path);
+        const start = read.startAfter(content);
         return {
           ...start,
           open: async (secrets) => {

@@ -1,22 +1,13 @@
-import { basename } from 'node:path';
 import { equalBytes } from '../core/bytes.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
-import { snapshotBytesMax } from '../core/limits.ts';
 import { type Digest, type Seqno, seqno as toSeqno, view as toView } from '../core/words.ts';
 import type { LedgerDirectory } from '../files/ledger-directory.ts';
 import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
 import { MerkleTree } from '../formats/merkle-tree.ts';
-import {
-  decodeSnapshot,
-  type SnapshotContent,
-  type SnapshotMap,
-  splitSnapshotFile,
-} from '../formats/snapshot-body.ts';
+import type { SnapshotContent, SnapshotMap } from '../formats/snapshot-body.ts';
 import { tables } from '../formats/tables.ts';
-import { verifySnapshotFile } from '../formats/verify-snapshot.ts';
 import { singletonKey } from '../formats/write-set.ts';
-import type { FileSystem } from '../io/file-system.ts';
-import { ReferenceStore } from '../store/reference-store.ts';
+import type { ReferenceStore } from '../store/reference-store.ts';
 import { genesis, type VerifiedStore, type VerifierStart } from './ledger-verifier.ts';
 import { IdentityRegister } from './signatures.ts';
 
@@ -65,39 +56,6 @@ export function startOfLedger<Store extends VerifiedStore>(
     snapshot: undefined,
     open: async () => genesis(new IdentityRegister(), openStore()),
   };
-}
-
-/**
- * A ledger from a snapshot on. The snapshot verifies by itself, under the identity that it names, and the
- * first signature after it must cover the tree that it stands for. Whether to trust that identity is for
- * `verify` to say: like the ledger's own, it is not pinned here.
- * @throws FormatError, VerificationError when the snapshot does not verify, or holds no tree of its seqno
- */
-export async function startFromSnapshot(
-  fileSystem: FileSystem,
-  path: string,
-): Promise<ReplayStart> {
-  const bytes = await fileSystem.readFile(path, { bytesMax: snapshotBytesMax });
-  const file = basename(path);
-  const verified = await verifySnapshotFile(bytes, { fileName: file, trustedKeys: [] });
-  const { content, digest, evidenceSeqno } = verified;
-  return { ...startAfter(bytes, content, path), file: { file, digest, evidenceSeqno } };
-}
-
-/**
- * What is behind a snapshot file that was verified.
- * @param content its clear part, as the verification gave it
- * @throws VerificationError `TREE_MISMATCH`; FormatError `BAD_TREE`
- */
-export function startAfter(bytes: Uint8Array, content: SnapshotContent, path: string): ReplayStart {
-  const { entry } = splitSnapshotFile(bytes);
-  return startWith(content, async (secret) => {
-    const opened = await orForeign(path, async () => decodeSnapshot(entry, secret));
-    const { privateMaps } = opened.content;
-    const isClosed = !opened.privateOpened && opened.envelope.privateDomain.length > 0;
-    const store = ReferenceStore.fromSnapshot([...content.publicMaps, ...privateMaps]);
-    return { store, unopened: isClosed ? 1 : 0 };
-  });
 }
 
 /**

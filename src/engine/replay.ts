@@ -17,6 +17,7 @@ import type { JobExecutor } from '../tasks/job.ts';
 import { drawState } from './draw-state.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import { type ExistingSnapshot, ExistingSnapshots } from './existing-snapshots.ts';
+import { startFromSnapshot } from './heap-snapshot.ts';
 import type { InspectObserver } from './inspection.ts';
 import type { SnapshotJobs } from './jobs.ts';
 import { indexLedger, type LedgerIndex } from './ledger-index.ts';
@@ -25,7 +26,7 @@ import { type Pipeline, type PipelineOptions, startPipeline } from './pipeline.t
 import { byVersion, type PlannedSnapshot, planReplay, type ReplayPlan } from './replay-plan.ts';
 import type { ReplayedFrom, ReplayedSnapshot, ReplayReport } from './replay-report.ts';
 import { PortLog, searchRelease, tablesMentioned } from './replay-search.ts';
-import { type ReplayStart, startFromSnapshot, startOfLedger } from './replay-start.ts';
+import { type ReplayStart, startOfLedger } from './replay-start.ts';
 import { SnapshotReplay } from './snapshot-replay.ts';
 
 /** Which ledger is replayed, with which keys, and what becomes of its snapshots. */
@@ -121,7 +122,7 @@ async function openReading(options: ReplayOptions, environment: Environment): Pr
   const start =
     from === undefined
       ? startOfLedger(ledger, () => new ReferenceStore())
-      : await startFromSnapshot(fileSystem, from);
+      : await startFromSnapshot(fileSystem, from, options.signal);
   const index = await readIndex(ledger, start, options);
   const plan = planReplay(index, { receipt, at, after: start.seqno });
   const verifier = new LedgerVerifier(await start.open(index.secrets), index.secrets);
@@ -187,7 +188,7 @@ async function snapshotReplay(reading: Reading, machinery: Machinery): Promise<S
   const existing =
     options.snapshots === undefined
       ? ExistingSnapshots.none(environment.fileSystem)
-      : await ExistingSnapshots.open(environment.fileSystem, options.snapshots);
+      : await ExistingSnapshots.open(environment.fileSystem, options.snapshots, options.signal);
   const replayOptions = {
     plan,
     pipeline,
@@ -198,12 +199,12 @@ async function snapshotReplay(reading: Reading, machinery: Machinery): Promise<S
     },
     isComparable: (seqno: Seqno) =>
       verifier.isComplete && index.secrets.secretAt(seqno) !== undefined,
-    comparePublic: async (planned: PlannedSnapshot, { publicDomain }: ExistingSnapshot) => {
+    comparePublic: async (planned: PlannedSnapshot, { publicDigest }: ExistingSnapshot) => {
       const { leaf, viewHistory, tables } = verifier.freeze();
       const pieces = await drawState(tables);
       const state = { seqno: planned.version, leaf, viewHistory, pieces };
       const lateMaps = await tablesMentioned(ledger, index.secrets, planned);
-      return executor.run('comparePublic', { state, lateMaps, publicDomain });
+      return executor.run('comparePublic', { state, lateMaps, publicDigest });
     },
   };
   return new SnapshotReplay(replayOptions, log);

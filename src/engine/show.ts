@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { toHex } from '../core/bytes.ts';
-import { LedgerSnapshotterError } from '../core/errors.ts';
+import { LedgerSnapshotterError, StorageError } from '../core/errors.ts';
 import { snapshotBytesMax } from '../core/limits.ts';
 import { type Digest, digest, type Seqno } from '../core/words.ts';
 import { parseSnapshotName } from '../formats/file-name.ts';
@@ -37,8 +37,9 @@ export interface ReadSnapshot {
 }
 
 /**
- * Reads a snapshot file to look into it.
- * @throws StorageError when it cannot be read
+ * Reads a snapshot file to look into it. All of it is then in memory, of 2 GiB at most: `summariseSnapshot` looks
+ * through one of any size.
+ * @throws StorageError when it cannot be read; `TOO_LARGE` says how large it is and may be
  * @throws FormatError when it is no snapshot; a receipt that does not verify is a `problem` instead
  */
 export async function readSnapshot(
@@ -46,6 +47,8 @@ export async function readSnapshot(
   environment: Partial<Environment> = {},
 ): Promise<ReadSnapshot> {
   const { fileSystem } = environmentOf(environment);
+  const { size = 0 } = (await fileSystem.stat(path)) ?? {};
+  if (size > snapshotBytesMax) throw tooLarge(path, size);
   const bytes = await fileSystem.readFile(path, { bytesMax: snapshotBytesMax });
   const { entry, receipt } = splitSnapshotFile(bytes);
   const { content, envelope } = decodeSnapshot(entry);
@@ -62,6 +65,12 @@ export async function readSnapshot(
     verified: checked.verified,
     problem: checked.problem,
   };
+}
+
+function tooLarge(file: string, actual: number): StorageError {
+  const bound = `readSnapshot holds a file whole, of ${snapshotBytesMax} bytes at most`;
+  const message = `${file} has ${actual} bytes; ${bound}: summariseSnapshot reads one of any size`;
+  return new StorageError('TOO_LARGE', message, { file, actual, limit: snapshotBytesMax });
 }
 
 async function check(

@@ -1,24 +1,14 @@
-import { createHash, type Hash } from 'node:crypto';
-import { FormatError, LedgerSnapshotterError } from '../core/errors.ts';
 import type { SharedMemory } from '../core/host-ports.ts';
-import { DomainStream } from '../formats/domain-stream.ts';
-import { DomainOpener, entryHeaderBytes, type ReadEnvelopeHead } from '../formats/entry.ts';
-import { type EntrySink, EntryStream } from '../formats/entry-stream.ts';
-import {
-  checkIv,
-  type PublicSnapshotContent,
-  type SnapshotMap,
-  snapshotEntryBytes,
-} from '../formats/snapshot-body.ts';
-import { tables } from '../formats/tables.ts';
+import type { ReadEnvelopeHead } from '../formats/entry.ts';
+import type { PublicSnapshotContent } from '../formats/snapshot-body.ts';
 import type { FileSystem } from '../io/file-system.ts';
-import { readPieces } from '../io/read-pieces.ts';
-import { changedError } from '../io/storage-error.ts';
 import type { BuiltStore } from '../store/built-store.ts';
 import { SharedStore, type SharedStoreOptions } from '../store/shared-store.ts';
 import { StoreLoader } from '../store/store-loader.ts';
 import { createSharedMemory, type MemorySize } from '../store/web-assembly.ts';
 import { type EncodedError, encodeError } from '../tasks/error-transfer.ts';
+import { readMapsOf } from './read-maps.ts';
+import { type MapsReader, openPrivateMaps, scanSnapshot } from './snapshot-scan.ts';
 
 /** How the state of a snapshot is kept; the store that takes it over is opened with the same. */
 export type LoadedStoreOptions = Pick<
@@ -70,17 +60,6 @@ export interface OpenSnapshotJob extends Pick<LoadSnapshotJob, 'path' | 'store'>
   readonly secret: Uint8Array;
 }
 
-/** Who looks into a snapshot before its state is anyone's. */
-const readMaps: readonly string[] = [
-  tables.serviceInfo,
-  tables.serviceConfig,
-  tables.nodesInfo,
-  tables.endorsedCertificates,
-  tables.tree,
-  tables.recoveryShares,
-  tables.historicalSecrets,
-];
-
 /** Hands out memories, those of earlier use first, and knows all that it has. */
 class MemorySource {
   readonly all: UsedMemory[];
@@ -113,173 +92,46 @@ export async function loadSnapshot(
   { path, store, spare }: LoadSnapshotJob,
   signal: AbortSignal,
 ): Promise<LoadedSnapshot> {
-  const handle = await fileSystem.open(path, { for: 'read' });
-  try {
-    const size = await handle.size();
-    const bytes = snapshotEntryBytes(await handle.read(0, entryHeaderBytes), size, {
-      bytesMax: Number.MAX_SAFE_INTEGER,
-    });
-    const memory = new MemorySource(spare);
-    const hash = createHash('sha256');
-    const reading = new PublicReading(bytes, { ...store, createMemory: memory.createMemory });
-    for await (const piece of readPieces(handle, { from: 0, to: bytes, path })) {
-      signal.throwIfAborted();
-      hash.update(piece);
-      reading.take(piece);
-    }
-    const receipt = await handle.read(bytes, size - bytes);
-    if ((await handle.size()) !== size) throw changedError(path);
-    const state = reading.finish();
-    const { flaw } = reading;
-    return { digest: digestOf(hash), bytes, receipt, flaw, state, memories: memory.all };
-  } finally {
-    await handle.close();
-  }
+  const memory = new MemorySource(spare);
+  const options = { ...store, createMemory: memory.createMemory };
+  const open = () => sharedReader(options);
+  const { part, flaw, ...read } = await scanSnapshot(fileSystem, path, { open, signal });
+  return {
+    ...read,
+    flaw: flaw && encodeError(flaw),
+    state: part && { envelope: part.envelope, ...part.result },
+    memories: memory.all,
+  };
 }
 
-function digestOf(hash: Hash): Uint8Array {
-  return new Uint8Array(hash.digest());
-}
-
-/** Builds the public part of a snapshot's state; what is wrong is kept, since the receipt is judged first. */
-class PublicReading implements EntrySink {
-  readonly #entry: EntryStream;
-  readonly #options: SharedStoreOptions;
-  readonly #loader: StoreLoader;
-  #stream: DomainStream | undefined;
-  #envelope: ReadEnvelopeHead | undefined;
-  flaw: EncodedError | undefined;
-
-  constructor(bytes: number, options: SharedStoreOptions) {
-    this.#entry = new EntryStream(bytes, this);
-    this.#options = options;
-    this.#loader = new StoreLoader(options);
-  }
-
-  take(bytes: Uint8Array): void {
-    this.#attempt(() => this.#entry.take(bytes));
-  }
-
-  begin(head: ReadEnvelopeHead): void {
-    if (head.flags !== 0) throw new FormatError('BAD_FLAGS', 'a snapshot has no entry flags');
-    this.#envelope = head;
-    const domain = { domain: 'public', bytes: head.publicBytes, sink: this.#loader } as const;
-    this.#stream = new DomainStream(domain);
-  }
-
-  publicDomain(bytes: Uint8Array): void {
-    this.#stream?.take(bytes);
-  }
-
-  /** Not before there is a secret for it. */
-  privateDomain(): void {}
-
-  finish(): LoadedState | undefined {
-    return this.#attempt(() => this.#finish());
-  }
-
-  #finish(): LoadedState | undefined {
-    const [envelope, head] = [this.#envelope, this.#stream?.head];
-    if (envelope === undefined || head === undefined) return undefined;
-    checkIv(envelope, head.seqno);
-    const built = this.#loader.finish(head.seqno);
-    const publicMaps = mapsOf(SharedStore.adopt(built, this.#options));
-    return { envelope, content: { ...head, publicMaps }, built };
-  }
-
-  #attempt<T>(work: () => T): T | undefined {
-    if (this.flaw !== undefined) return undefined;
-    try {
-      return work();
-    } catch (error) {
-      if (!(error instanceof LedgerSnapshotterError)) throw error;
-      this.flaw = encodeError(error);
-      return undefined;
-    }
-  }
-}
-
-function mapsOf({ tables: state }: SharedStore): SnapshotMap[] {
-  return readMaps.flatMap((name) => {
-    const table = state.get(name);
-    if (table === undefined) return [];
-    const records = [...table.live.records(), ...(table.tombstones?.records() ?? [])];
-    return [{ name, version: table.version, records }];
-  });
+/** Builds a state in shared memory. */
+function sharedReader(options: SharedStoreOptions): MapsReader<Omit<LoadedState, 'envelope'>> {
+  const loader = new StoreLoader(options);
+  return {
+    begin: (map) => loader.begin(map),
+    take: (bytes) => loader.take(bytes),
+    end: () => loader.end(),
+    finish: (head) => {
+      const built = loader.finish(head.seqno);
+      const publicMaps = readMapsOf(SharedStore.adopt(built, options).tables);
+      return { content: { ...head, publicMaps }, built };
+    },
+  };
 }
 
 /**
- * Reads a snapshot file again, under its secret: what was built of it, and what is now added, is the entry's whose tag
- * was digested. No other bytes have that tag.
+ * Reads a snapshot file again, under its secret: see `openPrivateMaps`.
  * @returns the whole state
- * @throws StorageError when the file cannot be read, `CHANGED_WHILE_READING`, `OUT_OF_MEMORY`
- * @throws VerificationError `GCM_TAG_MISMATCH`
- * @throws FormatError as `decodeSnapshot`, of private maps
- * @throws AbortedError
+ * @throws StorageError as that, `OUT_OF_MEMORY`
+ * @throws VerificationError, FormatError, AbortedError as that
  */
 export async function openSnapshot(
   fileSystem: FileSystem,
-  job: OpenSnapshotJob,
+  { path, bytes, store, state, secret }: OpenSnapshotJob,
   signal: AbortSignal,
 ): Promise<BuiltStore> {
-  const { path, bytes } = job;
-  const handle = await fileSystem.open(path, { for: 'read' });
-  try {
-    const reading = new PrivateReading(job);
-    const entry = new EntryStream(bytes, reading);
-    for await (const piece of readPieces(handle, { from: 0, to: bytes, path })) {
-      signal.throwIfAborted();
-      entry.take(piece);
-    }
-    return reading.finish();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Adds the private part of a snapshot's state, and proves both. */
-class PrivateReading implements EntrySink {
-  readonly #state: LoadedState;
-  readonly #path: string;
-  readonly #opener: DomainOpener;
-  readonly #loader: StoreLoader;
-  readonly #stream: DomainStream;
-  /** What is wrong with the private maps: of bytes that don't authenticate nothing is said. */
-  #flaw: LedgerSnapshotterError | undefined;
-
-  constructor({ path, store, state, secret }: OpenSnapshotJob) {
-    const { envelope, built } = state;
-    this.#state = state;
-    this.#path = path;
-    this.#opener = new DomainOpener(envelope, secret);
-    this.#loader = new StoreLoader(store, built);
-    const domain = { domain: 'private', bytes: envelope.privateBytes, sink: this.#loader } as const;
-    this.#stream = new DomainStream(domain);
-  }
-
-  /** The file may be another one by now; where its domains divide as they did, the tag tells. */
-  begin({ publicBytes }: ReadEnvelopeHead): void {
-    if (publicBytes !== this.#state.envelope.publicBytes) throw changedError(this.#path);
-  }
-
-  publicDomain(bytes: Uint8Array): void {
-    this.#opener.authenticate(bytes);
-  }
-
-  privateDomain(bytes: Uint8Array): void {
-    const plain = this.#opener.decrypt(bytes);
-    if (this.#flaw !== undefined) return;
-    try {
-      this.#stream.take(plain);
-    } catch (error) {
-      if (!(error instanceof LedgerSnapshotterError)) throw error;
-      this.#flaw = error;
-    }
-  }
-
-  finish(): BuiltStore {
-    this.#opener.finish();
-    if (this.#flaw !== undefined) throw this.#flaw;
-    return this.#loader.finish(this.#state.built.seqno);
-  }
+  const { envelope, built } = state;
+  const sink = new StoreLoader(store, built);
+  await openPrivateMaps(fileSystem, { path, bytes, envelope, secret, sink, signal });
+  return sink.finish(built.seqno);
 }

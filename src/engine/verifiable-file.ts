@@ -1,8 +1,12 @@
 import { basename } from 'node:path';
 import { assert } from '../core/errors.ts';
-import { snapshotBytesMax } from '../core/limits.ts';
-import { type SnapshotContent, splitSnapshotFile } from '../formats/snapshot-body.ts';
 import {
+  type SnapshotContent,
+  type SnapshotMap,
+  splitSnapshotFile,
+} from '../formats/snapshot-body.ts';
+import {
+  type SnapshotSubject,
   type VerifiedSnapshot,
   type VerifySnapshotOptions,
   verifySnapshotFile,
@@ -10,7 +14,9 @@ import {
 } from '../formats/verify-snapshot.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { decodeError } from '../tasks/error-transfer.ts';
-import { type LoadedSnapshot, loadSnapshot } from './snapshot-loading.ts';
+import { readMapsReader } from './read-maps.ts';
+import type { LoadedSnapshot } from './snapshot-loading.ts';
+import { type ScannedSnapshot, scanSnapshot } from './snapshot-scan.ts';
 
 /** A snapshot file, wherever its bytes are. */
 export interface VerifiableFile {
@@ -22,7 +28,7 @@ export interface VerifiableFile {
 }
 
 /** A file that is in memory. */
-export function wholeFile(fileName: string, bytes: Uint8Array): VerifiableFile {
+function wholeFile(fileName: string, bytes: Uint8Array): VerifiableFile {
   return {
     fileName,
     receipt: () => splitSnapshotFile(bytes).receipt,
@@ -31,8 +37,8 @@ export function wholeFile(fileName: string, bytes: Uint8Array): VerifiableFile {
 }
 
 /**
- * A file that was read piece by piece: of its content there are the maps that a recovery reads. What is wrong with it
- * is told when the content is wanted, since the receipt is judged first.
+ * A file that was loaded in a job: of its content there are the maps that a recovery reads. What is wrong with it is
+ * told when the content is wanted, since the receipt is judged first.
  */
 export function loadedFile(fileName: string, loaded: LoadedSnapshot): VerifiableFile {
   const { digest, bytes, receipt, flaw, state } = loaded;
@@ -41,17 +47,43 @@ export function loadedFile(fileName: string, loaded: LoadedSnapshot): Verifiable
     assert(state !== undefined, 'what has no flaw has a state');
     return { ...state.content, privateMaps: [] };
   };
+  return fileInPieces(fileName, receipt, { digest, bytes, content });
+}
+
+/** As {@link loadedFile}, of one that was scanned on this thread: `mapsOf` tells which maps there are. */
+export function scannedFile<Result>(
+  path: string,
+  { digest, bytes, receipt, flaw, part }: ScannedSnapshot<Result>,
+  mapsOf: (result: Result) => readonly SnapshotMap[],
+): VerifiableFile {
+  const content = (): SnapshotContent => {
+    if (flaw !== undefined) throw flaw;
+    assert(part !== undefined, 'what has no flaw has a content');
+    return { ...part.head, publicMaps: mapsOf(part.result), privateMaps: [] };
+  };
+  return fileInPieces(basename(path), receipt, { digest, bytes, content });
+}
+
+function fileInPieces(
+  fileName: string,
+  receipt: Uint8Array,
+  subject: SnapshotSubject,
+): VerifiableFile {
   return {
     fileName,
     receipt: () => receipt,
-    verify: (options) => verifySnapshotReceipt(receipt, { digest, bytes, content }, options),
+    verify: (options) => verifySnapshotReceipt(receipt, subject, options),
   };
 }
 
 export interface ReadVerifiableOptions {
   readonly signal?: AbortSignal | undefined;
-  /** A larger file is read piece by piece, as no buffer holds it. @default snapshotBytesMax */
-  readonly wholeBytesMax?: number;
+  /**
+   * A file up to this size is held whole, for the sake of its content: of any other there are only the maps that a
+   * recovery reads.
+   * @default 0
+   */
+  readonly wholeBytesMax?: number | undefined;
 }
 
 /**
@@ -63,14 +95,13 @@ export interface ReadVerifiableOptions {
 export async function readVerifiable(
   fileSystem: FileSystem,
   path: string,
-  { signal, wholeBytesMax = snapshotBytesMax }: ReadVerifiableOptions = {},
+  { signal, wholeBytesMax = 0 }: ReadVerifiableOptions = {},
 ): Promise<VerifiableFile> {
-  const { size = 0 } = (await fileSystem.stat(path)) ?? {};
-  if (size <= wholeBytesMax) {
+  const { size = 0 } = wholeBytesMax === 0 ? {} : ((await fileSystem.stat(path)) ?? {});
+  if (wholeBytesMax > 0 && size <= wholeBytesMax) {
     const bytes = await fileSystem.readFile(path, { bytesMax: wholeBytesMax });
     return wholeFile(basename(path), bytes);
   }
-  const job = { path, store: {}, spare: [] };
-  const loaded = await loadSnapshot(fileSystem, job, signal ?? new AbortController().signal);
-  return loadedFile(basename(path), loaded);
+  const scanned = await scanSnapshot(fileSystem, path, { open: readMapsReader, signal });
+  return scannedFile(path, scanned, (maps) => maps);
 }

@@ -6,6 +6,7 @@ import {
   LedgerSnapshotterError,
   VerificationError,
 } from '../core/errors.ts';
+import { snapshotBytesMax } from '../core/limits.ts';
 import type { Seqno, TxId } from '../core/words.ts';
 import { type LedgerDirectory, openLedger } from '../files/ledger-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
@@ -70,7 +71,7 @@ export async function verifySnapshot(
   path: string,
   options: VerifySnapshotOptions = {},
 ): Promise<SnapshotVerification> {
-  const verifier = await openSnapshotVerifier(options);
+  const verifier = await openSnapshotVerifier({ ...options, wholeBytesMax: snapshotBytesMax });
   try {
     return await verifier.verify(path);
   } finally {
@@ -78,12 +79,18 @@ export async function verifySnapshot(
   }
 }
 
+/** How many files are verified alike. */
+export interface SnapshotVerifierOptions extends VerifySnapshotOptions {
+  /** See `readVerifiable`: who does not ask for content needs no memory for it. @default 0 */
+  readonly wholeBytesMax?: number | undefined;
+}
+
 /**
  * Prepares to verify many files alike: the ledger is read once, the worker started once.
  * @throws as {@link verifySnapshot}, what concerns the ledger
  */
 export async function openSnapshotVerifier(
-  options: VerifySnapshotOptions = {},
+  options: SnapshotVerifierOptions = {},
 ): Promise<SnapshotVerifier> {
   const { ledger, readOnlyLedgers, environment } = options;
   const { fileSystem } = environmentOf(environment);
@@ -101,15 +108,15 @@ export type IdentitySource = Pick<LedgerDirectory, 'directory' | 'entries'>;
  */
 export async function openVerifierOver(
   ledger: IdentitySource | undefined,
-  options: Omit<VerifySnapshotOptions, 'ledger' | 'readOnlyLedgers'>,
+  options: Omit<SnapshotVerifierOptions, 'ledger' | 'readOnlyLedgers'>,
 ): Promise<SnapshotVerifier> {
-  const { services = [], crossCheck = false, signal } = options;
+  const { services = [], crossCheck = false, signal, wholeBytesMax } = options;
   const environment = environmentOf(options.environment);
   const { fileSystem } = environment;
   const identities = ledger && (await readIdentities(ledger, signal));
   const pinned = services.map((service) => ('x509' in service ? service.publicKey : service));
   const executor = crossCheck ? environment.startExecutor() : undefined;
-  return new SnapshotVerifier({ fileSystem, pinned, identities, executor, signal });
+  return new SnapshotVerifier({ fileSystem, pinned, identities, executor, signal, wholeBytesMax });
 }
 
 interface VerifierParts {
@@ -119,6 +126,7 @@ interface VerifierParts {
   /** There when cose-js is to be asked. */
   readonly executor: JobExecutor<SnapshotJobs> | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly wholeBytesMax: number | undefined;
 }
 
 /** Verifies snapshot files against the same identities; made by {@link openSnapshotVerifier} only. */
@@ -134,9 +142,9 @@ export class SnapshotVerifier {
 
   /** @throws as {@link verifySnapshot}, what concerns the file */
   async verify(path: string): Promise<SnapshotVerification> {
-    const { fileSystem, signal } = this.#parts;
+    const { fileSystem, signal, wholeBytesMax } = this.#parts;
     if (signal?.aborted) throw new AbortedError('the verification');
-    return this.verifyFile(await readVerifiable(fileSystem, path, { signal }));
+    return this.verifyFile(await readVerifiable(fileSystem, path, { signal, wholeBytesMax }));
   }
 
   /** Verifies a file that was read already. @throws as {@link verifySnapshot}, what concerns the file */

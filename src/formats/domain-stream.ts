@@ -1,4 +1,4 @@
-import { ByteReader } from '../core/bytes.ts';
+import { ByteReader, roughU64 } from '../core/bytes.ts';
 import { assert, FormatError } from '../core/errors.ts';
 import { entryBytesMax } from '../core/limits.ts';
 import { type Domain, readMapName } from './map-name.ts';
@@ -126,8 +126,8 @@ export class DomainStream {
   #readHead(header: Uint8Array): boolean {
     const left = this.#bytes - header.length;
     if (header.length < snapshotHeadFixedBytes) this.#refuseHead(header);
-    const history = numberAt(header, snapshotHeadFixedBytes - 8);
-    const isPlain = numberAt(header, 17) === sha256Bytes && history % 8 === 0;
+    const history = roughU64(header, snapshotHeadFixedBytes - 8);
+    const isPlain = roughU64(header, 17) === sha256Bytes && history % 8 === 0;
     if (header.length === snapshotHeadFixedBytes && history > 0) {
       if (!isPlain || history > left) this.#refuseHead(header);
       if (history > headBytesMax) throw tooLarge('view history', history);
@@ -158,7 +158,7 @@ export class DomainStream {
     const reader = new ByteReader(header);
     const left = this.#bytes - this.#from;
     if (header.length < 8) reader.blob('map name');
-    const nameEnd = 8 + numberAt(header, 0);
+    const nameEnd = 8 + roughU64(header, 0);
     if (nameEnd > left) reader.blob('map name');
     if (nameEnd > headBytesMax) throw tooLarge('map name', nameEnd - 8);
     if (header.length < Math.min(left, nameEnd + mapTailBytes)) {
@@ -169,7 +169,7 @@ export class DomainStream {
     this.#previous = bytes.slice();
     const version = reader.u64('map version');
     const offset = this.#from + header.length;
-    const bodyBytes = reader.remaining < 8 ? 0 : numberAt(header, reader.offset);
+    const bodyBytes = reader.remaining < 8 ? 0 : roughU64(header, reader.offset);
     // Says what is wrong with a length that the domain cannot hold.
     if (reader.remaining < 8 || bodyBytes > this.#bytes - offset) reader.blob('records of a map');
     this.#sink.begin({ name, version, bodyBytes, offset });
@@ -177,12 +177,6 @@ export class DomainStream {
     if (bodyBytes === 0) this.#sink.end();
     return true;
   }
-}
-
-/** A u64 that may be too large to be exact, and is then too large for anything. */
-function numberAt(bytes: Uint8Array, at: number): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
 }
 
 function tooLarge(what: string, actual: number): FormatError {

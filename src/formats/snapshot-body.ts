@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, toHex, toUtf8 } from '../core/bytes.ts';
+import { ByteReader, ByteWriter, toUtf8 } from '../core/bytes.ts';
 import { FormatError } from '../core/errors.ts';
 import { receiptBytesMax, snapshotBytesMax } from '../core/limits.ts';
 import { type Seqno, seqno, view } from '../core/words.ts';
@@ -21,6 +21,7 @@ import {
   writeMapHead,
   writeSnapshotHead,
 } from './snapshot-layout.ts';
+import { TieCheck } from './tie-check.ts';
 
 export { isPrivateMap } from './map-name.ts';
 
@@ -74,6 +75,28 @@ export function encodeSnapshotPublicDomain(content: PublicSnapshotContent): Uint
   return writer.finish();
 }
 
+/** Bytes that are written before they are handed on. */
+const pieceBytes = 1024 * 1024;
+
+/**
+ * What {@link encodeSnapshotPublicDomain} writes, piece by piece: it may be larger than any buffer.
+ * @throws as that
+ */
+export function* snapshotPublicPieces(content: PublicSnapshotContent): Generator<Uint8Array> {
+  let writer = new ByteWriter();
+  writeSnapshotHead(writer, content);
+  for (const { name, version, records } of sortMaps(content.publicMaps, 'public')) {
+    writeMapHead(writer, { name, version }, bodyBytes(records));
+    for (const record of records) {
+      writeRecord(writer, record);
+      if (writer.length < pieceBytes) continue;
+      yield writer.finish();
+      writer = new ByteWriter(2 * pieceBytes);
+    }
+  }
+  yield writer.finish();
+}
+
 /**
  * Writes a whole snapshot entry: what the snapshot's digest covers and a receipt follows.
  * @param secret ledger secret in force at the snapshot's seqno, 32 bytes
@@ -95,15 +118,17 @@ export function encodeSnapshot(content: SnapshotContent, secret: Uint8Array): Ui
 function writeMaps(writer: ByteWriter, maps: readonly SnapshotMap[], domain: Domain): void {
   for (const { name, version, records } of sortMaps(maps, domain)) {
     writeMapHead(writer, { name, version }, bodyBytes(records));
-    for (const { key, version, value } of records) {
-      writer.blob(key).zeros(paddingBytes(key.length));
-      writer
-        .u64(8 + value.length)
-        .i64(version)
-        .raw(value)
-        .zeros(paddingBytes(value.length));
-    }
+    for (const record of records) writeRecord(writer, record);
   }
+}
+
+function writeRecord(writer: ByteWriter, { key, version, value }: SnapshotRecord): void {
+  writer.blob(key).zeros(paddingBytes(key.length));
+  writer
+    .u64(8 + value.length)
+    .i64(version)
+    .raw(value)
+    .zeros(paddingBytes(value.length));
 }
 
 /** Encoded size, so that a domain takes one allocation. */
@@ -293,11 +318,13 @@ function readMaps(reader: ByteReader, domain: Domain): SnapshotMap[] {
 
 function readRecords(body: Uint8Array, mapName: string): SnapshotRecord[] {
   const reader = new ByteReader(body);
-  const order = new RecordOrder(mapName);
+  const ties = new TieCheck(mapName);
   const records: SnapshotRecord[] = [];
   while (reader.remaining > 0) {
     const record = readRecord(reader);
-    order.check(record.key);
+    const hash = sipHash24Low32(record.key);
+    if (hash > ties.hash) ties.passed(hash);
+    else ties.check(hash, record.key, () => records.at(-1)?.key ?? record.key);
     records.push(record);
   }
   return records;
@@ -320,41 +347,5 @@ function skipPadding(reader: ByteReader, length: number): void {
   const padding = reader.take(paddingBytes(length), 'padding');
   if (padding.some((byte) => byte !== 0)) {
     throw new FormatError('PADDING', `non-zero padding at offset ${offset}`, { offset });
-  }
-}
-
-/** Checks that keys ascend by hash and that none comes twice, however many share a hash. */
-class RecordOrder {
-  readonly #mapName: string;
-  #hash = -1;
-  #first: Uint8Array = new Uint8Array(0);
-  /** Keys of the current hash in hex, made only once a second one comes. */
-  #tied: Set<string> | undefined;
-
-  constructor(mapName: string) {
-    this.#mapName = mapName;
-  }
-
-  check(key: Uint8Array): void {
-    const hash = sipHash24Low32(key);
-    if (hash < this.#hash) throw this.#error('KEY_ORDER', key, 'is out of hash order');
-    if (hash === this.#hash) {
-      this.#checkTie(key);
-    } else {
-      this.#hash = hash;
-      this.#first = key;
-      this.#tied = undefined;
-    }
-  }
-
-  #checkTie(key: Uint8Array): void {
-    this.#tied ??= new Set([toHex(this.#first)]);
-    const hex = toHex(key);
-    if (this.#tied.has(hex)) throw this.#error('DUPLICATE_KEY', key, 'comes twice');
-    this.#tied.add(hex);
-  }
-
-  #error(code: 'KEY_ORDER' | 'DUPLICATE_KEY', key: Uint8Array, how: string): FormatError {
-    return new FormatError(code, `key ${toHex(key.subarray(0, 40))} of ${this.#mapName} ${how}`);
   }
 }

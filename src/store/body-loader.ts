@@ -1,5 +1,12 @@
 import { assert, FormatError } from '../core/errors.ts';
 import type { MapHeader } from '../formats/domain-stream.ts';
+import {
+  checkPadding,
+  paddingOf,
+  type RecordShape,
+  readRecordShape,
+} from '../formats/record-shape.ts';
+import { TieCheck } from '../formats/tie-check.ts';
 import { type BodyStage, heldBytes } from './body-stage.ts';
 import type { Workshop } from './buckets.ts';
 import { BulkIndex } from './bulk-index.ts';
@@ -9,7 +16,6 @@ import type { Ref } from './memories.ts';
 import type { ScanKernel } from './scan-kernel.ts';
 import { emptyIndex } from './shared-index.ts';
 import type { TableParts } from './shared-state.ts';
-import { TieCheck } from './tie-check.ts';
 
 /** What a {@link BodyLoader} works with. */
 export interface BodyLoaderParts {
@@ -22,16 +28,6 @@ export interface BodyLoaderParts {
 
 /** A record's bytes are counted in 32 bits. */
 const recordBytesMax = 2 ** 31;
-
-/** What was found of a record. */
-interface RecordShape {
-  readonly keyLength: number;
-  readonly version: number;
-  /** Bytes up to the value. */
-  readonly headBytes: number;
-  readonly valueLength: number;
-  readonly bytes: number;
-}
 
 /** A large record on its way into a chain. */
 interface LargeRecord {
@@ -158,28 +154,16 @@ export class BodyLoader {
 
   /** `undefined` when it is not all there yet. */
   #shapeOfNext(): RecordShape | undefined {
-    const { at } = this.#stage;
-    const left = this.#left;
-    if (left < 8) throw this.#exceeds('length of key', 8, 0);
-    if (!this.#has(8)) return undefined;
-    const keyLength = this.#lengthAt(at);
-    if (keyLength > left - 8) throw this.#exceeds('key', keyLength, 8);
-    const keyEnd = 8 + keyLength + paddingOf(keyLength);
-    if (keyEnd > left) throw this.#exceeds('padding', paddingOf(keyLength), 8 + keyLength);
-    if (!this.#has(Math.min(left, keyEnd + 16))) return undefined;
-    this.#checkPadding(at + 8 + keyLength, at + keyEnd);
-    if (left < keyEnd + 8) throw this.#exceeds('length of version and value', 8, keyEnd);
-    const length = this.#lengthAt(at + keyEnd);
-    const headBytes = keyEnd + 16;
-    if (length > left - keyEnd - 8) throw this.#exceeds('version and value', length, keyEnd + 8);
-    if (length < 8) throw this.#badLength(length, keyEnd);
-    const version = this.#versionAt(at + keyEnd + 8);
-    const valueLength = length - 8;
-    const bytes = headBytes + valueLength + paddingOf(valueLength);
-    if (bytes > left) throw this.#exceeds('padding', paddingOf(valueLength), bytes);
-    if (bytes >= recordBytesMax) throw this.#tooLarge(bytes);
-    const isThere = this.#has(bytes > inlineBytesMax ? headBytes : bytes);
-    return isThere ? { keyLength, version, headBytes, valueLength, bytes } : undefined;
+    const { bytes, at, end } = this.#stage;
+    const place = { at, end, left: this.#left, offset: this.#offset(0) };
+    const shape = readRecordShape(bytes, place);
+    if (typeof shape === 'number') {
+      this.#needed = shape;
+      return undefined;
+    }
+    if (shape.bytes >= recordBytesMax) throw this.#tooLarge(shape.bytes);
+    const isThere = this.#has(shape.bytes > inlineBytesMax ? shape.headBytes : shape.bytes);
+    return isThere ? shape : undefined;
   }
 
   #has(bytes: number): boolean {
@@ -256,28 +240,9 @@ export class BodyLoader {
     this.#left -= bytes;
   }
 
-  #lengthAt(at: number): number {
-    const { words } = this.#stage;
-    return (word(words, at >>> 2) >>> 0) + (word(words, (at >>> 2) + 1) >>> 0) * 2 ** 32;
-  }
-
-  #versionAt(at: number): number {
-    const { words } = this.#stage;
-    const high = word(words, (at >>> 2) + 1);
-    const version = high * 2 ** 32 + (word(words, at >>> 2) >>> 0);
-    if (Number.isSafeInteger(version)) return version;
-    const offset = this.#offset(at - this.#stage.at);
-    const message = `version of a key is about ${version}, beyond 2^53-1`;
-    throw new FormatError('NUMBER_TOO_LARGE', message, { offset, actual: `${version}` });
-  }
-
   #checkPadding(from: number, to: number): void {
     const { bytes, at } = this.#stage;
-    for (let i = from; i < to; i++) {
-      if (bytes[i] === 0) continue;
-      const offset = this.#offset(from - at);
-      throw new FormatError('PADDING', `non-zero padding at offset ${offset}`, { offset });
-    }
+    checkPadding(bytes, [from, to], this.#offset(from - at));
   }
 
   /** Where a byte of the next record is in its domain. */
@@ -286,25 +251,8 @@ export class BodyLoader {
     return offset + bodyBytes - this.#left + from;
   }
 
-  #exceeds(what: string, actual: number, from: number): FormatError {
-    const offset = this.#offset(from);
-    const limit = this.#left - from;
-    const message = `${what} needs ${actual} bytes at offset ${offset}, ${limit} are left`;
-    return new FormatError('LENGTH_EXCEEDS_PARENT', message, { offset, actual, limit });
-  }
-
-  #badLength(actual: number, from: number): FormatError {
-    const place = { offset: this.#offset(from), actual };
-    return new FormatError('BAD_LENGTH', `version and value of ${actual} bytes`, place);
-  }
-
   #tooLarge(actual: number): FormatError {
     const place = { offset: this.#offset(0), actual, limit: recordBytesMax };
     return new FormatError('TOO_LARGE', `a record of ${actual} bytes`, place);
   }
-}
-
-/** Zero bytes that bring a key or value to a multiple of 8, of any length. */
-function paddingOf(length: number): number {
-  return (8 - (length % 8)) % 8;
 }

@@ -1,7 +1,6 @@
 import { compareBytes } from '../core/bytes.ts';
 import type { FrozenTable, StoreRecord } from '../core/host-ports.ts';
 import type { Seqno } from '../core/words.ts';
-import type { SnapshotMap } from '../formats/snapshot-body.ts';
 import type { MapWrites } from '../formats/write-set.ts';
 import { ChampMap } from './champ-map.ts';
 
@@ -12,7 +11,8 @@ export interface StoreTable extends FrozenTable {
   readonly tombstones: ChampMap<StoreRecord>;
 }
 
-const emptyTable = (name: string): StoreTable => ({
+/** A table that nothing was ever written to. */
+export const emptyTable = (name: string): StoreTable => ({
   name,
   version: 0,
   live: ChampMap.empty(),
@@ -44,20 +44,6 @@ export class ReferenceStore {
 
   constructor({ keepsTombstones = true }: ReferenceStoreOptions = {}) {
     this.#keepsTombstones = keepsTombstones;
-  }
-
-  /** A store in the state that a snapshot's maps describe; negative versions are tombstones. */
-  static fromSnapshot(maps: readonly SnapshotMap[]): ReferenceStore {
-    const store = new ReferenceStore();
-    for (const { name, version, records } of maps) {
-      let { live, tombstones } = emptyTable(name);
-      for (const record of records) {
-        if (record.version < 0) tombstones = tombstones.put(record);
-        else live = live.put(record);
-      }
-      store.#tables.set(name, { name, version, live, tombstones });
-    }
-    return store;
   }
 
   /** A store in a frozen state, which goes on without changing it. */

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
+import { EventEmitter } from 'node:events';
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { runProgram } from '../../src/cli/program.ts';
 import { splitSnapshotFile } from '../../src/formats/snapshot-body.ts';
 import { testOnCcfData } from '../helpers/ccf-testdata.ts';
 import { linesOf, objectsOf, runCli, runHere } from './run-cli.ts';
@@ -12,6 +14,24 @@ const fresh = (name: string) => join(directory, name);
 const name = 'snapshot_493_494.committed';
 const file = inCcfData('eol_service', 'snapshots', name);
 const digest = '3c4e60b6a4d16c542f62cd15c5e079df2a2235ee4c63c3badb86251de305a379';
+
+/** Takes one line at a time. */
+class SlowOutput extends EventEmitter {
+  rows = 0;
+  writtenWhenFull = 0;
+  #isFull = false;
+
+  write(): boolean {
+    this.rows++;
+    if (this.#isFull) this.writtenWhenFull++;
+    this.#isFull = true;
+    setImmediate(() => {
+      this.#isFull = false;
+      this.emit('drain');
+    });
+    return false;
+  }
+}
 
 describe.concurrent('show', () => {
   testOnCcfData('prints the facts of a file and its tables', async () => {
@@ -70,6 +90,16 @@ describe.concurrent('show', () => {
     const [row] = objectsOf((await runHere(['show', file, ...table])).stdout);
     expect(Object.keys(row ?? {})).toEqual(['keyHex', 'version', 'value']);
     expect(String(row?.['value']).length).toBeGreaterThan(50_000);
+  });
+
+  testOnCcfData('--table writes a row only when the one before it is taken', async () => {
+    const stdout = new SlowOutput();
+    const args = ['show', file, '--table', 'public:records', '--json'];
+    const { signal } = new AbortController();
+    const status = await runProgram(args, { stdout, stderr: new SlowOutput(), signal });
+    expect({ status, rows: stdout.rows, writtenWhenFull: stdout.writtenWhenFull }).toEqual({
+      ...{ status: 0, rows: 104, writtenWhenFull: 0 },
+    });
   });
 
   testOnCcfData.each([

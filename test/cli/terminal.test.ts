@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { formatBytes, jsonBytes, readableText } from '../../src/cli/byte-text.ts';
 import { Progress } from '../../src/cli/progress.ts';
@@ -17,6 +18,13 @@ class Screen {
 
   write(text: string): void {
     this.text += text;
+  }
+}
+
+/** Takes what it is given, and asks for no more. */
+class FullScreen extends EventEmitter {
+  write(): boolean {
+    return false;
   }
 }
 
@@ -41,6 +49,40 @@ describe('Terminal', () => {
     terminal.result('a result');
     terminal.note('a note');
     expect([out.text, err.text]).toEqual(['a result\n', 'a note\n']);
+  });
+
+  test('Terminal.drained() waits for a stdout that wants no more, and for no other', async () => {
+    const { signal } = new AbortController();
+    const out = new FullScreen();
+    const terminal = new Terminal(out, new Screen());
+    await terminal.drained(signal);
+    terminal.result('a');
+    let isDrained = false;
+    const draining = terminal.drained(signal).then(() => {
+      isDrained = true;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isDrained).toBe(false);
+    out.emit('drain');
+    await draining;
+    expect(out.eventNames()).toEqual([]);
+    await terminal.drained(signal);
+    const plain = new Terminal(new Screen(), new Screen());
+    plain.result('a');
+    await plain.drained(signal);
+  });
+
+  test.each(['close', 'abort'])('Terminal.drained() waits no longer after %s', async (what) => {
+    const controller = new AbortController();
+    const out = new FullScreen();
+    const terminal = new Terminal(out, new Screen());
+    terminal.result('a');
+    const draining = terminal.drained(controller.signal);
+    if (what === 'close') out.emit('close');
+    else controller.abort(new Error('enough'));
+    if (what === 'close') await draining;
+    else await expect(draining).rejects.toThrow('enough');
+    expect(out.eventNames()).toEqual([]);
   });
 
   test('Terminal.json() keeps the order and leaves out what is undefined', () => {

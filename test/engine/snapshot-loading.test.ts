@@ -24,6 +24,7 @@ import { SharedStore } from '../../src/store/shared-store.ts';
 import { InlineExecutor } from '../../src/tasks/inline-executor.ts';
 import type { JobExecutor } from '../../src/tasks/job.ts';
 import { makeCoseReceipt, makeService } from '../formats/make-snapshot-file.ts';
+import { damagedFiles, flipped } from '../helpers/hostile-snapshots.ts';
 
 const made = makeService('loading', 'P-256');
 const secret = new Uint8Array(32).fill(7);
@@ -63,12 +64,6 @@ const content = {
 };
 const entry = encodeSnapshot(content, secret);
 const file = concatBytes([entry, await makeCoseReceipt(made, sha256(entry))]);
-
-function flip(at: number): Uint8Array {
-  const flipped = file.slice();
-  flipped[at] = (flipped[at] ?? 0) ^ 1;
-  return flipped;
-}
 
 async function diskWith(bytes: Uint8Array): Promise<MemoryFileSystem> {
   const disk = new MemoryFileSystem();
@@ -142,18 +137,7 @@ test('loadSnapshot() and openSnapshot() give the state, and what a receipt is ch
 test('loadSnapshot() leads to the verdict of verifySnapshotFile() on every damaged file', async () => {
   const disk = new MemoryFileSystem();
   const executor = inline(disk);
-  const places = [0, 1, 2, 7, 9, 25, 34, 36, 43, 44, 46, 62, 70, 101, 110, 118, 130, 5000];
-  const flipped = [
-    ...places,
-    entry.length - 1,
-    entry.length,
-    entry.length + 3,
-    file.length - 1,
-  ].map((at) => flip(at));
-  const cut = [0, 5, 8, 30, 44, 60, 5000, entry.length, file.length - 1].map((length) =>
-    file.slice(0, length),
-  );
-  for (const damaged of [...flipped, ...cut]) {
+  for (const damaged of damagedFiles(file, entry.length)) {
     await write(disk, damaged);
     const wanted = await codeOf(verifySnapshotFile(damaged, { fileName: path.slice(1) }));
     expect(await codeOf(load(executor).then(verify))).toBe(wanted);
@@ -216,13 +200,13 @@ test('openSnapshot() refuses another secret, and bytes that have changed since',
   expect(await open({ secret: new Uint8Array(32) })).toBe('GCM_TAG_MISMATCH');
   for (const at of [5000, entry.length - 1]) {
     const loaded = await load(executor);
-    await write(disk, flip(at));
+    await write(disk, flipped(file, at));
     const opening = executor.run('openSnapshot', openJob(loaded));
     expect(await codeOf(opening)).toBe('GCM_TAG_MISMATCH');
     await write(disk, file);
   }
   const loaded = await load(executor);
-  await write(disk, flip(36));
+  await write(disk, flipped(file, 36));
   expect(await codeOf(executor.run('openSnapshot', openJob(loaded)))).toBe('CHANGED_WHILE_READING');
   await write(disk, file.slice(0, 9000));
   expect(await codeOf(executor.run('openSnapshot', openJob(loaded)))).toBe('CHANGED_WHILE_READING');

@@ -12,6 +12,7 @@ import {
   isPrivateMap,
   type SnapshotContent,
   type SnapshotRecord,
+  snapshotPublicPieces,
 } from '../../src/formats/snapshot-body.ts';
 import {
   bitFlips,
@@ -76,6 +77,20 @@ function sealed(publicDomain: Uint8Array, iv: { view?: number; isSnapshot?: bool
   const position = { seqno: seqno(63), view: view(iv.view ?? 0), isSnapshot };
   return sealEntry({ secret, ...position, publicDomain, privatePlain: new Uint8Array(0) });
 }
+
+describe('snapshotPublicPieces()', () => {
+  test('snapshotPublicPieces() gives the bytes of encodeSnapshotPublicDomain(), a few at a time', () => {
+    const large = Array.from({ length: 12 }, (_, i) => record(`key ${i}`, i, 'x'.repeat(300_000)));
+    const maps = [...content.publicMaps, { name: 'public:z', version: 1, records: large }];
+    const publicMaps = maps.map((map) => ({ ...map, records: sortByKeyOrder(map.records) }));
+    for (const given of [publicContent, { ...publicContent, publicMaps }]) {
+      const pieces = [...snapshotPublicPieces(given)];
+      const whole = encodeSnapshotPublicDomain(given);
+      expect(Buffer.compare(concatBytes(pieces), whole)).toBe(0);
+      expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(1_500_000);
+    }
+  });
+});
 
 describe('encodeSnapshotPublicDomain()', () => {
   test('GEN-10 encodeSnapshotPublicDomain() writes the header, leaf and views as CCF does', () => {

@@ -11,6 +11,9 @@ const isNightly = (process.env['LEDGER_NIGHTLY'] ?? '') !== '';
 const records = isNightly ? 1_150_000 : 40_000;
 const bytesMin = isNightly ? 2 ** 32 : 2 ** 27;
 
+/** Some pieces of a file and what comes of them before it is collected, whatever the size of the file. */
+const summaryBytesMax = 2 ** 26;
+
 /** In shared memory, and as much again in the page cache. */
 const isRoom = freemem() > 3 * bytesMin;
 
@@ -23,7 +26,8 @@ test.skipIf(!isRoom)(
   async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [program, String(records)]);
     const found: LargeSnapshot = JSON.parse(stdout);
-    expect(found).toMatchObject({ isWholeFile: true, isDigestRight: true });
+    expect(found).toMatchObject({ isWholeFile: true, isDigestRight: true, isSummaryRight: true });
+    expect(found.summaryBytes).toBeLessThan(summaryBytesMax);
     expect(found.bytes).toBeGreaterThan(bytesMin);
     expect(Math.min(found.publicBytes, found.privateBytes)).toBeGreaterThan(bytesMin / 2);
   },

@@ -5,6 +5,7 @@ import { toUtf8 } from '../../src/core/bytes.ts';
 import { seqno } from '../../src/core/words.ts';
 import type { SnapshotJobs } from '../../src/engine/jobs.ts';
 import { SerialiseProgress } from '../../src/engine/serialise-progress.ts';
+import { summariseSnapshot } from '../../src/engine/snapshot-summary.ts';
 import { workerEntry } from '../../src/engine/worker-entry.ts';
 import { envelopeHeadBytes } from '../../src/formats/entry.ts';
 import { makeTemporaryDirectory } from '../../src/io/temporary-directory.ts';
@@ -19,6 +20,10 @@ export interface LargeSnapshot {
   readonly isWholeFile: boolean;
   /** Of the file, read again piece by piece. */
   readonly isDigestRight: boolean;
+  /** Whether whoever looks through the file finds its digest, and of its public table each record. */
+  readonly isSummaryRight: boolean;
+  /** How far looking through the file has raised the most memory that the process ever had, in bytes. */
+  readonly summaryBytes: number;
 }
 
 const secret = new Uint8Array(32).fill(7);
@@ -70,7 +75,8 @@ export async function largeSnapshot(records: number): Promise<LargeSnapshot> {
     const progress = SerialiseProgress.start().counts;
     const { bytes, digest } = await pool.run('serialiseShared', { state, secret, spool, progress });
     const { size } = await stat(spool);
-    return { bytes, ...(await check(spool, bytes, digest)), isWholeFile: size === bytes };
+    const checked = await check(spool, bytes, digest);
+    return { bytes, ...checked, ...(await summary(spool, digest)), isWholeFile: size === bytes };
   } finally {
     await pool.close();
     await directory.remove();
@@ -101,4 +107,20 @@ async function check(spool: string, bytes: number, digest: string) {
   decipher.final();
   const isDigestRight = hash.digest('hex') === digest;
   return { publicBytes, privateBytes: bytes - border, isDigestRight };
+}
+
+/** Looks through the file as `show` does. */
+async function summary(spool: string, digest: string) {
+  const before = process.resourceUsage().maxRSS;
+  const found = await summariseSnapshot(spool);
+  const [table] = found.tables;
+  let count = 0;
+  let size = 0;
+  for await (const { key, value } of found.records(table?.name ?? '')) {
+    count++;
+    size += key.length + value.length;
+  }
+  const summaryBytes = (process.resourceUsage().maxRSS - before) * 1024;
+  const isWhole = count > 0 && count === table?.keys && size === table.bytes;
+  return { isSummaryRight: isWhole && found.digest === digest, summaryBytes };
 }

@@ -89,12 +89,3 @@ test('drawState() ends when it is aborted', async () => {
   const aborted = AbortSignal.abort(new Error('enough'));
   await expect(drawState(store.freeze().values(), aborted)).rejects.toThrow('enough');
 });
-
-test('ReferenceStore.fromSnapshot() has the state of the maps, tombstones apart', () => {
-  const records = [
-    { key: toUtf8('a'), version: 5, value: toUtf8('1') },
-    { key: toUtf8('b'), version: -6, value: new Uint8Array(0) },
-  ];
-  const store = ReferenceStore.fromSnapshot([{ name: 'public:t', version: 6, records }]);
-  expect(tableOf(store)).toEqual({ version: 6, live: [5], tombstones: [-6] });
-});

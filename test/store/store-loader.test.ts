@@ -6,16 +6,13 @@ import type { StoreRecord } from '../../src/core/host-ports.ts';
 import { seqno } from '../../src/core/words.ts';
 import { DomainStream } from '../../src/formats/domain-stream.ts';
 import { sipHash24Low32 } from '../../src/formats/key-order.ts';
-import {
-  decodeSnapshotPublicDomain,
-  encodeSnapshotPublicDomain,
-  type SnapshotMap,
-} from '../../src/formats/snapshot-body.ts';
+import { decodeSnapshotPublicDomain, type SnapshotMap } from '../../src/formats/snapshot-body.ts';
 import { BodyStage } from '../../src/store/body-stage.ts';
 import { buffersOf } from '../../src/store/built-store.ts';
 import { openShared } from '../../src/store/shared-descriptor.ts';
 import { SharedStore, type SharedStoreOptions } from '../../src/store/shared-store.ts';
 import { StoreLoader } from '../../src/store/store-loader.ts';
+import { damagedDomains, domainOf, sizedRecord } from '../helpers/hostile-snapshots.ts';
 import { gatheredMaps, MemoryPool } from '../helpers/make-shared-store.ts';
 import { tiedTriple } from '../helpers/make-tied-keys.ts';
 
@@ -117,12 +114,6 @@ function inFileOrder(table: SnapshotMap, hash: Hash, ties: TieOrder): SnapshotMa
   hashed.sort((a, b) => a.hash - b.hash || tie * compareBytes(a.record.key, b.record.key));
   return { ...table, records: hashed.map(({ record }) => record) };
 }
-
-const domainOf = (publicMaps: readonly SnapshotMap[]): Uint8Array =>
-  encodeSnapshotPublicDomain({
-    ...{ seqno: seqno(9), maxConflictVersion: 0, leaf: bytes(32, 1), viewHistory: [1, 4] },
-    publicMaps,
-  });
 
 function load(
   domain: Uint8Array,
@@ -296,27 +287,6 @@ describe('what is wrong', () => {
     }
   };
 
-  const record = (key: string, valueBytes: number, version = 1) => ({
-    key: toUtf8(key),
-    value: bytes(valueBytes, 1),
-    version,
-  });
-  const valid = domainOf([
-    inFileOrder(
-      {
-        name: 'public:t',
-        version: 3,
-        records: [
-          ...['a', 'bc', ...tiedTriple].map((key, i) => record(key, i * 3)),
-          ...[record('gone', 0, -2), record('large', 3001)],
-        ],
-      },
-      sipHash24Low32,
-      'backwards',
-    ),
-    { name: 'public:u', version: 3, records: [] },
-  ]);
-
   /** The whole reader and ours find the same, wherever a domain is cut or changed. */
   const expectSameCode = (domain: Uint8Array) => {
     const wanted = codeOf(() => decodeSnapshotPublicDomain(domain));
@@ -326,33 +296,20 @@ describe('what is wrong', () => {
     pool.reset();
   };
 
-  test('StoreLoader finds in every cut what decodeSnapshot finds', () => {
-    for (
-      let length = 0;
-      length < valid.length;
-      length += length < 800 || length > valid.length - 60 ? 1 : 97
-    ) {
-      expectSameCode(valid.slice(0, length));
-    }
-  });
-
-  test('StoreLoader finds in every changed byte what decodeSnapshot finds', () => {
-    for (let at = 0; at < valid.length; at += at < 800 ? 1 : 97) {
-      for (const bit of [at % 2 === 0 ? 1 : 0x80]) {
-        const domain = valid.slice();
-        domain[at] = (domain[at] ?? 0) ^ bit;
-        expectSameCode(domain);
-      }
-    }
-  });
+  test.each(['cut', 'changed byte'] as const)(
+    'StoreLoader finds in every %s what decodeSnapshot finds',
+    (damage) => {
+      for (const domain of damagedDomains(damage)) expectSameCode(domain);
+    },
+  );
 
   test('StoreLoader finds a key that comes twice, live, removed or dropped', () => {
     const [a, b, c] = tiedTriple;
     for (const twice of [
-      [record(a, 1), record(a, 2)],
-      [record(a, 1), record(b, 2), record(c, 2), record(b, 1)],
-      [record(a, 0, -2), record(a, 1)],
-      [record(a, 3000), record(a, 3000, -1)],
+      [sizedRecord(a, 1), sizedRecord(a, 2)],
+      [sizedRecord(a, 1), sizedRecord(b, 2), sizedRecord(c, 2), sizedRecord(b, 1)],
+      [sizedRecord(a, 0, -2), sizedRecord(a, 1)],
+      [sizedRecord(a, 3000), sizedRecord(a, 3000, -1)],
     ]) {
       const domain = domainOf([{ name: 'public:t', version: 1, records: twice }]);
       for (const keepsTombstones of [true, false]) {
@@ -363,11 +320,11 @@ describe('what is wrong', () => {
   });
 
   test('StoreLoader without memory enough says so', () => {
-    const records = Array.from({ length: 5000 }, (_, i) => record(`key ${i}`, 200));
+    const records = Array.from({ length: 5000 }, (_, i) => sizedRecord(`key ${i}`, 200));
     const map = inFileOrder({ name: 'public:t', version: 1, records }, sipHash24Low32, 'by key');
     const options = { createMemory: pool.createMemory, memoryBytesMax: 2 ** 18, memoriesMax: 2 };
     expect(codeOf(() => load(domainOf([map]), options))).toBe('OUT_OF_MEMORY');
-    const large = { name: 'public:t', version: 1, records: [record('key', 2 ** 20)] };
+    const large = { name: 'public:t', version: 1, records: [sizedRecord('key', 2 ** 20)] };
     expect(codeOf(() => load(domainOf([large]), options))).toBe('OUT_OF_MEMORY');
   });
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { toHex } from '../core/bytes.ts';
 import { FormatError } from '../core/errors.ts';
+import { tiedKeysMax } from '../core/limits.ts';
 
 /** Keys of more bytes are told apart by their digest, so that an entry of the set is small. */
 const shownBytesMax = 64;
@@ -26,13 +27,17 @@ export class TieCheck {
   /**
    * A key whose hash is not greater than the last one.
    * @param previous the key before it
-   * @throws FormatError `KEY_ORDER`, `DUPLICATE_KEY`
+   * @throws FormatError `KEY_ORDER`, `DUPLICATE_KEY`, `TOO_LARGE` when too many keys have one hash
    */
   check(hash: number, key: Uint8Array, previous: () => Uint8Array): void {
     if (hash < this.hash) throw this.#error('KEY_ORDER', key, 'is out of hash order');
     this.#tied ??= new Set([nameOf(previous())]);
     const name = nameOf(key);
     if (this.#tied.has(name)) throw this.#error('DUPLICATE_KEY', key, 'comes twice');
+    if (this.#tied.size === tiedKeysMax) {
+      const message = `more than ${tiedKeysMax} keys of ${this.#mapName} have one hash`;
+      throw new FormatError('TOO_LARGE', message, { limit: tiedKeysMax });
+    }
     this.#tied.add(name);
   }
 
