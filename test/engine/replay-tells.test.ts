@@ -47,12 +47,13 @@ describe('files of the ledger directory that are passed over', () => {
     return ledger;
   }
 
+  const directory = '/ledger';
   const passedOver = [
-    { file: 'README', reason: 'BAD_NAME' },
-    { file: 'ledger_1-4.committed.corrupt', reason: 'BAD_NAME' },
-    { file: 'ledger_1-4.committed.ignored', reason: 'IGNORED' },
-    { file: 'ledger_5.recovery', reason: 'RECOVERY' },
-    { file: 'ledger_5-7', reason: 'SUPERSEDED' },
+    { directory, file: 'README', reason: 'BAD_NAME' },
+    { directory, file: 'ledger_1-4.committed.corrupt', reason: 'BAD_NAME' },
+    { directory, file: 'ledger_1-4.committed.ignored', reason: 'IGNORED' },
+    { directory, file: 'ledger_5.recovery', reason: 'RECOVERY' },
+    { directory, file: 'ledger_5-7', reason: 'SUPERSEDED' },
   ] as const;
 
   test('each is told with its reason, before anything is read and at the end', async () => {
@@ -83,7 +84,7 @@ describe('files of the ledger directory that are passed over', () => {
       seqno: 5,
       message: expect.stringContaining('seqnos 5 to 7 are missing'),
     });
-    expect(told).toStrictEqual([{ file: `${name}.ignored`, reason: 'IGNORED' }]);
+    expect(told).toStrictEqual([{ directory, file: `${name}.ignored`, reason: 'IGNORED' }]);
   });
 
   test('a whole ledger has none, and no torn tail', async () => {
