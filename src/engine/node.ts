@@ -85,7 +85,7 @@ export interface NodeSnapshots {
   inspect(observer: InspectObserver): () => void;
   /** Hands counts and measures to one more sink; returns how to stop that. */
   measure(metrics: Metrics): () => void;
-  /** Makes the next signature a snapshot point. */
+  /** Makes the next signature a snapshot point. A rollback that comes before it takes the request back. */
   force(): void;
   /** What the directory holds, newest first. */
   list(): Promise<readonly FoundSnapshot[]>;
