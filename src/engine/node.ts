@@ -154,7 +154,7 @@ export async function createNode(options: NodeOptions): Promise<LedgerNode> {
   const lock = await lockDirectory(paths.root, environment);
   try {
     const place = { paths, environment };
-    const isNew = await beginService(place, settings);
+    const isNew = await beginService(place, settings, options.signal);
     const service = await openService(place, options);
     await setInvalidAside(service.recovered.refused, place, options.logger);
     return await startNode({ ...place, options, settings, service, isNew, lock });
