@@ -20,7 +20,6 @@ import {
   untilCommitted,
   untilSubmitted,
 } from '../helpers/set-up-host.ts';
-import { slowTest } from '../helpers/slow-test.ts';
 
 test('GEN-1 GEN-10 GEN-11 GEN-30 a snapshot goes from the frozen state to a file that anyone can verify', async () => {
   const setup = await setUp();
@@ -58,7 +57,7 @@ function inSharedMemory(frozen: FrozenState): FrozenState {
   };
 }
 
-slowTest.each([
+test.each([
   ['drawn', (state: FrozenState) => state],
   ['shared', inSharedMemory],
 ])(
