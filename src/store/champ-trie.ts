@@ -1,7 +1,7 @@
 import { equalBytes } from '../core/bytes.ts';
 
 /** An item in the trie, with the hash of its key. */
-export interface Leaf<T> {
+interface Leaf<T> {
   readonly hash: number;
   readonly item: T;
 }
@@ -21,7 +21,7 @@ export interface Keyed {
 }
 
 /** A key, and its hash. */
-export interface Sought extends Keyed {
+interface Sought extends Keyed {
   readonly hash: number;
 }
 

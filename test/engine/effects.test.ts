@@ -236,6 +236,17 @@ describe('Effects proves', () => {
     expect([host.asked.verifySignature, host.asked.checkReceipt]).toEqual([[], []]);
   });
 
+  test('that evidence is in the tree of a signature, by its leaf', async () => {
+    await host.begun();
+    host.hold(8, 6);
+    await host.sign(9);
+    await expect(effects.run(first, receiptOf(9))).rejects.toThrow('the path was proven before');
+    const proof = await effects.proveEvidence(first, seqno(8), seqno(9));
+    expect(proof).toMatchObject({ evidenceSeqno: 8, signatureSeqno: 9, root });
+    const facts = { leaf: new Uint8Array(32), tree: new Uint8Array(1) };
+    expect(host.asked.proveEvidence).toEqual([{ evidenceSeqno: 8, signatureSeqno: 9, ...facts }]);
+  });
+
   test('nothing of facts that it was not told of', async () => {
     effects.begin(first);
     const proving = effects.proveEvidence(first, seqno(8), seqno(9));
