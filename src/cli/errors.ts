@@ -120,6 +120,8 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   LEAF_MISMATCH:
     'check which ledger the snapshot is of: it is not this one, or one of them is damaged',
   UNTRUSTED_SERVICE: pinIt,
+  SERVICE_UNKNOWN:
+    'name the service that you trust with --service-cert: its certificate, or its public key where it has none',
   RECEIPT_MISSING:
     'CCF 1.x wrote no receipts, and none is there before the evidence is committed: replay the ledger, with --snapshots, to compare',
   BAD_NAME:

@@ -300,7 +300,7 @@ export class Effects {
   /** Opens the generation's first spool, or another one after a failed one was discarded. */
   openSpool(ref: GenerationRef, attempt: number): Promise<void> {
     const work = this.#work(ref);
-    if (attempt > 0) work.spool = this.#newSpool(ref.seqno, attempt);
+    work.spool = this.#newSpool(ref.seqno, attempt);
     return work.spool.open();
   }
 

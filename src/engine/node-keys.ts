@@ -49,12 +49,13 @@ const keyBytesMax = 64 * 1024;
 
 /**
  * Makes the keys of a new service, durably. Those that are there already are kept: an earlier start may
- * have broken off before its ledger began.
+ * have broken off before its ledger began. Each is there whole or not at all, also when `signal` aborts.
+ * @throws AbortedError
  */
 export async function makeNodeKeys(
   fileSystem: FileSystem,
   { keys }: NodePaths,
-  { members }: { readonly members: number },
+  { members, signal }: { readonly members: number; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
   await fileSystem.makeDirectory(keys);
   const makeMissing = async (name: string, generate: () => Promise<KeyObject>) => {
@@ -65,7 +66,8 @@ export async function makeNodeKeys(
   };
   await makeMissing(serviceKeyName, generateEcKey);
   await makeMissing(nodeKeyName, generateEcKey);
-  for (let i = 0; i < members; i++) await makeMissing(memberKeyName(i), generateRsaKey);
+  const generateMemberKey = () => generateRsaKey(signal);
+  for (let i = 0; i < members; i++) await makeMissing(memberKeyName(i), generateMemberKey);
 }
 
 /**

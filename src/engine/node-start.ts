@@ -29,10 +29,12 @@ export interface NodePlace {
  * into being whole. So a start that breaks off leaves keys at most, which the next one uses.
  * @returns false when a ledger is there
  * @throws VerificationError `LEDGER_BEHIND_SNAPSHOT` where snapshots lie without a ledger
+ * @throws AbortedError when `signal` aborts while keys are made
  */
 export async function beginService(
   { paths, environment }: NodePlace,
   { members, recoveryThreshold }: NodeSettings,
+  signal?: AbortSignal,
 ): Promise<boolean> {
   const { fileSystem, clock, randomness } = environment;
   await fileSystem.makeDirectory(paths.ledger);
@@ -40,7 +42,7 @@ export async function beginService(
   const names = await fileSystem.list(paths.ledger);
   if (names.some(({ name }) => parseChunkName(name) !== undefined)) return false;
   await checkNoSnapshots(fileSystem, paths);
-  await makeNodeKeys(fileSystem, paths, { members });
+  await makeNodeKeys(fileSystem, paths, { members, signal });
   const keys = await readNodeKeys(fileSystem, paths);
   const nowMs = clock.now();
   const entries = await makeGenesis({ keys, recoveryThreshold, nowMs, randomness });

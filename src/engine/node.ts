@@ -85,7 +85,7 @@ export interface NodeSnapshots {
   inspect(observer: InspectObserver): () => void;
   /** Hands counts and measures to one more sink; returns how to stop that. */
   measure(metrics: Metrics): () => void;
-  /** Makes the next signature a snapshot point. */
+  /** Makes the next signature a snapshot point. A rollback that comes before it takes the request back. */
   force(): void;
   /** What the directory holds, newest first. */
   list(): Promise<readonly FoundSnapshot[]>;
@@ -154,7 +154,7 @@ export async function createNode(options: NodeOptions): Promise<LedgerNode> {
   const lock = await lockDirectory(paths.root, environment);
   try {
     const place = { paths, environment };
-    const isNew = await beginService(place, settings);
+    const isNew = await beginService(place, settings, options.signal);
     const service = await openService(place, options);
     await setInvalidAside(service.recovered.refused, place, options.logger);
     return await startNode({ ...place, options, settings, service, isNew, lock });

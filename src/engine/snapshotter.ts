@@ -119,7 +119,10 @@ export interface Snapshotter {
   commit(seqno: Seqno, role: { readonly primary: boolean }): void;
   /** @throws ConsensusError `ROLLBACK_BELOW_COMMIT` */
   rollback(seqno: Seqno): void;
-  /** Makes the next signature transaction a snapshot point. */
+  /**
+   * Makes the next signature transaction a snapshot point. As in CCF a rollback that comes before it takes the
+   * request back: it belongs to a ledger that is gone. Ask again after it when the snapshot is still wanted.
+   */
   force(): void;
   enable(): void;
   disable(): void;

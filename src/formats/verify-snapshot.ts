@@ -127,12 +127,17 @@ class Entry implements SnapshotSubject {
   }
 }
 
-/** The identity that the snapshot names itself. @throws VerificationError `SERVICE_UNKNOWN` */
-function ownService(subject: SnapshotSubject): Certificate {
+/**
+ * The identity that the snapshot names itself. One of a host without certificates names none; a key that lies in
+ * the receipt alone would prove nothing, so it must be pinned.
+ * @throws VerificationError `SERVICE_UNKNOWN`
+ */
+function ownService(subject: SnapshotSubject, signer: string): Certificate {
   const { publicMaps } = subject.content();
   const value = publicMaps.find(({ name }) => name === tables.serviceInfo)?.records[0]?.value;
   if (value !== undefined) return decodeServiceInfo(value).certificate;
-  throw new VerificationError('SERVICE_UNKNOWN', `the snapshot has no ${tables.serviceInfo}`);
+  const message = `the snapshot has no ${tables.serviceInfo}, and so names no service: pin the service's public key or certificate (its receipt names ${signer})`;
+  throw new VerificationError('SERVICE_UNKNOWN', message, { actual: signer });
 }
 
 type Proved = Pick<VerifiedSnapshot, 'evidence' | 'signerKeyId' | 'serviceKeyId' | 'trusted'>;
@@ -175,7 +180,7 @@ async function verifyCose(
   const pinned = [...trustedKeysOf(options), ...(options.endorsedKeys ?? [])];
   const known = pinned.find((key) => keyIdOf(key) === keyId);
   if (known === undefined && pinned.length > 0) throw untrusted(keyId, pinned);
-  const key = known ?? ownService(subject).publicKey;
+  const key = known ?? ownService(subject, `key ${keyId}`).publicKey;
   const { evidence } = await verifyCoseReceipt(receipt, key, subject.digest);
   return { evidence, signerKeyId: keyId, serviceKeyId: keyId, trusted: known !== undefined };
 }
@@ -203,7 +208,7 @@ function pinnedIssuer(node: Certificate, options: VerifySnapshotOptions): KeyObj
 }
 
 function ownIssuer(node: Certificate, subject: SnapshotSubject): KeyObject {
-  const service = ownService(subject);
+  const service = ownService(subject, `node ${node.keyId}`);
   verifyEndorsed(node, service);
   return service.publicKey;
 }

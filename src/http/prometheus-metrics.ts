@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Metrics } from '../core/host-ports.ts';
+import type { Outcome } from '../core/words.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -60,6 +61,9 @@ export class PrometheusMetrics implements Metrics {
         new Counter({ name: prefix + name, help, labelNames: [...labelNames], registers }),
       ]),
     );
+    for (const [name, series] of Object.entries(fromZero)) {
+      for (const labels of series) this.#counters.get(name)?.inc(labels, 0);
+    }
     this.#histograms = new Map(
       Object.entries(histograms).map(([name, [help, labelNames, buckets]]) => [
         name,
@@ -79,7 +83,7 @@ export class PrometheusMetrics implements Metrics {
     this.#counters.get(name)?.inc(labels);
     if (name !== 'snapshot_generations_total') return;
     const { outcome = '' } = labels;
-    if (onDisk.includes(outcome)) this.#counters.get('snapshot_committed_total')?.inc();
+    if (onDisk.has(outcome)) this.#counters.get('snapshot_committed_total')?.inc();
     else this.#counters.get('snapshot_abandoned_total')?.inc({ reason: outcome });
   }
 
@@ -102,4 +106,30 @@ export class PrometheusMetrics implements Metrics {
   }
 }
 
-const onDisk = ['committed', 'committed-not-durable', 'duplicate'];
+/** Whether a generation that ends so has its snapshot on disk. */
+const hasFile: Readonly<Record<Outcome, boolean>> = {
+  committed: true,
+  'committed-not-durable': true,
+  duplicate: true,
+  conflict: false,
+  'serialise-failed': false,
+  'evidence-refused': false,
+  'proof-refused': false,
+  'rolled-back': false,
+  'persist-failed': false,
+  cancelled: false,
+  'timed-out': false,
+  poisoned: false,
+};
+
+const onDisk: ReadonlySet<string> = new Set(outcomesThat(true));
+
+function outcomesThat(wanted: boolean): readonly string[] {
+  return Object.entries(hasFile).flatMap(([outcome, has]) => (has === wanted ? [outcome] : []));
+}
+
+/** What alerts ask the growth of is there before it happens first: Prometheus sees no growth in a series that begins as 1. */
+const fromZero: Readonly<Partial<Record<keyof typeof counters, readonly Labels[]>>> = {
+  snapshot_abandoned_total: outcomesThat(false).map((reason) => ({ reason })),
+  ledger_append_total: [{ result: 'ok' }, { result: 'error' }],
+};

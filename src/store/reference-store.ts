@@ -24,8 +24,8 @@ const noValue = new Uint8Array(0);
 /** How a {@link ReferenceStore} treats removed keys. */
 export interface ReferenceStoreOptions {
   /**
-   * Whether removed keys leave tombstones. Replay needs them; a node's own store must not grow with
-   * every key that it ever had.
+   * Whether removed keys leave tombstones, and CCF's order what it was. Replay needs both; a node's own store
+   * must not grow with every key that it ever had.
    * @default true
    */
   readonly keepsTombstones?: boolean;
@@ -101,7 +101,7 @@ function changed(
       if (tombstones.size > 0) tombstones = tombstones.remove(key);
     } else {
       if (live.get(key) === undefined) continue;
-      live = live.remove(key);
+      live = keepsTombstones ? live.remove(key) : live.prune(key);
       if (keepsTombstones) tombstones = tombstones.put({ key, version: -seqno, value: noValue });
     }
     version = seqno;

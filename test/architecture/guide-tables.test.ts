@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
 import * as limits from '../../src/core/limits.ts';
 import { gaugesOf } from '../../src/http/gauges.ts';
 import { History } from '../../src/http/history.ts';
-import { counters, histograms } from '../../src/http/prometheus-metrics.ts';
+import { counters, histograms, PrometheusMetrics } from '../../src/http/prometheus-metrics.ts';
 import { makeNodeKeyFiles, NodeHost, put, takeSnapshot } from '../helpers/node-host.ts';
 import { codeBlocksOf, nameIn, namesIn, tableBelow } from './guides.ts';
 import { sourcesIn, textOf } from './sources.ts';
@@ -44,6 +45,33 @@ test('the alerts and queries of OPERATIONS.md ask for metrics that are there', (
     .map(([, name = '']) => name.replace(/_bucket$/, ''));
   expect(asked.length).toBeGreaterThan(10);
   expect(asked.filter((name) => !names.includes(name))).toEqual([]);
+});
+
+test("the alerts of OPERATIONS.md are a file of Prometheus's rules", () => {
+  const block = codeBlocksOf(operations).find(({ language }) => language === 'yaml');
+  const { groups } = parse(block?.text ?? '');
+  const rules = groups.flatMap((group: { rules: unknown[] }) => group.rules);
+  expect(rules.length).toBeGreaterThan(5);
+  for (const rule of rules) {
+    expect(rule).toMatchObject({
+      alert: expect.stringMatching(/^[A-Z]\w+$/),
+      expr: expect.any(String),
+    });
+    expect(rule.for ?? '0s').toMatch(/^\d+[smh]$/);
+  }
+});
+
+test('what the alerts of OPERATIONS.md ask the growth of is there from the start, since a series born as 1 has not grown', async () => {
+  const text = codeBlocksOf(operations).map((block) => block.text);
+  const selectors = [
+    ...text.join('\n').matchAll(/increase\((\w+)\{(\w+)[=!]~?"([^"]+)"\}\[\d+[mh]\]\) > 0/g),
+  ];
+  const wanted = selectors.flatMap(([, name, label, values = '']) =>
+    values.split('|').map((value) => `${name}{${label}="${value}"} 0`),
+  );
+  expect(wanted.length).toBeGreaterThan(5);
+  const told = await new PrometheusMetrics().registry.metrics();
+  expect(told.split('\n')).toEqual(expect.arrayContaining(wanted));
 });
 
 test('every count and measure of the code has a metric: Prometheus drops those that it does not know', () => {

@@ -3,13 +3,21 @@ import { generateKeyPairSync } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { concatBytes } from '../../src/core/bytes.ts';
 import { LedgerSnapshotterError } from '../../src/core/errors.ts';
 import { seqno } from '../../src/core/words.ts';
 import { readMemberKeys } from '../../src/engine/member-keys.ts';
 import { replayLedger } from '../../src/engine/replay.ts';
 import { openSnapshotVerifier, verifySnapshot } from '../../src/engine/verify.ts';
 import { type Certificate, readCertificate } from '../../src/formats/certificate.ts';
-import { splitSnapshotFile } from '../../src/formats/snapshot-body.ts';
+import { keyIdOf } from '../../src/formats/ec-key.ts';
+import { sha256 } from '../../src/formats/sha256.ts';
+import {
+  decodeSnapshot,
+  encodeSnapshot,
+  splitSnapshotFile,
+} from '../../src/formats/snapshot-body.ts';
+import { makeCoseReceipt, makeService, makeSnapshotFile } from '../formats/make-snapshot-file.ts';
 import { ccfTestdata, testOnCcfData } from '../helpers/ccf-testdata.ts';
 import { objectsOf, runCli, runHere } from './run-cli.ts';
 import { inCcfData, temporaryDirectory } from './temporary.ts';
@@ -22,6 +30,8 @@ const coseFile = fresh('snapshot_14_15.committed');
 /** Signed by the identity before the last one. */
 const olderFile = fresh('snapshot_21_22.committed');
 const doubleLedger = inCcfData('double_sealed_service', 'ledger');
+
+const made = makeService('bare', 'P-256');
 
 const pemOfService = (service: string) => inCcfData(service, 'common', 'service_cert.pem');
 const certificateOf = (service: string): Certificate =>
@@ -261,10 +271,12 @@ describe.concurrent('verify', () => {
   });
 
   describe.concurrent('what is given as --service-cert', () => {
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-521' });
     const texts = {
       'private.pem': String(privateKey.export({ type: 'pkcs8', format: 'pem' })),
-      'public.pem': String(publicKey.export({ type: 'spki', format: 'pem' })),
+      'p521.pem': String(publicKey.export({ type: 'spki', format: 'pem' })),
+      'request.pem':
+        '-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n',
       'text.pem': 'no PEM at all',
       'empty.pem': '',
       'broken.pem': '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
@@ -272,10 +284,11 @@ describe.concurrent('verify', () => {
 
     test.each([
       ['private.pem', 'holds a private key, not a certificate'],
-      ['public.pem', 'holds no certificate but a PEM PUBLIC KEY'],
-      ['text.pem', 'holds no PEM certificate'],
-      ['empty.pem', 'holds no PEM certificate'],
-      ['broken.pem', 'is no certificate of a service'],
+      ['p521.pem', 'is of no service (CCF signs with P-256 or P-384, this key is secp521r1)'],
+      ['request.pem', 'holds no certificate but a PEM CERTIFICATE REQUEST'],
+      ['text.pem', 'holds no PEM certificate or public key'],
+      ['empty.pem', 'holds no PEM certificate or public key'],
+      ['broken.pem', 'is of no service'],
     ] as const)('%s is refused: exit 2', async (name, message) => {
       writeFileSync(fresh(name), texts[name]);
       const { status, stdout, stderr } = await runHere([
@@ -286,6 +299,28 @@ describe.concurrent('verify', () => {
       ]);
       expect(stderr).toContain(`error: ${fresh(name)} ${message}`);
       expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    });
+
+    test('a public key is enough, and needed where the snapshot names no service', async () => {
+      const { service } = made;
+      const { content } = decodeSnapshot((await makeSnapshotFile(made, 'cose')).entry);
+      const entry = encodeSnapshot({ ...content, publicMaps: [] }, new Uint8Array(32));
+      const receipt = await makeCoseReceipt(made, sha256(entry));
+      const file = fresh('snapshot_10_12.committed');
+      writeFileSync(file, concatBytes([entry, receipt]));
+      writeFileSync(fresh('key.pem'), service.publicKey.export({ type: 'spki', format: 'pem' }));
+      const unpinned = await runHere(['verify', file]);
+      expect(unpinned.status).toBe(1);
+      expect(unpinned.stdout).toContain(`its receipt names key ${keyIdOf(service.publicKey)}`);
+      expect(unpinned.stdout).toContain('with --service-cert: its certificate, or its public key');
+      const { status, stdout } = await runHere([
+        'verify',
+        file,
+        '--service-cert',
+        fresh('key.pem'),
+      ]);
+      expect(stdout).toContain(`${file}: verified, trusted\n`);
+      expect(status).toBe(0);
     });
 
     test('a missing one cannot be read: exit 3', async () => {

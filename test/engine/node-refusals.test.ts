@@ -264,3 +264,25 @@ test('createNode() stops reading the ledger when its signal aborts', async () =>
     },
   });
 });
+
+test('createNode() makes no further key once its signal aborts, and the next start keeps what it made', async () => {
+  const host = await NodeHost.make(
+    new Map([...keys].filter(([name]) => !name.startsWith('member'))),
+  );
+  const controller = new AbortController();
+  const hold = host.disk.holdNext('sync', { path: (path) => path.includes('/member0') });
+  const opening = host.open({ members: 40, signal: controller.signal });
+  await hold.reached;
+  controller.abort();
+  hold.release();
+  expect(await codeOf(opening)).toBe('ABORTED');
+  const names = (await host.disk.list('/node/keys')).map(({ name }) => name);
+  expect(names).toEqual(['member0_enc_privk.pem', 'node_key.pem', 'service_key.pem']);
+  expect(await host.disk.stat('/node/lock')).toBeUndefined();
+  expect(await host.ledgerNames()).toEqual([]);
+  const path = '/node/keys/member0_enc_privk.pem';
+  const made = await host.disk.readFile(path, { bytesMax: 1e5 });
+  const node = await host.start({ members: 1 });
+  expect(node.status.committed).toBe(3);
+  expect(await host.disk.readFile(path, { bytesMax: 1e5 })).toEqual(made);
+});

@@ -58,6 +58,8 @@ describe('RFC 8949 appendix A vectors of the closed grammar', () => {
 });
 
 describe('decodeCbor() refuses', () => {
+  const indefinite = 'CBOR_INDEFINITE: indefinite length, at offset 1';
+  const unknown = 'CBOR_TYPE: a float, undefined or unknown simple value, at offset 1';
   test.each([
     ['an empty input', '', 'CBOR_LENGTH: the input ends where an item begins, at offset 0'],
     ['a cut integer', '19ff', 'CBOR_LENGTH: 2 bytes are needed, 1 are left, at offset 1'],
@@ -91,10 +93,10 @@ describe('decodeCbor() refuses', () => {
       'bbffffffffffffffff',
       'CBOR_LENGTH: 18446744073709551615 is beyond 2^53-1, at offset 9',
     ],
-    ['an indefinite byte string', '5f4101ff', 'CBOR_INDEFINITE: indefinite length, at offset 1'],
-    ['an indefinite text', '7f6161ff', 'CBOR_INDEFINITE: indefinite length, at offset 1'],
-    ['an indefinite array', '9fff', 'CBOR_INDEFINITE: indefinite length, at offset 1'],
-    ['an indefinite map', 'bfff', 'CBOR_INDEFINITE: indefinite length, at offset 1'],
+    ['an indefinite byte string', '5f4101ff', indefinite],
+    ['an indefinite text', '7f6161ff', indefinite],
+    ['an indefinite array', '9fff', indefinite],
+    ['an indefinite map', 'bfff', indefinite],
     ['a lone break', 'ff', 'CBOR_INDEFINITE: a break without an indefinite length, at offset 1'],
     [
       'reserved information 28',
@@ -116,27 +118,11 @@ describe('decodeCbor() refuses', () => {
     ['a stray continuation byte', '6180', 'CBOR_UTF8: not UTF-8 (1 bytes)'],
     ['an overlong text', '62c080', 'CBOR_UTF8: not UTF-8 (2 bytes)'],
     ['a surrogate', '63eda080', 'CBOR_UTF8: not UTF-8 (3 bytes)'],
-    [
-      'a half float',
-      'f90000',
-      'CBOR_TYPE: a float, undefined or unknown simple value, at offset 1',
-    ],
-    [
-      'a single float',
-      'fa47c35000',
-      'CBOR_TYPE: a float, undefined or unknown simple value, at offset 1',
-    ],
-    [
-      'NaN',
-      'fb7ff8000000000000',
-      'CBOR_TYPE: a float, undefined or unknown simple value, at offset 1',
-    ],
-    ['undefined', 'f7', 'CBOR_TYPE: a float, undefined or unknown simple value, at offset 1'],
-    [
-      'a simple value',
-      'f8ff',
-      'CBOR_TYPE: a float, undefined or unknown simple value, at offset 1',
-    ],
+    ['a half float', 'f90000', unknown],
+    ['a single float', 'fa47c35000', unknown],
+    ['NaN', 'fb7ff8000000000000', unknown],
+    ['undefined', 'f7', unknown],
+    ['a simple value', 'f8ff', unknown],
     ['a tag', 'c000', 'CBOR_TYPE: unexpected tag 0, at offset 1'],
     [
       'a byte string as key',

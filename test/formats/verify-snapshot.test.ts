@@ -199,12 +199,17 @@ describe.each(['cose', 'json'] as const)('verifySnapshotFile() says of a %s rece
 
   test('that the snapshot names no service, where that table is missing or empty', async () => {
     const { content } = decodeSnapshot(files[form].entry);
+    const named =
+      form === 'cose'
+        ? `key ${made.serviceCertificate.keyId}`
+        : `node ${made.nodeCertificate.keyId}`;
     const withoutRecords = content.publicMaps.map((map) => ({ ...map, records: [] }));
     for (const publicMaps of [[], withoutRecords]) {
       const bytes = await fileOf(form, { ...content, publicMaps });
       await expect(verifySnapshotFile(bytes)).rejects.toMatchObject({
         code: 'SERVICE_UNKNOWN',
-        message: `the snapshot has no ${tables.serviceInfo}`,
+        message: `the snapshot has no ${tables.serviceInfo}, and so names no service: pin the service's public key or certificate (its receipt names ${named})`,
+        actual: named,
       });
     }
   });

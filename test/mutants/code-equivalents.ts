@@ -4,6 +4,16 @@
  * hundred of a group's mutants.
  */
 export const codeEquivalents: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'src/engine/effects.ts': {
+    'if (next !== undefined) needed.add(next);: next !== undefined → true':
+      'no fact has the seqno undefined, so that it is needed for nothing',
+    'const asked = ++work.proofsAsked;: ++work.proofsAsked → --work.proofsAsked':
+      'the numbers tell the askings apart, whichever way they go',
+    "signal.addEventListener('abort', abort, { once: true });: { once: true } → {}":
+      'a signal tells of its abort once',
+    "signal.addEventListener('abort', abort, { once: true });: true → false":
+      'a signal tells of its abort once',
+  },
   'src/files/spool.ts': {
     'assert(this.#handle !== undefined, `${this.file} has no handle`);: this.#handle !== undefined → true':
       'the states open and synced begin with the handle: the assertion is there for the types',

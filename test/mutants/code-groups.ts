@@ -27,7 +27,7 @@ export const codeGroups: Readonly<Record<string, CodeGroup>> = {
   },
   effects: {
     scoreMin: 100,
-    tests: { 'src/engine/effects.ts': ['test/engine/snapshotter*.test.ts'] },
+    tests: { 'src/engine/effects.ts': ['test/engine/effects.test.ts'] },
   },
   parsers: {
     scoreMin: 90,

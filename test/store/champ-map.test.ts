@@ -19,10 +19,16 @@ const changes = fc.array(
   { maxLength: 300 },
 );
 
-const apply = (map: ChampMap<Item>, n: number, value: number | undefined) =>
-  value === undefined ? map.remove(keyOf(n)) : map.put({ key: keyOf(n), value });
+type Removal = 'remove' | 'prune';
 
-test('ChampMap holds what a plain map would', () => {
+const applyWith =
+  (removal: Removal) => (map: ChampMap<Item>, n: number, value: number | undefined) =>
+    value === undefined ? map[removal](keyOf(n)) : map.put({ key: keyOf(n), value });
+
+const removals = ['remove', 'prune'] as const;
+
+test.each(removals)('ChampMap.%s() leaves what a plain map would', (removal) => {
+  const apply = applyWith(removal);
   fc.assert(
     fc.property(changes, (list) => {
       let champ = ChampMap.empty<Item>();
@@ -42,23 +48,27 @@ test('ChampMap holds what a plain map would', () => {
   );
 });
 
-test('ChampMap never changes: what is put or removed later does not show in it', () => {
-  fc.assert(
-    fc.property(changes, changes, (before, after) => {
-      let champ = ChampMap.empty<Item>();
-      for (const { n, value } of before) champ = apply(champ, n, value);
-      const frozen = champ;
-      const held = contents(frozen);
-      for (const { n, value } of after) champ = apply(champ, n, value);
-      expect(contents(frozen)).toEqual(held);
-    }),
-    { numRuns: 100 },
-  );
-});
+test.each(removals)(
+  'ChampMap never changes: what put() and %s() do later does not show in it',
+  (removal) => {
+    const apply = applyWith(removal);
+    fc.assert(
+      fc.property(changes, changes, (before, after) => {
+        let champ = ChampMap.empty<Item>();
+        for (const { n, value } of before) champ = apply(champ, n, value);
+        const frozen = champ;
+        const held = contents(frozen);
+        for (const { n, value } of after) champ = apply(champ, n, value);
+        expect(contents(frozen)).toEqual(held);
+      }),
+      { numRuns: 100 },
+    );
+  },
+);
 
-test('ChampMap gives the map itself when nothing is removed', () => {
+test.each(removals)('ChampMap.%s() gives the map itself when nothing is removed', (removal) => {
   const map = ChampMap.empty<Item>().put({ key: keyOf(1), value: 1 });
-  expect(map.remove(keyOf(2))).toBe(map);
+  expect(map[removal](keyOf(2))).toBe(map);
 });
 
 test('ChampMap walks items before deeper ones, and a removal pulls none up again', () => {

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { toUtf8 } from '../../src/core/bytes.ts';
+import { fromUtf8, toUtf8 } from '../../src/core/bytes.ts';
 import { seqno } from '../../src/core/words.ts';
 import { drawState } from '../../src/engine/draw-state.ts';
+import { sipHash24Low32 } from '../../src/formats/key-order.ts';
 import { ReferenceStore } from '../../src/store/reference-store.ts';
 import { unpackState } from '../../src/store/state-transfer.ts';
 
@@ -88,4 +89,23 @@ test('drawState() ends when it is aborted', async () => {
   store.apply(seqno(1), table([write('a', '1')]));
   const aborted = AbortSignal.abort(new Error('enough'));
   await expect(drawState(store.freeze().values(), aborted)).rejects.toThrow('enough');
+});
+
+test('ReferenceStore keeps the order that CCF has after a removal only beside tombstones', () => {
+  // Two keys that share a place at the top, so that one pushes the other down, and one behind them.
+  const names = Array.from({ length: 2 ** 12 }, (_, n) => `key ${n}`);
+  const placeOf = (name: string) => sipHash24Low32(toUtf8(name)) & 31;
+  const [a = '', b = ''] = names.filter((name) => placeOf(name) === 7);
+  const last = names.find((name) => placeOf(name) === 31) ?? '';
+  const orders = [true, false].map((keepsTombstones) => {
+    const store = new ReferenceStore({ keepsTombstones });
+    store.apply(seqno(1), table([write(a, '1'), write(b, '1'), write(last, '1')]));
+    store.apply(seqno(2), table([], [b]));
+    const live = store.freeze().get('public:t')?.live.records() ?? [];
+    return [...live].map(({ key }) => fromUtf8(key));
+  });
+  expect(orders).toEqual([
+    [last, a],
+    [a, last],
+  ]);
 });

@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import { getEventListeners } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { AbortedError } from '../../src/core/errors.ts';
 import type { JobClass } from '../../src/tasks/job.ts';
@@ -27,6 +26,15 @@ function block(
   const { signal } = controller;
   const ended = pool.run('finishWhenAborted', undefined, { class: jobClass, signal });
   return { stop: () => controller.abort(), ended };
+}
+
+/** Runs a script with a `WorkerPool` and the url of a `worker` in a process of its own, which ends when nothing holds it. */
+function runAlone(script: string): { readonly status: number | null; readonly stdout: string } {
+  const pool = new URL('../../dist/src/tasks/worker-pool.js', import.meta.url);
+  const head = `import { WorkerPool } from '${pool}'; const worker = new URL('${echoWorker}');`;
+  const args = ['--input-type=module', '-e', head + script];
+  const { status, stdout } = spawnSync(process.execPath, args, { timeout: 30_000 });
+  return { status, stdout: stdout.toString() };
 }
 
 afterEach(async () => {
@@ -132,11 +140,7 @@ test('TSK-10 WorkerPool keeps critical-only threads free of normal jobs', async 
   const pool = makePool({ workers: 1, criticalWorkers: 1 });
   const blocker = block(pool);
   const normal = pool.run('threadId', undefined);
-  expect(pool.summary()).toEqual({
-    waiting: { critical: 0, normal: 1 },
-    running: 1,
-    workers: 1,
-  });
+  expect(pool.summary()).toEqual({ waiting: { critical: 0, normal: 1 }, running: 1, workers: 1 });
   const critical = await pool.run('threadId', undefined, { class: 'critical' });
   expect(pool.summary().waiting.normal).toBe(1);
   blocker.stop();
@@ -176,26 +180,14 @@ test('TSK-11 WorkerPool never gives a busy thread another job', async () => {
 
 test('TSK-14 WorkerPool.summary() counts what waits of each class, what runs, and the threads', async () => {
   const pool = makePool({ workers: 2 });
-  expect(pool.summary()).toEqual({
-    waiting: { critical: 0, normal: 0 },
-    running: 0,
-    workers: 0,
-  });
+  expect(pool.summary()).toEqual({ waiting: { critical: 0, normal: 0 }, running: 0, workers: 0 });
   const blockers = [block(pool), block(pool)];
   const classes: JobClass[] = ['normal', 'critical', 'normal'];
   const jobs = classes.map((jobClass) => pool.run('echo', 1, { class: jobClass }));
-  expect(pool.summary()).toEqual({
-    waiting: { critical: 1, normal: 2 },
-    running: 2,
-    workers: 2,
-  });
+  expect(pool.summary()).toEqual({ waiting: { critical: 1, normal: 2 }, running: 2, workers: 2 });
   for (const { stop } of blockers) stop();
   await Promise.all([...jobs, ...blockers.map(({ ended }) => ended)]);
-  expect(pool.summary()).toEqual({
-    waiting: { critical: 0, normal: 0 },
-    running: 0,
-    workers: 2,
-  });
+  expect(pool.summary()).toEqual({ waiting: { critical: 0, normal: 0 }, running: 0, workers: 2 });
 });
 
 test('WorkerPool with normal jobs up to queueMax takes a critical one', async () => {
@@ -344,12 +336,10 @@ test('TSK-43 WorkerPool.close() leaves no reference to a job that waits, though 
 });
 
 test('TSK-40 WorkerPool.close() leaves no handle behind in its process', () => {
-  const pool = new URL('../../dist/src/tasks/worker-pool.js', import.meta.url);
-  const script = `
-    import { WorkerPool } from '${pool}';
+  const { stdout } = runAlone(`
     // The output is a pipe of the test's, not a handle of the pool's.
     const handles = () => process.getActiveResourcesInfo().filter((name) => name !== 'PipeWrap');
-    const pool = new WorkerPool(new URL('${echoWorker}'), { workers: 1, criticalWorkers: 1 });
+    const pool = new WorkerPool(worker, { workers: 1, criticalWorkers: 1 });
     pool.run('never').catch(() => {});
     pool.run('never', undefined, { class: 'critical' }).catch(() => {});
     pool.run('echo', 1).catch(() => {});
@@ -357,10 +347,8 @@ test('TSK-40 WorkerPool.close() leaves no handle behind in its process', () => {
     await pool.close();
     await new Promise((resolve) => setImmediate(resolve));
     process.stdout.write(JSON.stringify([meanwhile, handles()]));
-  `;
-  const options = { timeout: 30_000 };
-  const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], options);
-  const [meanwhile, after] = JSON.parse(child.stdout.toString());
+  `);
+  const [meanwhile, after] = JSON.parse(stdout);
   expect(meanwhile.filter((name: string) => name === 'MessagePort')).toHaveLength(2);
   expect(after).toEqual([]);
 });
@@ -377,30 +365,22 @@ test.each([
 });
 
 test('WorkerPool keeps the process alive while a job runs, and not longer', () => {
-  const poolModule = new URL('../../dist/src/tasks/worker-pool.js', import.meta.url);
-  const script = `
-    import { WorkerPool } from '${poolModule.href}';
-    const pool = new WorkerPool(new URL('${echoWorker.href}'));
+  const ended = runAlone(`
+    const pool = new WorkerPool(worker);
     pool.run('echo', 'answered').then((output) => process.stdout.write(output));
-  `;
-  const options = { timeout: 30_000, cwd: fileURLToPath(new URL('.', import.meta.url)) };
-  const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], options);
-  expect([child.status, child.stdout.toString()]).toEqual([0, 'answered']);
+  `);
+  expect(ended).toEqual({ status: 0, stdout: 'answered' });
 });
 
 test('WorkerPool.close() keeps the process alive until it is closed, though an answer comes meanwhile', () => {
-  const pool = new URL('../../dist/src/tasks/worker-pool.js', import.meta.url);
-  const script = `
-    import { WorkerPool } from '${pool}';
-    const pool = new WorkerPool(new URL('${echoWorker}'), { workers: 1 });
+  const ended = runAlone(`
+    const pool = new WorkerPool(worker, { workers: 1 });
     await pool.run('echo', 1);
     pool.run('echo', 2).catch(() => {});
     // The answer is there, unread, when the worker is told to end.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
     await pool.close();
     process.stdout.write('closed');
-  `;
-  const options = { timeout: 30_000 };
-  const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], options);
-  expect([child.status, child.stdout.toString()]).toEqual([0, 'closed']);
+  `);
+  expect(ended).toEqual({ status: 0, stdout: 'closed' });
 });
