@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { realClock } from '../io/clock.ts';
 import { runProgram } from './program.ts';
 
@@ -41,8 +40,11 @@ function watchOutput(interrupted: AbortController): void {
   process.stderr.on('error', () => {});
 }
 
-const interrupted = interruption();
-watchOutput(interrupted);
-const { stdout, stderr } = process;
-const { signal } = interrupted;
-process.exitCode = await runProgram(process.argv.slice(2), { stdout, stderr, signal });
+/** Runs the command line that this process was started with, on its streams and with its signals. */
+export async function runCommandLine(): Promise<void> {
+  const interrupted = interruption();
+  watchOutput(interrupted);
+  const { stdout, stderr } = process;
+  const { signal } = interrupted;
+  process.exitCode = await runProgram(process.argv.slice(2), { stdout, stderr, signal });
+}
