@@ -13,6 +13,14 @@ const name = 'snapshot_493_494.committed';
 const file = inCcfData('eol_service', 'snapshots', name);
 const digest = '3c4e60b6a4d16c542f62cd15c5e079df2a2235ee4c63c3badb86251de305a379';
 
+test('list says where a node keeps its snapshots', async () => {
+  const node = fresh('node');
+  mkdirSync(join(node, 'snapshots'), { recursive: true });
+  const { status, stderr } = await runHere(['list', node]);
+  expect(stderr).toBe(`  next: a node keeps its snapshots in ${join(node, 'snapshots')}\n`);
+  expect(status).toBe(0);
+});
+
 describe.concurrent('show', () => {
   testOnCcfData('prints the facts of a file and its tables', async () => {
     const { status, stdout, stderr } = await runCli(['show', file]);
