@@ -10,7 +10,8 @@ import { replayLedger } from '../../src/engine/replay.ts';
 import { openSnapshotVerifier, verifySnapshot } from '../../src/engine/verify.ts';
 import { type Certificate, readCertificate } from '../../src/formats/certificate.ts';
 import { splitSnapshotFile } from '../../src/formats/snapshot-body.ts';
-import { ccfTestdata, testOnCcfData } from '../helpers/ccf-testdata.ts';
+import { ccfTestdata } from '../helpers/ccf-folder.ts';
+import { testOnCcfData } from '../helpers/ccf-testdata.ts';
 import { objectsOf, runCli, runHere } from './run-cli.ts';
 import { inCcfData, temporaryDirectory } from './temporary.ts';
 
