@@ -127,7 +127,7 @@ function unknownKey(command: Command, key: string): [message: string, next: stri
     ...optionsOf(command).map(nameOf),
     ...command.commands.filter((inner) => inner.options.length > 0).map((inner) => inner.name()),
   ];
-  const nearest = names.find((name) => distance(name, key) <= 2);
+  const nearest = names.find((name) => name === `no-${key}` || distance(name, key) <= 2);
   const of = command.parent === null ? '' : ` of ${command.name()}`;
   const hint = nearest === undefined ? `one of ${names.join(', ')}` : `did you mean ${nearest}?`;
   return [`there is no option "${key}"${of}`, hint];

@@ -19,11 +19,7 @@ export function addDiagramCommand(program: Command, context: CommandContext): vo
   program
     .command('diagram')
     .description('draw the statecharts of this version as Mermaid, SVG and JSON for Stately Studio')
-    .option(
-      '--out <directory>',
-      'directory of the drawings, made where it is not there',
-      'diagrams',
-    )
+    .option('--out <dir>', 'directory of the drawings, made where it is not there', 'diagrams')
     .option('--check', 'write nothing: exit 1 if a drawing there is missing or of another version')
     .option('--json', 'one JSON object a line')
     .addHelpText('after', help)
@@ -32,8 +28,12 @@ export function addDiagramCommand(program: Command, context: CommandContext): vo
 
 const help = `
 A drawing that is there already is replaced, unless it is fresh. SVG needs elkjs, which is installed apart: npm install elkjs@0.12
+Without it the other drawings are written all the same.
+
+Exit status: 0 all fresh, 1 with --check: one is not, 3 one could not be drawn, read or written.
 
 Examples:
+  ledger-snapshotter diagram
   ledger-snapshotter diagram --out docs/diagrams
   ledger-snapshotter diagram --out docs/diagrams --check
   ledger-snapshotter diagram --check --json | jq -r 'select(.state != "fresh") | .file'`;
@@ -47,24 +47,38 @@ interface Drawing {
   readonly state: DrawingState;
 }
 
-async function diagram(
-  { out, check = false, json = false }: DiagramFlags,
-  { environment: { fileSystem }, terminal, signal }: CommandContext,
-): Promise<ExitStatus> {
-  if (!check) await fileSystem.makeDirectory(out);
+async function diagram(flags: DiagramFlags, context: CommandContext): Promise<ExitStatus> {
+  const { out, check = false, json = false } = flags;
+  const { environment, terminal } = context;
+  if (!check) await environment.fileSystem.makeDirectory(out);
   const drawings: Drawing[] = [];
+  try {
+    for await (const drawing of drawAll(flags, context)) {
+      drawings.push(drawing);
+      if (json) terminal.json(drawing);
+    }
+  } finally {
+    // Without elkjs the others are there all the same.
+    if (!json && drawings.length > 0) {
+      for (const line of formatDrawings(out, drawings)) terminal.result(line);
+    }
+  }
+  return drawings.some(({ state }) => state === 'stale' || state === 'missing') ? 1 : 0;
+}
+
+/** Draws one after the other, or with `check` only compares. */
+async function* drawAll(
+  { out, check = false }: DiagramFlags,
+  { environment: { fileSystem }, signal }: CommandContext,
+): AsyncGenerator<Drawing, void, undefined> {
   for await (const { file, text } of diagramFiles()) {
     signal.throwIfAborted();
     const bytes = new TextEncoder().encode(text);
     const found = await compare(fileSystem, join(out, file), bytes);
     const isWritten = !check && found !== 'fresh';
     if (isWritten) await writeDurably(fileSystem, join(out, file), bytes);
-    const drawing = { file, bytes: bytes.length, state: isWritten ? 'written' : found } as const;
-    drawings.push(drawing);
-    if (json) terminal.json(drawing);
+    yield { file, bytes: bytes.length, state: isWritten ? 'written' : found };
   }
-  if (!json) for (const line of formatDrawings(out, drawings)) terminal.result(line);
-  return drawings.some(({ state }) => state === 'stale' || state === 'missing') ? 1 : 0;
 }
 
 /** Larger than any drawing: what is larger is none. */

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { inspect } from 'node:util';
 import { type ErrorCode, LedgerSnapshotterError } from '../core/errors.ts';
 
@@ -74,11 +75,17 @@ const errnoWords: Readonly<Record<string, string>> = {
   EDQUOT: 'the quota is used up',
   EIO: 'the device failed',
   EMFILE: 'too many files are open',
+  EADDRINUSE: 'another process listens there',
 };
 
+/** A system's error code with a sentence for it, where there is one. */
+export function wordsOfErrno(code: unknown): string | undefined {
+  const words = errnoWords[String(code)];
+  return words === undefined ? undefined : `${code}: ${words}`;
+}
+
 function reasonOf({ actual, message }: LedgerSnapshotterError): string {
-  const words = errnoWords[String(actual)];
-  return words === undefined ? message : `${actual}: ${words}`;
+  return wordsOfErrno(actual) ?? message;
 }
 
 /** Where it is, unless the message says so already. */
@@ -97,15 +104,21 @@ function placeOf(error: LedgerSnapshotterError): string {
 const pinIt =
   'check which service it should be; to older identities leads --ledger DIR, or a --service-cert each';
 const replaceFile = 'take another copy of the file, or an older snapshot';
+/** What to do where another file has the name of one that was to be written. */
+export const giveEmptyOut = 'give an empty --out, and find out where the other file comes from';
 const askForLedger =
   'check the path; a ledger is the directory that holds the files ledger_<first>-<last>.committed, in a node’s directory it is ledger/';
 const completeLedger =
-  'copy the missing chunk, or start from a later snapshot (replay --from, recover --snapshots)';
+  'copy the missing chunk, or start from a later snapshot that verifies (replay --from, recover --snapshots)';
+
+const restoreKey = 'restore the key from a copy; without it the service cannot go on';
+const restoreView =
+  'restore it from a copy, or write a number into it that is certainly higher than any view that the node has used';
 
 const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   NOT_FOUND: 'check the path',
   NOT_A_DIRECTORY: 'give the directory, not a file in it',
-  NOT_A_REGULAR_FILE: 'give a file; those of a directory are DIR/*.committed',
+  NOT_A_REGULAR_FILE: 'give a file; the snapshots of a directory are DIR/*.committed',
   SYMLINK_REFUSED: 'give the file itself',
   READ_FAILED: 'check who owns it and its mode',
   WRITE_FAILED: 'check who owns the directory, its mode, and the space that is left',
@@ -113,7 +126,8 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   CHANGED_WHILE_READING: 'something else is writing it: try again when that has finished',
   OUT_OF_MEMORY: 'write less at once, or give the store more memory',
   LOCKED: 'stop that process, or give another directory',
-  COMMITTED_CONFLICT: 'give an empty --out, and find out where the other file comes from',
+  LISTEN_FAILED: 'give another port, or --live alone for any that is free',
+  COMMITTED_CONFLICT: giveEmptyOut,
   EMPTY_LEDGER: askForLedger,
   CHUNK_GAP: completeLedger,
   CHUNK_OVERLAP: 'remove the copy that does not belong to this ledger',
@@ -124,6 +138,8 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
     'name the service that you trust with --service-cert: its certificate, or its public key where it has none',
   RECEIPT_MISSING:
     'CCF 1.x wrote no receipts, and none is there before the evidence is committed: replay the ledger, with --snapshots, to compare',
+  BAD_VERSION:
+    'check that the file is a snapshot or a chunk of a ledger: this is neither, or damaged',
   BAD_NAME:
     'give the file the name snapshot_<seqno>_<evidence>.committed that it was written under',
   NAME_MISMATCH: 'the file was renamed, or is another: do not use it under this name',
@@ -134,7 +150,7 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   LENGTH_EXCEEDS_FILE: replaceFile,
   RECEIPT_TRUNCATED: replaceFile,
   CLAIMS_DIGEST_MISMATCH: replaceFile,
-  BAD_KEY: 'restore the key from a copy; without it the service cannot go on',
+  BAD_KEY: restoreKey,
   KID_MISMATCH: 'bring the keys and the ledger of the same service together',
   SECRETS_MISSING: 'restore the members’ keys, as many as the service needs for its recovery',
   LEDGER_BEHIND_SNAPSHOT:
@@ -144,6 +160,9 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
 };
 
 /** What to do about an error, where there is something. */
-export function nextOf({ code }: LedgerSnapshotterError): string | undefined {
+export function nextOf({ code, file = '' }: LedgerSnapshotterError): string | undefined {
+  // Nobody gave these paths: they are a node's own files.
+  if (code === 'NOT_FOUND' && file.endsWith('_key.pem')) return restoreKey;
+  if (code === 'BAD_TEXT' && basename(file) === 'view') return restoreView;
   return nextByCode[code];
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import {
   type FoundSnapshot,
@@ -29,9 +30,11 @@ export function addListCommand(program: Command, context: CommandContext): void 
 const help = `
 Nothing is opened and nothing is believed: "committed" is what the name says. See verify.
 
+Exit status: 0 listed, whatever is there, 3 the directory cannot be read.
+
 Examples:
-  ledger-snapshotter list snapshots
-  ledger-snapshotter list snapshots --json | jq -r 'select(.ignored == null) | .file'`;
+  ledger-snapshotter list data/snapshots
+  ledger-snapshotter list data/snapshots --json | jq -r 'select(.ignored == null) | .file'`;
 
 async function list(
   directory: string,
@@ -44,8 +47,13 @@ async function list(
   } else {
     for (const line of formatListing(directory, found)) terminal.result(line);
   }
+  if (found.every(({ ignored }) => ignored !== undefined) && found.some(isOfNode)) {
+    terminal.note(`  next: a node keeps its snapshots in ${join(directory, 'snapshots')}`);
+  }
   return 0;
 }
+
+const isOfNode = ({ file }: FoundSnapshot): boolean => file === 'snapshots';
 
 function formatListing(directory: string, found: readonly FoundSnapshot[]): readonly string[] {
   const usable = found.filter(({ ignored }) => ignored === undefined);

@@ -4,6 +4,7 @@ import { StorageError } from '../core/errors.ts';
 import type { LedgerNode } from '../engine/node.ts';
 import { createHttpHandler } from '../http/handler.ts';
 import type { CommandContext } from './context.ts';
+import { wordsOfErrno } from './errors.ts';
 
 /** What `start --live` serves, and where. */
 export interface LiveServer {
@@ -28,7 +29,12 @@ export async function startLiveServer(
     server.listen(port, '127.0.0.1', resolve);
   }).catch(async (cause: unknown) => {
     await handler.close();
-    throw new StorageError('LISTEN_FAILED', `port ${port} of 127.0.0.1 cannot be served: ${cause}`);
+    const { code } = cause as NodeJS.ErrnoException;
+    const message = `port ${port} of 127.0.0.1 cannot be served (${wordsOfErrno(code) ?? cause})`;
+    throw new StorageError('LISTEN_FAILED', message, {
+      ...(code !== undefined && { actual: code }),
+      cause,
+    });
   });
   // A server that listens on an address and a port has both.
   const { port: actual } = server.address() as AddressInfo;

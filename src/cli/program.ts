@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { environmentOf } from '../engine/environment.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { addCompletionCommand } from './completion-command.ts';
@@ -93,7 +93,8 @@ function build(program: Command, context: CommandContext): void {
     )
     .option('--no-progress', 'show no progress on stderr')
     .option('--debug', 'print stack traces of errors')
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, optionDescription: describeOption })
+    .helpCommand(false)
     .showHelpAfterError('(--help explains)')
     .exitOverride()
     .addHelpText('after', programHelp);
@@ -107,18 +108,42 @@ function build(program: Command, context: CommandContext): void {
   addDiagramCommand(program, context);
   addTestgenCommand(program, context);
   addCompletionCommand(program, context);
+  addHelpCommand(program);
+}
+
+/** Also says which options a command cannot do without. */
+function describeOption(option: Option): string {
+  const told = new Help().optionDescription(option);
+  return option.mandatory && option.defaultValue === undefined ? `${told} (required)` : told;
+}
+
+/** As Commander's own, which answers a name that is not there with the whole help and no word of what is wrong. */
+function addHelpCommand(program: Command): void {
+  program
+    .command('help')
+    .description('print help, of a command when one is named')
+    .argument('[command]', 'name of a command')
+    .helpOption(false)
+    .action((name?: string) => {
+      const found = program.commands.find((one) => name === undefined || one.name() === name);
+      if (found === undefined) program.error(`error: unknown command '${name}'`);
+      else (name === undefined ? program : found).outputHelp();
+    });
 }
 
 const programHelp = `
 Results go to stdout, as tables or with --json as one JSON object a line; progress and messages to stderr.
 Exit status: 0 done and true, 1 checked and false, 2 wrong usage, 3 could not read, write, lock or compare, 130 interrupted.
 
-Examples:
-  ledger-snapshotter replay ledger --member-keys keys --out snapshots
-  ledger-snapshotter verify snapshots/*.committed --service-cert service_cert.pem
-  ledger-snapshotter show snapshots/snapshot_493_494.committed
-  ledger-snapshotter list snapshots
-  ledger-snapshotter recover --snapshots snapshots --ledger ledger --service-cert service_cert.pem`;
+No colour is printed, so NO_COLOR changes nothing. Ctrl-C stops cleanly.
+
+Examples, each on what the first one makes:
+  ledger-snapshotter start
+  ledger-snapshotter list data/snapshots
+  ledger-snapshotter show data/snapshots/snapshot_2000_*.committed
+  ledger-snapshotter verify data/snapshots/*.committed --service-cert data/service_cert.pem
+  ledger-snapshotter replay data/ledger --member-keys data/keys --out snapshots
+  ledger-snapshotter recover --snapshots data/snapshots --ledger data/ledger --service-cert data/service_cert.pem`;
 
 function packageVersion(): string {
   // Our own manifest, through the package's own exports: the same from the sources and from dist.

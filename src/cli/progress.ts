@@ -26,6 +26,7 @@ export class Progress {
   readonly #intervalMs: number;
   #start: { readonly at: number; readonly done: number } | undefined;
   #shownAt = 0;
+  #isToldWhole = false;
 
   constructor(options: ProgressOptions) {
     this.#options = options;
@@ -50,7 +51,9 @@ export class Progress {
     const rate = ((done - this.#start.done) * 1000) / (now - this.#start.at);
     const text = this.#text(done, total, rate);
     if (!terminal.isInteractive) {
-      terminal.note(text);
+      // What is being waited for then is not counted here: one line is enough.
+      if (!this.#isToldWhole) terminal.note(text);
+      this.#isToldWhole = done >= total;
       return;
     }
     const fitted = (line: string) => line.slice(0, Math.max(0, terminal.columns - 1));
@@ -67,7 +70,7 @@ export class Progress {
     const share = total > 0 ? Math.min(1, done / total) : 0;
     const percent = `${Math.floor(share * 100)} %`;
     const counts = `${groupDigits(done)} of ${groupDigits(total)} ${unit}`;
-    const left = rate > 0 ? `, ${duration((total - done) / rate)} left` : '';
+    const left = rate > 0 && done < total ? `, ${duration((total - done) / rate)} left` : '';
     const text = `${percent}, ${counts}, ${groupDigits(Math.round(rate))}/s${left}`;
     return `${verb} ${this.#bar(share, verb.length + 1 + text.length)}${text}`;
   }

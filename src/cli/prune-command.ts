@@ -47,9 +47,9 @@ prunes by itself (start --keep).
 Exit status: 0 done, 1 no snapshot verifies, or it is not of the ledger, 3 something could not be read, removed or locked.
 
 Examples:
-  ledger-snapshotter prune snapshots --keep 3 --service-cert service_cert.pem
-  ledger-snapshotter prune snapshots --keep 3 --dry-run
-  ledger-snapshotter prune snapshots --keep 2 --ledger ledger --copies /backup/ledger --keep-chunks 10`;
+  ledger-snapshotter prune data/snapshots --keep 3 --dry-run
+  ledger-snapshotter prune data/snapshots --keep 3 --service-cert data/service_cert.pem
+  ledger-snapshotter prune data/snapshots --keep 2 --ledger data/ledger --copies backup/ledger --keep-chunks 10`;
 
 async function pruneDirectory(
   directory: string,

@@ -22,7 +22,7 @@ export function addRecoverCommand(program: Command, context: CommandContext): vo
     .command('recover')
     .description('bring files back to a verified state: newest valid snapshot, then the ledger')
     .requiredOption('--snapshots <dir>', 'directory of snapshots; it may be empty')
-    .requiredOption('--ledger <dir>', 'directory of the ledger')
+    .requiredOption('--ledger <dir>', 'directory of the ledger; it may be empty')
     .addOption(readOnlyLedgerOption())
     .addOption(serviceCertOption())
     .option('--member-keys <dir>', "members' RSA private keys (.pem), which open what is private")
@@ -43,15 +43,17 @@ summary, "from" is the seqno of the snapshot, 0 for a whole ledger.
 Exit status: 0 recovered, 1 the ledger does not hold, 3 there is nothing to begin with, or it cannot be read.
 
 Examples:
-  ledger-snapshotter recover --snapshots snapshots --ledger ledger --service-cert service_cert.pem
-  ledger-snapshotter recover --snapshots snapshots --ledger ledger --member-keys keys
-  ledger-snapshotter recover --snapshots snapshots --ledger ledger --json | jq -r 'select(.refused) | .file'`;
+  ledger-snapshotter recover --snapshots data/snapshots --ledger data/ledger --service-cert data/service_cert.pem
+  ledger-snapshotter recover --snapshots data/snapshots --ledger data/ledger --member-keys data/keys
+  ledger-snapshotter recover --snapshots data/snapshots --ledger data/ledger --json | jq -r 'select(.refused) | .file'`;
 
 async function recover(flags: RecoverFlags, context: CommandContext): Promise<ExitStatus> {
   const { terminal, environment, signal } = context;
   const { ledger, readOnlyLedger: readOnlyLedgers, snapshots, json = false } = flags;
   const services = await readPins(flags.serviceCert, context);
   const memberKeys = await readKeys(flags.memberKeys, context);
+  // A node that is begun has no ledger yet; a path that was typed wrong must not pass for an empty one.
+  await environment.fileSystem.list(ledger);
   const progress = startProgress(context, flags, { verb: 'recovering', unit: 'entries' });
   const recovered = await recoverLedger({
     ledger,

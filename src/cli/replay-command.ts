@@ -7,6 +7,7 @@ import { removeIfThere } from '../files/remove-if-there.ts';
 import { parseDecimal } from '../formats/file-name.ts';
 import { makeTemporaryDirectory } from '../io/temporary-directory.ts';
 import { type CommandContext, type CommonFlags, startProgress, tellError } from './context.ts';
+import { giveEmptyOut } from './errors.ts';
 import { type ExitStatus, worstOf } from './exit-status.ts';
 import { readKeys } from './key-files.ts';
 import { readOnlyLedgerOption } from './repeatable-option.ts';
@@ -69,11 +70,10 @@ Existing files that nothing in the ledger vouches for are told likewise, as "not
 Exit status: 0 all true, 1 the ledger or a snapshot is not, 3 something could not be compared, read or written.
 
 Examples:
-  ledger-snapshotter replay ledger --member-keys keys
-  ledger-snapshotter replay ledger --member-keys keys --out snapshots --receipt json
-  ledger-snapshotter replay ledger --member-keys keys --at 493 --out snapshots
-  ledger-snapshotter replay ledger --read-only-ledger ledger.ro --member-keys keys
-  ledger-snapshotter replay ledger --snapshots snapshots --json`;
+  ledger-snapshotter replay data/ledger --member-keys data/keys
+  ledger-snapshotter replay data/ledger --member-keys data/keys --out snapshots
+  ledger-snapshotter replay data/ledger --member-keys data/keys --at 2000 --receipt json --out json
+  ledger-snapshotter replay data/ledger --snapshots data/snapshots --json`;
 
 function parseSeqno(text: string): Seqno {
   const value = parseDecimal(text);
@@ -167,6 +167,7 @@ function tell(report: ReplayReport, { places, flags, context }: Telling): void {
   for (const snapshot of snapshots) {
     const message = troubleOf(snapshot)?.message;
     if (message !== undefined) terminal.note(`error: ${message}`);
+    if (snapshot.outcome === 'conflict') terminal.note(`  next: ${giveEmptyOut}`);
   }
   if (failure !== undefined) {
     tellError(context, failure, flags);
@@ -180,7 +181,13 @@ function tell(report: ReplayReport, { places, flags, context }: Telling): void {
   if (copies > 0) {
     terminal.note(`${count(copies, 'copy', 'copies')} of chunks in other directories not read`);
   }
-  const { at, memberKeys, out } = flags;
+  const { at, memberKeys, out, from } = flags;
+  if (from !== undefined && summary.transactions === 0) {
+    terminal.note(`warning: the ledger has nothing behind ${from}: nothing was replayed`);
+    terminal.note(
+      '  next: check that it is the ledger of this snapshot, and that no chunk is missing',
+    );
+  }
   if (at !== undefined && snapshots.length === 0) {
     terminal.note(`error: the ledger vouches for no snapshot of seqno ${at}`);
     terminal.note('  next: replay it without --at to see which there are');
@@ -189,7 +196,7 @@ function tell(report: ReplayReport, { places, flags, context }: Telling): void {
   if (closed > 0) {
     terminal.note(closedNote({ closed, total: snapshots.length, keys: places.memberKeys.length }));
     if (memberKeys === undefined || closed === snapshots.length) {
-      terminal.note(`  next: ${memberKeys === undefined ? askForKeys : askForOtherKeys}`);
+      terminal.note(`  next: ${memberKeys === undefined ? askForKeys(flags) : askForOtherKeys}`);
     }
   }
   for (const [reason, number] of reasonsOf(snapshots.filter(isOpenAndNotCompared))) {
@@ -219,9 +226,12 @@ const isRightAndNotWritten = ({ result, outcome }: ReplayedSnapshot): boolean =>
 const isOpenAndNotCompared = (snapshot: ReplayedSnapshot): boolean =>
   snapshot.result === 'not-comparable' && snapshot.outcome === undefined && !isClosed(snapshot);
 
-const askForKeys =
-  'give the directory of the members’ keys with --member-keys, or existing files with --snapshots';
-const askForOtherKeys = 'give as many keys as the service needs for its recovery';
+function askForKeys({ snapshots }: ReplayFlags): string {
+  const askForFiles = snapshots === undefined ? ', or existing files with --snapshots' : '';
+  return `give the directory of the members’ keys with --member-keys${askForFiles}`;
+}
+
+const askForOtherKeys = 'give keys of this service’s members, as many as it needs for its recovery';
 
 interface Closed {
   readonly closed: number;

@@ -31,11 +31,12 @@ const help = `
 Keys and values are printed as text where they are readable text, else in hex. What is private is encrypted
 and only its size is known. To find out whether to trust a file, verify it.
 
-Exit status: 1 when the receipt does not fit the file, which is shown all the same.
+Exit status: 0 shown, 1 the receipt does not fit the file, which is shown all the same, or the file is no whole snapshot,
+2 it has no such table, 3 it cannot be read.
 
 Examples:
-  ledger-snapshotter show snapshot_493_494.committed
-  ledger-snapshotter show snapshot_493_494.committed --table public:ccf.gov.service.info`;
+  ledger-snapshotter show data/snapshots/snapshot_2000_*.committed
+  ledger-snapshotter show data/snapshots/snapshot_2000_*.committed --table public:ccf.gov.service.info`;
 
 async function show(file: string, flags: ShowFlags, context: CommandContext): Promise<ExitStatus> {
   const { environment, signal } = context;

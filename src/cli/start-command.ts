@@ -36,7 +36,11 @@ export function addStartCommand(program: Command, context: CommandContext): void
     .option('--transactions <n>', 'transactions to run', parseCount(0), 20_000)
     .option('--snapshot-every <n>', 'transactions between two snapshots', parseCount(3), 2_000)
     .option('--keep <n>', 'snapshots to keep, the newest; without it all', parseCount(1))
-    .option('--live [port]', 'serve the live page, metrics and health on loopback', parseCount(0))
+    .option(
+      '--live [port]',
+      'serve the live page, metrics and health on loopback; without a port on any that is free',
+      parseCount(0, 65_535),
+    )
     .option('--json', 'one JSON object a line: acknowledgements, snapshots, and last the summary')
     .addHelpText('after', help)
     .action((_flags: unknown, command: Command) =>
@@ -56,8 +60,9 @@ Exit status: 0 all true, 1 a snapshot or the restart is not, 3 something could n
 
 Examples:
   ledger-snapshotter start
+  ledger-snapshotter start --live
   ledger-snapshotter start --live 8080
-  ledger-snapshotter start --dir /var/lib/demo --transactions 100000 --snapshot-every 5000 --keep 3
+  ledger-snapshotter start --dir demo --transactions 100000 --snapshot-every 5000 --keep 3
   ledger-snapshotter replay data/ledger --member-keys data/keys
   ledger-snapshotter verify data/snapshots/*.committed --service-cert data/service_cert.pem`;
 

@@ -50,8 +50,8 @@ A receipt proves that a snapshot was recorded in that ledger, not that there is 
 Exit status: 0 all verify, 1 one is refused, 3 one cannot be read.
 
 Examples:
-  ledger-snapshotter verify snapshot_493_494.committed --service-cert service_cert.pem
-  ledger-snapshotter verify snapshots/*.committed --service-cert service_cert.pem --ledger ledger --json`;
+  ledger-snapshotter verify data/snapshots/*.committed --service-cert data/service_cert.pem
+  ledger-snapshotter verify data/snapshots/*.committed --service-cert data/service_cert.pem --ledger data/ledger --json`;
 
 async function verify(
   files: readonly string[],

@@ -49,6 +49,12 @@ describe('--config', () => {
     expect(objectsOf(stdout)).toHaveLength(2);
   });
 
+  test('says that an option which is off by its name is written with that', async () => {
+    const ended = await runWith(['progress: false'], 'list', snapshots);
+    const what = 'there is no option "progress"';
+    expect(ended).toEqual(refused(':1:1', what, 'did you mean no-progress?'));
+  });
+
   test('gives what a command cannot do without', async () => {
     const lines = [
       'recover:',

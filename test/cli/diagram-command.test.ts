@@ -72,5 +72,7 @@ test('diagram --out with a file for a directory: exit 3', async () => {
 
 test('diagram --help has examples', async () => {
   const { stdout } = await runHere(['diagram', '--help']);
-  expect(stdout).toContain('Examples:\n  ledger-snapshotter diagram --out docs/diagrams\n');
+  expect(stdout).toContain(
+    'Examples:\n  ledger-snapshotter diagram\n  ledger-snapshotter diagram --out docs/diagrams\n',
+  );
 });

@@ -35,6 +35,19 @@ test.each([
   expect(explain(storageError('list', '/d/f', cause))[0]).toBe(line);
 });
 
+test.each([
+  [new StorageError('NOT_FOUND', 'x', { file: 'data/keys/service_key.pem' }), 'restore the key'],
+  [new StorageError('NOT_FOUND', 'x', { file: 'data/ledger' }), 'check the path'],
+  [
+    new FormatError('BAD_TEXT', 'x', { file: 'data/view' }),
+    'restore it from a copy, or write a number',
+  ],
+  [new FormatError('BAD_VERSION', 'x', { file: 'package.json' }), 'check that the file is'],
+  [new StorageError('LISTEN_FAILED', 'x'), 'give another port'],
+])('explain() of %o says what to do next', (error, next) => {
+  expect(explain(error).at(-1)).toContain(`  next: ${next}`);
+});
+
 test('explain() gives a usage error its own advice', () => {
   expect(explain(new UsageError('no such table', 'list them'))).toEqual([
     'error: no such table',

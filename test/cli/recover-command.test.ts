@@ -244,6 +244,11 @@ describe('recover', () => {
       () => ({ snapshots: join(directory, 'no') }),
     ],
     [
+      'a ledger directory that is not there, though the snapshot is enough',
+      'NOT_FOUND',
+      () => ({ ledger: join(directory, 'no') }),
+    ],
+    [
       'a ledger that begins later, and no snapshot',
       'CHUNK_GAP',
       () => {

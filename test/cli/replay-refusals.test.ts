@@ -6,7 +6,11 @@ import { lockDirectory } from '../../src/files/directory-lock.ts';
 import { realProcesses } from '../../src/io/process.ts';
 import { realRandomness } from '../../src/io/randomness.ts';
 import { realFileSystem } from '../../src/io/real-file-system.ts';
+import { projectRoot } from '../architecture/sources.ts';
 import { testOnCcfData } from '../helpers/ccf-testdata.ts';
+import { MadeLedger } from '../helpers/make-ledger.ts';
+import { ledgerFiles, writeFiles } from '../helpers/make-ledger-files.ts';
+import { makeMembers } from '../helpers/make-members.ts';
 import { runCli, runHere } from './run-cli.ts';
 import { copyLedger, inCcfData, temporaryDirectory } from './temporary.ts';
 
@@ -14,6 +18,47 @@ const directory = temporaryDirectory();
 const fresh = (name: string) => join(directory, name);
 const service = 'cose_flipflop_service';
 const keys = () => ['--member-keys', inCcfData(service, 'common')];
+
+describe('replay of a ledger that CCF did not write', () => {
+  const fixture = join(projectRoot, 'test/fixtures/0.1.0/small-ledger');
+  const ledger = join(fixture, 'ledger');
+  const [snapshot = ''] = readdirSync(join(fixture, 'snapshots'));
+  const quiet = ['--no-progress'];
+
+  test('a file of another content in --out: what to do', async () => {
+    const out = fresh('taken');
+    mkdirSync(out);
+    writeFileSync(join(out, snapshot), 'another');
+    const memberKeys = ['--member-keys', join(fixture, 'keys')];
+    const { status, stderr } = await runHere([
+      'replay',
+      ledger,
+      ...memberKeys,
+      '--out',
+      out,
+      ...quiet,
+    ]);
+    expect(stderr).toMatch(/is there: kept\n {2}next: give an empty --out/);
+    expect(status).toBe(3);
+  });
+
+  test('asks for files only where none were given', async () => {
+    const snapshots = ['--snapshots', join(fixture, 'snapshots')];
+    const given = await runHere(['replay', ledger, ...snapshots, ...quiet]);
+    expect(given.stderr).toMatch(/next: give .* with --member-keys$/m);
+    const not = await runHere(['replay', ledger, ...quiet]);
+    expect(not.stderr).toMatch(/with --member-keys, or existing files with --snapshots$/m);
+  });
+
+  test('a ledger that ends before --from: a warning that nothing was replayed', async () => {
+    const short = await MadeLedger.opened({ seed: 'short', members: makeMembers(1) });
+    const other = fresh('short');
+    await writeFiles(realFileSystem, other, ledgerFiles(short));
+    const from = join(fixture, 'snapshots', snapshot);
+    const { stderr } = await runHere(['replay', other, '--from', from, ...quiet]);
+    expect(stderr).toContain(`warning: the ledger has nothing behind ${from}`);
+  });
+});
 
 describe.concurrent('wrong usage: exit 2, nothing on stdout', () => {
   test.each([
@@ -27,6 +72,7 @@ describe.concurrent('wrong usage: exit 2, nothing on stdout', () => {
     ['--at 0', ['replay', 'a', '--at', '0'], "argument '0' is invalid"],
     ['--at hex', ['replay', 'a', '--at', '0x10'], "argument '0x10' is invalid"],
     ['--at beyond 2^53', ['replay', 'a', '--at', '9007199254740993'], 'is invalid'],
+    ['--live beyond all ports', ['start', '--live', '65536'], 'from 0 to 65535'],
     ['--out without a value', ['replay', 'a', '--out'], 'argument missing'],
   ])('%s', async (_what, args, message) => {
     const { status, stdout, stderr } = await runHere(args);

@@ -33,6 +33,14 @@ class SlowOutput extends EventEmitter {
   }
 }
 
+test('list says where a node keeps its snapshots', async () => {
+  const node = fresh('node');
+  mkdirSync(join(node, 'snapshots'), { recursive: true });
+  const { status, stderr } = await runHere(['list', node]);
+  expect(stderr).toBe(`  next: a node keeps its snapshots in ${join(node, 'snapshots')}\n`);
+  expect(status).toBe(0);
+});
+
 describe.concurrent('show', () => {
   testOnCcfData('prints the facts of a file and its tables', async () => {
     const { status, stdout, stderr } = await runCli(['show', file]);

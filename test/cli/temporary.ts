@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
-import { ccfTestdata } from '../helpers/ccf-testdata.ts';
+import { ccfTestdata } from '../helpers/ccf-folder.ts';
 
 /** A new empty directory, removed with all that is in it after the tests of the file. */
 export function temporaryDirectory(): string {

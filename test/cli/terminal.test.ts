@@ -140,6 +140,15 @@ describe('Progress', () => {
     );
   });
 
+  test('says once that all is done, and no time that is left', () => {
+    const { screen, run } = start(false);
+    run(15_000);
+    expect(screen.text.split('\n').slice(-2)).toEqual([
+      'reading 100 %, 10,000 of 10,000 entries, 1,000/s',
+      '',
+    ]);
+  });
+
   test('shows nothing when it is not to', () => {
     const { screen, run } = start(true, false);
     run(5000);

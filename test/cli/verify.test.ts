@@ -18,7 +18,8 @@ import {
   splitSnapshotFile,
 } from '../../src/formats/snapshot-body.ts';
 import { makeCoseReceipt, makeService, makeSnapshotFile } from '../formats/make-snapshot-file.ts';
-import { ccfTestdata, testOnCcfData } from '../helpers/ccf-testdata.ts';
+import { ccfTestdata } from '../helpers/ccf-folder.ts';
+import { testOnCcfData } from '../helpers/ccf-testdata.ts';
 import { objectsOf, runCli, runHere } from './run-cli.ts';
 import { inCcfData, temporaryDirectory } from './temporary.ts';
 

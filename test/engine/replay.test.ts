@@ -13,7 +13,8 @@ import { sha256 } from '../../src/formats/sha256.ts';
 import { type SnapshotContent, splitSnapshotFile } from '../../src/formats/snapshot-body.ts';
 import { decodeServiceInfo, tables } from '../../src/formats/tables.ts';
 import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';
-import { ccfTestdata, testOnCcfData } from '../helpers/ccf-testdata.ts';
+import { ccfTestdata } from '../helpers/ccf-folder.ts';
+import { testOnCcfData } from '../helpers/ccf-testdata.ts';
 
 const services = ['eol', 'double_sealed', 'cose_flipflop'] as const;
 type Service = (typeof services)[number];

@@ -18,10 +18,10 @@ import {
   type PublicDomain,
   singletonValue,
 } from '../../src/formats/write-set.ts';
+import { ccfTestdata } from '../helpers/ccf-folder.ts';
 import {
   type CcfChunk,
   ccfServices,
-  ccfTestdata,
   readCcfFile,
   readCcfLedger,
   testOnCcfData,

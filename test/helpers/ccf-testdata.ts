@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'vitest';
 import {
@@ -7,12 +7,7 @@ import {
   decodeChunk,
   parseChunkName,
 } from '../../src/formats/ledger-chunk.ts';
-
-const folder =
-  process.env['CCF_TESTDATA'] ?? join(import.meta.dirname, '../../../shared/ccf-testdata');
-
-/** Folder of the real CCF ledgers, `undefined` where they are not installed. */
-export const ccfTestdata: string | undefined = existsSync(folder) ? folder : undefined;
+import { ccfTestdata } from './ccf-folder.ts';
 
 /** Vitest's `test`, reported as skipped by name where there is no real data. */
 export const testOnCcfData: ReturnType<typeof test.runIf> = test.runIf(ccfTestdata !== undefined);

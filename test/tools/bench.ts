@@ -19,6 +19,7 @@ import { shapesBench, snapshotBench } from '../bench/snapshots.ts';
 import { stallBench } from '../bench/stall.ts';
 import { storeBench } from '../bench/store.ts';
 import { tableOf } from '../bench/table.ts';
+import { readArguments, refuseArguments } from './usage.ts';
 
 /**
  * Measures: `npm run bench -- [NAME[/STATE]...] [--json] [--quick] [--rounds N] [--dir DIR] [--plot FILE]
@@ -44,17 +45,28 @@ const benches: readonly Bench[] = [
   peersBench,
 ];
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    json: { type: 'boolean', default: !process.stdout.isTTY },
-    quick: { type: 'boolean', default: false },
-    rounds: { type: 'string' },
-    dir: { type: 'string', default: tmpdir() },
-    plot: { type: 'string' },
-    transactions: { type: 'string', default: '1000000' },
-  },
-});
+const usage = `usage: npm run bench -- [NAME[/STATE]...] [OPTION...]
+  NAME              which to measure, all unless one is named: ${benches.map(({ name }) => name).join(', ')}
+  --json            a line of JSON a case on stdout, the table on stderr
+  --quick           only see that everything works
+  --rounds N        how often each case is measured
+  --dir DIR         on which disk the files are written
+  --plot FILE       draw the ratios as SVG, too
+  --transactions N  of the node, 1000 or more (default: 1000000)`;
+
+const { values, positionals } = readArguments(usage, () =>
+  parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: !process.stdout.isTTY },
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      dir: { type: 'string', default: tmpdir() },
+      plot: { type: 'string' },
+      transactions: { type: 'string', default: '1000000' },
+    },
+  }),
+);
 const transactions = Number(values.transactions);
 const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
 const wanted = positionals.map((named) => {
@@ -63,13 +75,10 @@ const wanted = positionals.map((named) => {
 });
 const unknown = wanted.filter(({ bench }) => benches.every(({ name }) => name !== bench));
 
-if (unknown.length > 0 || !isCount(transactions, 1000) || !isCount(rounds ?? 1, 1)) {
-  const names = benches.map(({ name }) => name).join(', ');
-  const options = '[--json] [--quick] [--rounds N] [--dir DIR] [--plot FILE]';
-  const usage = `bench [NAME[/STATE]...] ${options} [--transactions N of 1000 or more]`;
-  console.error(`usage: ${usage}; there are: ${names}`);
-  process.exitCode = 2;
-} else await runAll();
+for (const { bench } of unknown) refuseArguments(usage, `there is no bench ${bench}`);
+if (!isCount(transactions, 1000)) refuseArguments(usage, '--transactions is 1000 or more');
+if (!isCount(rounds ?? 1, 1)) refuseArguments(usage, '--rounds is 1 or more');
+await runAll();
 
 function isCount(value: number, min: number): boolean {
   return Number.isSafeInteger(value) && value >= min;

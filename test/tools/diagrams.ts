@@ -1,8 +1,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { diagramFiles } from '../../src/cli/drawn-machines.ts';
 import { coverageMap, coverageMapNames } from './coverage-maps.ts';
 import { sequenceFiles } from './sequence-files.ts';
+import { readArguments } from './usage.ts';
+
+const usage =
+  'usage: npm run diagrams; it draws visualizations/diagrams and visualizations/coverage anew';
+readArguments(usage, () => parseArgs());
 
 /**
  * Draws `machines/` and the life of a snapshot into `visualizations/diagrams`, and their paths into `coverage`:

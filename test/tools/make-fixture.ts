@@ -10,13 +10,15 @@ import { MadeLedger } from '../helpers/make-ledger.ts';
 import { ledgerFiles, readFiles, writeFiles } from '../helpers/make-ledger-files.ts';
 import { makeMembers } from '../helpers/make-members.ts';
 import { change } from '../helpers/make-tables.ts';
+import { readArguments, refuseArguments } from './usage.ts';
 
 /**
  * Writes a small service into a directory that is not there yet, and its digests beside it:
  * `node dist/test/tools/make-fixture.js test/fixtures/<release>/<name> <date>`.
  */
-const [directory = '', date = ''] = process.argv.slice(2);
-assert(/^\d{4}-\d{2}-\d{2}$/.test(date), 'usage: make-fixture.js DIRECTORY YYYY-MM-DD');
+const usage = 'usage: node dist/test/tools/make-fixture.js DIRECTORY YYYY-MM-DD';
+const [directory = '', date = ''] = readArguments(usage, () => process.argv.slice(2));
+if (!/^\d{4}-\d{2}-\d{2}$/.test(date)) refuseArguments(usage, 'a directory and a date are missing');
 
 const members = makeMembers(3);
 const ledger = await makeSmallLedger();

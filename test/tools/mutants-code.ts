@@ -12,6 +12,7 @@ import {
   survivorsOf,
   tableOfCode,
 } from '../mutants/code-report.ts';
+import { readArguments } from './usage.ts';
 
 /**
  * Changes the code behind the statecharts, by Stryker, and tells what the tests notice: `npm run mutants:code --
@@ -19,20 +20,19 @@ import {
  * judged by the tests that are its own, one after another, at the lowest priority. Exit status 1 when a group is below
  * its bound, 2 for a name that is not there. It takes minutes a file, so that all of it runs by night.
  */
-const chosen = chosenOf(process.argv.slice(2));
-if (chosen === undefined) {
-  const names = [...Object.keys(codeGroups), ...Object.values(codeGroups).flatMap(filesOf)];
-  console.error(`usage: mutants:code [GROUP | FILE...]; there are: ${names.join(', ')}`);
-  process.exitCode = 2;
-} else {
-  setPriority(constants.priority.PRIORITY_LOW);
-  await judgeAll(chosen);
-}
+const usage = `usage: npm run mutants:code -- [GROUP | FILE...]
+  GROUP  which to change, all unless one is named: ${Object.keys(codeGroups).join(', ')}
+  FILE   one file of them: ${Object.values(codeGroups).flatMap(filesOf).join(', ')}`;
 
-/** The groups that are meant, with the files of them that are; undefined when a name is of nothing. */
-function chosenOf(names: readonly string[]): ReadonlyMap<string, CodeGroup> | undefined {
+const chosen = readArguments(usage, () => chosenOf(process.argv.slice(2)));
+setPriority(constants.priority.PRIORITY_LOW);
+await judgeAll(chosen);
+
+/** The groups that are meant, with the files of them that are. @throws RangeError when a name is of nothing */
+function chosenOf(names: readonly string[]): ReadonlyMap<string, CodeGroup> {
   const known = new Set(Object.entries(codeGroups).flatMap(([name, of]) => [name, ...filesOf(of)]));
-  if (names.some((name) => !known.has(name))) return undefined;
+  const unknown = names.find((name) => !known.has(name));
+  if (unknown !== undefined) throw new RangeError(`there is no group or file ${unknown}`);
   const all = Object.entries(codeGroups);
   const isMeant = (name: string, file: string) =>
     names.length === 0 || names.includes(name) || names.includes(file);

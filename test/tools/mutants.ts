@@ -3,26 +3,33 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { faultsOf, judged, type Line, tableOf } from '../mutants/campaign.ts';
 import { targets, usual } from '../mutants/targets.ts';
+import { readArguments, refuseArguments } from './usage.ts';
 
 /**
  * Changes the statecharts one thing at a time and shows which check notices: `npm run mutants -- [MACHINE...] [--all]
  * [--json]`; the gates and the writer when none is named. With `--json` a line of JSON a mutant, else a table. Exit
  * status 1 when one survives that is not proven equivalent, 2 for a machine that is not there.
  */
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { all: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
-});
+const usage = `usage: npm run mutants -- [MACHINE...] [--all] [--json]
+  MACHINE  which to change, ${usual.join(' and ')} unless one is named: ${Object.keys(targets).join(', ')}
+  --all    all of them
+  --json   a line of JSON a mutant instead of the table`;
+
+const { values, positionals } = readArguments(usage, () =>
+  parseArgs({
+    allowPositionals: true,
+    options: {
+      all: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  }),
+);
 const names = values.all ? Object.keys(targets).filter((name) => name !== 'gates') : positionals;
 const chosen = names.length > 0 ? names : usual;
 const unknown = chosen.filter((name) => targets[name] === undefined);
 
-if (unknown.length > 0) {
-  console.error(
-    `usage: mutants [MACHINE...] [--all]; there are: ${Object.keys(targets).join(', ')}`,
-  );
-  process.exitCode = 2;
-} else if (chosen.length === 1 && values.json) {
+for (const name of unknown) refuseArguments(usage, `there is no machine ${name}`);
+if (chosen.length === 1 && values.json) {
   for (const name of chosen) await judgeHere(name);
 } else await judgeAll();
 

@@ -1,5 +1,11 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { readArguments } from './usage.ts';
+
+const usage =
+  'usage: npm run nightly; LEDGER_SEED=<seed> in the environment repeats a campaign that failed';
+readArguments(usage, () => parseArgs());
 
 /**
  * What takes too long for every run of the tests: `npm run nightly`. Exit status 1 when something of it failed. A

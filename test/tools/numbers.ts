@@ -1,6 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { countedGraphs, numbersOf, rowOf, runWhole } from '../testing/numbers.ts';
+import { readArguments } from './usage.ts';
+
+const usage = "usage: npm run numbers; it writes README.md's table of machines anew";
+readArguments(usage, () => parseArgs());
 
 /** Counts the graphs, runs them and writes the README's table anew: `npm run numbers`. */
 const file = join(process.cwd(), 'README.md');
