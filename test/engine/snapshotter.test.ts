@@ -90,8 +90,10 @@ test.each([
     const generation = await start({ ...setup, snapshotter: both });
     const ended = threaded.live[0]?.ended;
     await expect.poll(() => asked.length).toBe(1);
-    await expect.poll(() => threaded.live.length).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    const phases = () => [both, threaded].map(({ live }) => live[0]?.phase);
+    const waiting = ['awaiting-evidence', 'awaiting-evidence'];
+    // Before its state is serialised no evidence can be its own, and a thread takes its time.
+    await expect.poll(phases, { timeout: 50_000 }).toEqual(waiting);
     for (const evidence of asked) host.recordEvidence(both, evidence);
     await host.sign(both);
     both.commit(host.last, { primary: true });
