@@ -182,7 +182,7 @@ function tell(report: ReplayReport, { places, flags, context }: Telling): void {
     terminal.note(`${count(copies, 'copy', 'copies')} of chunks in other directories not read`);
   }
   const { at, memberKeys, out, from } = flags;
-  if (from !== undefined && summary.transactions === 0) {
+  if (from !== undefined && summary.transactions === 0 && report.torn === undefined) {
     terminal.note(`warning: the ledger has nothing behind ${from}: nothing was replayed`);
     terminal.note(
       '  next: check that it is the ledger of this snapshot, and that no chunk is missing',
