@@ -163,6 +163,7 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
 export function nextOf({ code, file = '' }: LedgerSnapshotterError): string | undefined {
   // Nobody gave these paths: they are a node's own files.
   if (code === 'NOT_FOUND' && file.endsWith('_key.pem')) return restoreKey;
-  if (code === 'BAD_TEXT' && basename(file) === 'view') return restoreView;
+  const isView = basename(file) === 'view';
+  if (isView && (code === 'BAD_TEXT' || code === 'NOT_FOUND')) return restoreView;
   return nextByCode[code];
 }

@@ -29,7 +29,8 @@ export interface GenesisOptions {
 const validityMs = 365 * 24 * 3600 * 1000;
 
 /** Services begin in view 2. */
-const firstTxId: TxId = { view: toView(2), seqno: toSeqno(1) };
+export const firstView = toView(2);
+const firstTxId: TxId = { view: firstView, seqno: toSeqno(1) };
 
 /**
  * The first entries of a new service, as a CCF service begins: members, service and node are introduced,

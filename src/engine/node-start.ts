@@ -14,7 +14,7 @@ import { decodeEndorsedCertificate, tables } from '../formats/tables.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import type { Environment } from './environment.ts';
 import type { NodeOptions, NodeSettings } from './node.ts';
-import { makeGenesis } from './node-genesis.ts';
+import { firstView, makeGenesis } from './node-genesis.ts';
 import { makeNodeKeys, type NodeKeys, type NodePaths, readNodeKeys } from './node-keys.ts';
 import { type RecoveredLedger, recoverLedger } from './recover.ts';
 
@@ -46,6 +46,8 @@ export async function beginService(
   const keys = await readNodeKeys(fileSystem, paths);
   const nowMs = clock.now();
   const entries = await makeGenesis({ keys, recoveryThreshold, nowMs, randomness });
+  // Before the ledger: one without it is a node that has lost it.
+  await viewRecord(fileSystem, paths).write(firstView);
   const file = join(paths.ledger, chunkName(toSeqno(1)));
   await writeDurably(fileSystem, file, encodeChunk(entries, { complete: false }));
   return true;

@@ -42,6 +42,10 @@ test.each([
     new FormatError('BAD_TEXT', 'x', { file: 'data/view' }),
     'restore it from a copy, or write a number',
   ],
+  [
+    new StorageError('NOT_FOUND', 'x', { file: 'data/view' }),
+    'restore it from a copy, or write a number',
+  ],
   [new FormatError('BAD_VERSION', 'x', { file: 'package.json' }), 'check that the file is'],
   [new StorageError('LISTEN_FAILED', 'x'), 'give another port'],
 ])('explain() of %o says what to do next', (error, next) => {

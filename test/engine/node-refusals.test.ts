@@ -211,13 +211,6 @@ test('createNode() begins the view after the one on file, where that is above th
   expect(node.status.view).toBe(78);
 });
 
-test('createNode() begins the view after the ledger, where the view file is lost', async () => {
-  const host = lived();
-  await host.disk.remove('/node/view');
-  const node = await host.start();
-  expect(node.status.view).toBe(3);
-});
-
 test.for<[keyof NodeOptions, unknown]>([
   ['snapshotTxInterval', 2],
   ['snapshotTxInterval', 2 ** 31],

@@ -99,6 +99,16 @@ test('createNode() begins a view at every start, also where nothing is written',
   expect(views).toEqual([2, 3, 4, 5]);
 });
 
+test('createNode() without the record of its views refuses, until it is given one', async () => {
+  const host = await NodeHost.make(keys);
+  await (await host.open()).close();
+  await host.disk.remove('/node/view');
+  await expect(host.open()).rejects.toMatchObject({ code: 'NOT_FOUND', file: '/node/view' });
+  expect(host.disk.openHandles).toBe(0);
+  await plant(host.disk, '/node/view', Buffer.from('1000\n'));
+  expect((await host.start()).status.view).toBe(1001);
+});
+
 test('CON-26 createNode() keeps what no signature covers, and signs it (differs)', async () => {
   const host = await NodeHost.make(keys);
   const first = await host.open();
