@@ -2,9 +2,9 @@ import type { SharedMemory } from '../core/host-ports.ts';
 import { heldBytes } from './body-stage.ts';
 import { inlineBytesMax } from './layout.ts';
 import { pageBytes } from './memories.ts';
+import { sipHashCode } from './siphash-code.ts';
 import {
   add,
-  add64,
   and,
   block,
   branch,
@@ -21,18 +21,14 @@ import {
   load64,
   loop,
   moduleOf,
-  or64,
-  rotateLeft64,
   set,
   shiftLeft,
-  shiftLeft64,
   shiftRight64,
   store,
   subtract,
   subtract64,
   when,
   wrap,
-  xor64,
 } from './wasm-assembler.ts';
 import { type CompiledModule, compile, instantiate } from './web-assembly.ts';
 
@@ -82,55 +78,13 @@ const padded: Code[] = [constant(7), add, constant(-8), and];
 /** Whether the number of 64 bits before it is not 0. */
 const isSome: Code[] = [constant64(0n), isAbove64];
 
-const mix = (into: number, from: number, by: number, other: number): Code[] => [
-  ...[get(into), get(from), add64, set(into)],
-  ...[get(from), constant64(BigInt(by)), rotateLeft64, get(into), xor64, set(from)],
-  ...(other === 0 ? [] : [get(into), constant64(BigInt(other)), rotateLeft64, set(into)]),
-];
-
-/** SipHash's own round. */
-const round: Code[] = [
-  ...mix(v0, v1, 13, 32),
-  ...mix(v2, v3, 16, 0),
-  ...mix(v0, v3, 21, 0),
-  ...mix(v2, v1, 17, 32),
-];
-
-const absorb = (...message: readonly Code[]): Code[] => [
-  ...[get(v3), ...message, xor64, set(v3)],
-  ...round,
-  ...round,
-  ...[get(v0), ...message, xor64, set(v0)],
-];
-
-/** Low 32 bits of SipHash-2-4 of the key under CCF's key, on the stack. `sipHash24Low32` has the constants. */
-function hashCode(): Code[] {
-  const [k0, k1] = [0x7720796f726c694bn, 0x2165726568207361n];
-  return [
-    ...[constant64(k0 ^ 0x736f6d6570736575n), set(v0)],
-    ...[constant64(k1 ^ 0x646f72616e646f6dn), set(v1)],
-    ...[constant64(k0 ^ 0x6c7967656e657261n), set(v2)],
-    ...[constant64(k1 ^ 0x7465646279746573n), set(v3)],
-    ...[get(at), constant(8), add, set(word)],
-    ...[get(word), get(key), constant(-8), and, add, set(stop)],
-    block(
-      loop(
-        ...[get(word), get(stop), isNotBelow, branchIf(1)],
-        ...absorb(get(word), load64()),
-        ...[get(word), constant(8), add, set(word)],
-        branch(0),
-      ),
-    ),
-    ...[get(tail), get(key), extend, constant64(56n), shiftLeft64, or64, set(tail)],
-    ...absorb(get(tail)),
-    ...[get(v2), constant64(0xffn), xor64, set(v2)],
-    ...round,
-    ...round,
-    ...round,
-    ...round,
-    ...[get(v0), get(v1), xor64, get(v2), xor64, get(v3), xor64, wrap],
-  ];
-}
+const hashCode = sipHashCode({
+  key: [get(at), constant(8), add],
+  length: key,
+  tail,
+  pointers: [word, stop],
+  state: [v0, v1, v2, v3],
+});
 
 /** The last, incomplete word of so many bytes that end at a multiple of 8; stops where its padding is not zero. */
 const takeTail = (bytes: number, behind: number): Code[] => [
@@ -173,7 +127,7 @@ function scanBytes(): Uint8Array {
     ...exitIf(get(next), get(at), subtract, constant(inlineBytesMax), isAbove),
     ...takeTail(length, next),
     ...takeTail(key, value),
-    ...[...hashCode(), set(stop)],
+    ...[...hashCode, set(stop)],
     ...exitIf(get(stop), get(last), isNotAbove),
     ...[get(stop), set(last)],
     ...[get(to), get(last), store()],

@@ -41,7 +41,8 @@ async function measurePair(
     return withParties([second], async () => {
       const how = { isForeseen: false, isUpdated: false };
       const contenders = [
-        { ...snapshotContender(first, { ...how, times: 3 }), name: 'few' },
+        // A host's signature takes more than a hundredth of the smaller ones.
+        { ...snapshotContender(first, { ...how, isForeseen: true, times: 3 }), name: 'few' },
         { ...snapshotContender(second, how), name: 'many' },
       ];
       for (const contender of contenders) await contender.measure();

@@ -5,6 +5,7 @@ import { StorageError } from '../../src/core/errors.ts';
 import { type Seqno, seqno } from '../../src/core/words.ts';
 import { sipHash24Low32 } from '../../src/formats/key-order.ts';
 import type { MapWrites } from '../../src/formats/write-set.ts';
+import { hashedKeyMax } from '../../src/store/hash-kernel.ts';
 import { KeyScratch } from '../../src/store/key-scratch.ts';
 import type { LedgerState } from '../../src/store/ledger-store.ts';
 import { ReferenceStore } from '../../src/store/reference-store.ts';
@@ -63,6 +64,16 @@ describe('the key', () => {
       { numRuns: 3000 },
     );
   });
+
+  test.each([-9, -8, -1, 0, 1, 8])(
+    'KeyScratch.load() hashes a key of %i bytes more than the kernel takes',
+    (more) => {
+      const scratch = new KeyScratch();
+      const key = Uint8Array.from({ length: hashedKeyMax + more }, (_, i) => (i * 7) % 251);
+      scratch.load(key);
+      expect(scratch.hash).toBe(sipHash24Low32(key));
+    },
+  );
 });
 
 describe('seqnos', () => {
