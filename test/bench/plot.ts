@@ -2,6 +2,9 @@ import { type BenchLine, heldFigure } from './bench.ts';
 
 const size = { row: 22, label: 430, bars: 420, figures: 130, top: 44 } as const;
 
+/** Characters of a label that fit beside the bars. */
+const labelMax = 68;
+
 /** How far a bar reaches at most, in times of its bound: what is beyond is cut off and says so. */
 const reachMax = 2;
 
@@ -40,10 +43,14 @@ function bar(line: BenchLine, y: number): string {
   const of = bound === undefined ? '' : ` of ${bound}`;
   const middle = y + size.row / 2 + 4;
   return [
-    `<text x="${size.label - 8}" y="${middle}" text-anchor="end">${escaped(`${name}: ${line.case}`)}</text>`,
+    `<text x="${size.label - 8}" y="${middle}" text-anchor="end">${escaped(shortened(`${name}: ${line.case}`))}</text>`,
     `<rect x="${size.label}" y="${y + 3}" width="${width.toFixed(1)}" height="${size.row - 8}" fill="${colour}"/>`,
     `<text x="${size.label + size.bars + 8}" y="${middle}">${escaped(text + of)}</text>`,
   ].join('');
+}
+
+function shortened(text: string): string {
+  return text.length <= labelMax ? text : `${text.slice(0, labelMax - 1)}…`;
 }
 
 function escaped(text: string): string {

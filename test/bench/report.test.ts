@@ -49,3 +49,10 @@ test('plotOf() draws a bar for each bound, and marks where it lies', () => {
   expect(svg).toContain('a &lt; b');
   expect(svg).not.toContain('etcd');
 });
+
+test('plotOf() cuts a label short that is longer than its place', () => {
+  const svg = plotOf([{ ...line, case: 'long '.repeat(30), ratio: 1, bound: 2 }], 'machine');
+  const [, label = ''] = /text-anchor="end">([^<]*)</.exec(svg) ?? [];
+  expect(label).toHaveLength(68);
+  expect(label.at(-1)).toBe('…');
+});
