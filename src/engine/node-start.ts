@@ -178,15 +178,22 @@ async function readSmall(fileSystem: FileSystem, path: string): Promise<string |
   }
 }
 
-/** The view that a node has used last, in a file of its own. */
+/** The view that a node has used last, in a file of its own, which is there before the ledger is. */
 export function viewRecord(fileSystem: FileSystem, { view: path }: NodePaths): ViewRecord {
   return {
     read: async () => {
       const text = await readSmall(fileSystem, path);
-      return text === undefined ? undefined : parseView(text, path);
+      if (text === undefined) throw lostView(path);
+      return parseView(text, path);
     },
     write: (view) => writeDurably(fileSystem, path, toUtf8(`${view}\n`)),
   };
+}
+
+/** The ledger knows the views that have entries in it, not those of entries that a crash or a rollback took. */
+function lostView(file: string): StorageError {
+  const message = `${file} is missing: without it a view could be used twice, and what is encrypted in it be read`;
+  return new StorageError('NOT_FOUND', message, { file });
 }
 
 function parseView(text: string, file: string): View {

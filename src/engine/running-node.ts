@@ -1,7 +1,6 @@
 import type { Consensus } from '../consensus/consensus.ts';
 import { SingleNode } from '../consensus/single-node.ts';
 import { toHex } from '../core/bytes.ts';
-import { StorageError } from '../core/errors.ts';
 import type { Metrics } from '../core/host-ports.ts';
 import { type Digest, digest, type Seqno, seqno as toSeqno } from '../core/words.ts';
 import type { DirectoryLock } from '../files/directory-lock.ts';
@@ -76,25 +75,17 @@ export async function startNode(start: NodeStart): Promise<LedgerNode> {
   }
 }
 
-async function startConsensus(
+function startConsensus(
   { environment, paths, service, isNew }: NodeStart,
   sequencer: Sequencer,
 ): Promise<Consensus> {
-  const views = viewRecord(environment.fileSystem, paths);
-  if (!isNew && (await views.read()) === undefined) throw lostView(paths.view);
   return SingleNode.start({
     isNew,
     committed: service.recovered.verifiedUntil,
     lastView: service.recovered.view,
-    views,
+    views: viewRecord(environment.fileSystem, paths),
     onCommitted: (seqno) => sequencer.commit(seqno),
   });
-}
-
-/** The ledger knows the views that have entries in it, not those of entries that a crash or a rollback took. */
-function lostView(file: string): StorageError {
-  const message = `${file} is missing: without it a view could be used twice, and what is encrypted in it be read`;
-  return new StorageError('NOT_FOUND', message, { file });
 }
 
 function openWriter(
