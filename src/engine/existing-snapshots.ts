@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { toHex } from '../core/bytes.ts';
 import { FormatError } from '../core/errors.ts';
 import { type Digest, digest, type Seqno } from '../core/words.ts';
-import { findSnapshots } from '../files/snapshot-directory.ts';
+import { type FoundSnapshot, findSnapshots } from '../files/snapshot-directory.ts';
 import { EntryStream } from '../formats/entry-stream.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { readSnapshotFile } from './snapshot-scan.ts';
@@ -20,17 +20,20 @@ export interface ExistingSnapshot {
 interface ExistingOptions {
   readonly fileSystem: FileSystem;
   readonly directory: string;
-  /** Names by `<seqno>_<evidence>`. */
-  readonly files: ReadonlyMap<string, string>;
+  readonly found: readonly FoundSnapshot[];
   readonly signal: AbortSignal | undefined;
 }
 
 /** The committed snapshots of a directory, read when they are asked for. */
 export class ExistingSnapshots {
   readonly #options: ExistingOptions;
+  /** Names by `<seqno>_<evidence>`. */
+  readonly #files: ReadonlyMap<string, string>;
 
   private constructor(options: ExistingOptions) {
     this.#options = options;
+    const { found } = options;
+    this.#files = new Map(found.map((snapshot) => [keyOf(snapshot), snapshot.file]));
   }
 
   /** @throws StorageError `NOT_FOUND`, `NOT_A_DIRECTORY`, `READ_FAILED` */
@@ -39,24 +42,14 @@ export class ExistingSnapshots {
     directory: string,
     signal?: AbortSignal,
   ): Promise<ExistingSnapshots> {
-    const files = new Map<string, string>();
-    for (const { file, seqno, evidenceSeqno, ignored } of await findSnapshots(
-      directory,
-      fileSystem,
-    )) {
-      if (ignored === undefined) files.set(`${seqno}_${evidenceSeqno}`, file);
-    }
-    return new ExistingSnapshots({ fileSystem, directory, files, signal });
+    const found = await findSnapshots(directory, fileSystem);
+    const committed = found.filter(({ ignored }) => ignored === undefined);
+    return new ExistingSnapshots({ fileSystem, directory, found: committed, signal });
   }
 
   /** No directory to compare with. */
   static none(fileSystem: FileSystem): ExistingSnapshots {
-    return new ExistingSnapshots({
-      fileSystem,
-      directory: '',
-      files: new Map(),
-      signal: undefined,
-    });
+    return new ExistingSnapshots({ fileSystem, directory: '', found: [], signal: undefined });
   }
 
   /**
@@ -64,12 +57,25 @@ export class ExistingSnapshots {
    * @throws StorageError when it cannot be read; AbortedError
    */
   async read(seqno: Seqno, evidenceSeqno: Seqno): Promise<ExistingSnapshot | undefined> {
-    const { fileSystem, directory, files, signal } = this.#options;
-    const file = files.get(`${seqno}_${evidenceSeqno}`);
+    const { fileSystem, directory, signal } = this.#options;
+    const file = this.#files.get(keyOf({ seqno, evidenceSeqno }));
     if (file === undefined) return undefined;
     return { file, ...(await digestsOf(fileSystem, join(directory, file), signal)) };
   }
+
+  /** Names of those that none of these evidences is of. */
+  without(evidences: readonly { readonly version: Seqno; readonly seqno: Seqno }[]): string[] {
+    const vouched = new Set(
+      evidences.map(({ version, seqno }) => keyOf({ seqno: version, evidenceSeqno: seqno })),
+    );
+    return this.#options.found
+      .filter((snapshot) => !vouched.has(keyOf(snapshot)))
+      .map(({ file }) => file);
+  }
 }
+
+const keyOf = ({ seqno, evidenceSeqno }: Pick<FoundSnapshot, 'seqno' | 'evidenceSeqno'>): string =>
+  `${seqno}_${evidenceSeqno}`;
 
 /** A file that is no snapshot is one that differs, not an error of ours. */
 async function digestsOf(

@@ -10,7 +10,6 @@ import type { Logger } from '../core/host-ports.ts';
 import { timerDelayMsMax } from '../core/limits.ts';
 import { type Seqno, seqno as toSeqno } from '../core/words.ts';
 import { type IgnoredFile, LedgerDirectory, listLedger } from '../files/ledger-directory.ts';
-import { findSnapshots } from '../files/snapshot-directory.ts';
 import { judgeTail, type TornTail } from '../files/torn-tail.ts';
 import { ReferenceStore } from '../store/reference-store.ts';
 import type { JobExecutor } from '../tasks/job.ts';
@@ -87,7 +86,7 @@ export async function replayLedger(options: ReplayOptions): Promise<ReplayReport
     const log = new PortLog();
     const pipeline = await startPipeline(pipelineOptions(reading, executor, log));
     try {
-      return await feed(reading, await snapshotReplay(reading, { executor, pipeline, log }));
+      return await feed(reading, snapshotReplay(reading, { executor, pipeline, log }));
     } finally {
       await pipeline.close();
     }
@@ -111,6 +110,7 @@ interface Reading {
   readonly index: LedgerIndex;
   readonly plan: ReplayPlan;
   readonly verifier: LedgerVerifier;
+  readonly existing: ExistingSnapshots;
 }
 
 async function openReading(options: ReplayOptions, environment: Environment): Promise<Reading> {
@@ -126,7 +126,11 @@ async function openReading(options: ReplayOptions, environment: Environment): Pr
   const index = await readIndex(ledger, start, options);
   const plan = planReplay(index, { receipt, at, after: start.seqno });
   const verifier = new LedgerVerifier(await start.open(index.secrets), index.secrets);
-  return { options, environment, ledger, start, index, plan, verifier };
+  const existing =
+    options.snapshots === undefined
+      ? ExistingSnapshots.none(fileSystem)
+      : await ExistingSnapshots.open(fileSystem, options.snapshots, options.signal);
+  return { options, environment, ledger, start, index, plan, verifier, existing };
 }
 
 async function readIndex(
@@ -182,13 +186,9 @@ interface Machinery {
   readonly log: PortLog;
 }
 
-async function snapshotReplay(reading: Reading, machinery: Machinery): Promise<SnapshotReplay> {
-  const { options, environment, plan, verifier, index, ledger } = reading;
+function snapshotReplay(reading: Reading, machinery: Machinery): SnapshotReplay {
+  const { options, plan, verifier, index, ledger, existing } = reading;
   const { executor, pipeline, log } = machinery;
-  const existing =
-    options.snapshots === undefined
-      ? ExistingSnapshots.none(environment.fileSystem)
-      : await ExistingSnapshots.open(environment.fileSystem, options.snapshots, options.signal);
   const replayOptions = {
     plan,
     pipeline,
@@ -235,24 +235,15 @@ async function feed(reading: Reading, snapshots: SnapshotReplay): Promise<Replay
   };
   const { ignored: passedOver } = reading.ledger;
   const from = fromOf(reading, decided);
-  const notCompared = await withoutEvidence(reading);
+  const notCompared = withoutEvidence(reading);
   return { snapshots: decided, summary, passedOver, torn, notCompared, from, failure };
 }
 
 /** Names of the existing snapshots that the ledger does not vouch for. */
-async function withoutEvidence({
-  options,
-  environment,
-  index,
-}: Reading): Promise<readonly string[] | undefined> {
+function withoutEvidence({ options, index, existing }: Reading): readonly string[] | undefined {
   const { snapshots, at } = options;
   if (snapshots === undefined || at !== undefined) return undefined;
-  const vouched = new Set(index.evidences.map(({ version, seqno }) => `${version}_${seqno}`));
-  const found = await findSnapshots(snapshots, environment.fileSystem);
-  return found
-    .filter(({ ignored }) => ignored === undefined)
-    .filter(({ seqno, evidenceSeqno }) => !vouched.has(`${seqno}_${evidenceSeqno}`))
-    .map(({ file }) => file);
+  return existing.without(index.evidences);
 }
 
 /** @throws FormatError, VerificationError when what is behind the last entry is damage, and no torn tail */

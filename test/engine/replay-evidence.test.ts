@@ -1,14 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { toUtf8 } from '../../src/core/bytes.ts';
 import { type Seqno, seqno as toSeqno } from '../../src/core/words.ts';
-import type { ReplayReport } from '../../src/engine/replay-report.ts';
 import { tables } from '../../src/formats/tables.ts';
 import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';
 import { MadeLedger } from '../helpers/make-ledger.ts';
 import { flipBit, ledgerFiles } from '../helpers/make-ledger-files.ts';
 import { makeMembers } from '../helpers/make-members.ts';
 import { change, singleton } from '../helpers/make-tables.ts';
-import { replayMade } from '../helpers/replay-made.ts';
+import { replayMade, resultsOf } from '../helpers/replay-made.ts';
 
 const members = makeMembers(1);
 const opened = (seed: string) => MadeLedger.opened({ seed, members });
@@ -17,9 +16,6 @@ const appTables = (value: string) => [
   change('public:app', { 'a key': value }),
   change('app', { 'a secret': value }),
 ];
-
-const resultsOf = ({ snapshots }: ReplayReport) =>
-  snapshots.map(({ evidenceSeqno, result }) => [evidenceSeqno, result]);
 
 /** Evidence of a digest that no state at the version has. */
 function vouchWrongly(ledger: MadeLedger, version: Seqno, of: Seqno = toSeqno(1)): Seqno {

@@ -2,12 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { toUtf8 } from '../../src/core/bytes.ts';
 import { assert } from '../../src/core/errors.ts';
 import { seqno as toSeqno } from '../../src/core/words.ts';
-import type { ReplayReport } from '../../src/engine/replay-report.ts';
 import { MadeLedger } from '../helpers/make-ledger.ts';
 import { type Files, ledgerFiles, splitLast } from '../helpers/make-ledger-files.ts';
 import { makeMembers } from '../helpers/make-members.ts';
 import { change } from '../helpers/make-tables.ts';
-import { expectIdentical, replayMade } from '../helpers/replay-made.ts';
+import { expectIdentical, replayMade, resultsOf } from '../helpers/replay-made.ts';
 
 const members = makeMembers(1);
 const opened = (seed: string) => MadeLedger.opened({ seed, members });
@@ -16,9 +15,6 @@ const appTables = (value: string) => [
   change('public:app', { 'a key': value }),
   change('app', { 'a secret': value }),
 ];
-
-const resultsOf = ({ snapshots }: ReplayReport) =>
-  snapshots.map(({ evidenceSeqno, result }) => [evidenceSeqno, result]);
 
 describe('existing snapshots', () => {
   test('that the ledger has no evidence of are told, unless one alone is asked for', async () => {

@@ -34,6 +34,11 @@ export interface MadeReplay {
   readonly files: Files;
 }
 
+/** What each evidence came to, by its seqno. */
+export function resultsOf({ snapshots }: ReplayReport): readonly (readonly [number, string])[] {
+  return snapshots.map(({ evidenceSeqno, result }) => [evidenceSeqno, result]);
+}
+
 /** The members' private keys. */
 export function keysOf({ options }: MadeLedger): readonly KeyObject[] {
   return options.members.map(({ privateKey }) => privateKey);
