@@ -97,10 +97,12 @@ export async function readVerifiable(
   path: string,
   { signal, wholeBytesMax = 0 }: ReadVerifiableOptions = {},
 ): Promise<VerifiableFile> {
-  const { size = 0 } = wholeBytesMax === 0 ? {} : ((await fileSystem.stat(path)) ?? {});
-  if (wholeBytesMax > 0 && size <= wholeBytesMax) {
-    const bytes = await fileSystem.readFile(path, { bytesMax: wholeBytesMax });
-    return wholeFile(basename(path), bytes);
+  if (wholeBytesMax > 0) {
+    const { size = 0 } = (await fileSystem.stat(path)) ?? {};
+    if (size <= wholeBytesMax) {
+      const bytes = await fileSystem.readFile(path, { bytesMax: wholeBytesMax });
+      return wholeFile(basename(path), bytes);
+    }
   }
   const scanned = await scanSnapshot(fileSystem, path, { open: readMapsReader, signal });
   return scannedFile(path, scanned, (maps) => maps);

@@ -39,7 +39,7 @@ export function hashOfWords(words: Int32Array, length: number): number {
   return kernel.hash(words, length);
 }
 
-const [length, word0, stop] = [0, 1, 2] as const;
+const [length, next, stop] = [0, 1, 2] as const;
 const [v0, v1, v2, v3, tail] = [3, 4, 5, 6, 7] as const;
 
 function hashBytes(): Uint8Array {
@@ -49,7 +49,7 @@ function hashBytes(): Uint8Array {
       key: [constant(0)],
       length,
       tail,
-      pointers: [word0, stop],
+      pointers: [next, stop],
       state: [v0, v1, v2, v3],
     }),
   ];

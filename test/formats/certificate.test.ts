@@ -9,6 +9,7 @@ import {
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { toHex } from '../../src/core/bytes.ts';
+import { FormatError } from '../../src/core/errors.ts';
 import {
   createCertificate,
   isEndorsedBy,
@@ -58,6 +59,17 @@ test('createCertificate() makes what @peculiar/x509 reads and verifies', async (
   ]);
   expect(await node.verify({ publicKey: service.publicKey, signatureOnly: true })).toBe(true);
   expect(await service.verify({ publicKey: node.publicKey, signatureOnly: true })).toBe(false);
+});
+
+test('publicKeyOfSpki() reads each key as itself, whatever it has read before', () => {
+  const [first, second] = [made.service, made.node].map(({ publicKey }) => spkiOf(publicKey));
+  const given = first?.slice() ?? new Uint8Array();
+  publicKeyOfSpki(given, 'BAD_CERTIFICATE');
+  given.set(second ?? []);
+  expect(spkiOf(publicKeyOfSpki(given, 'BAD_CERTIFICATE'))).toStrictEqual(second);
+  given[given.length - 1] = (given.at(-1) ?? 0) ^ 1;
+  expect(() => publicKeyOfSpki(given, 'BAD_CERTIFICATE')).toThrow(FormatError);
+  expect(spkiOf(publicKeyOfSpki(first ?? given, 'BAD_CERTIFICATE'))).toStrictEqual(first);
 });
 
 test.each(['P-256', 'P-384'] as const)(
