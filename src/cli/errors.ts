@@ -131,6 +131,11 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   EMPTY_LEDGER: askForLedger,
   CHUNK_GAP: completeLedger,
   CHUNK_OVERLAP: 'remove the copy that does not belong to this ledger',
+  NO_SIGNATURE:
+    'check that the ledger is whole: a service signs its first transactions; without a signature it proves nothing',
+  UNSIGNED_TAIL:
+    'find out who wrote these entries; to start without them, keep a copy of the file and cut it off at that offset',
+  NOT_SNAPSHOT_EVIDENCE: 'do not use the file: no service has recorded it as a snapshot',
   LEAF_MISMATCH:
     'check which ledger the snapshot is of: it is not this one, or one of them is damaged',
   UNTRUSTED_SERVICE: pinIt,

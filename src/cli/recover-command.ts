@@ -37,6 +37,8 @@ const help = `
 The newest snapshot that verifies and is of this ledger is taken; then every entry behind it is applied, and each
 root and signature checked. Without such a snapshot the whole ledger is replayed. Nothing is written.
 What a crash left behind the last entry, where no signature follows it, is passed over and told: the torn tail.
+Entries that no signature covers are applied, unless one of them says who may sign or which secrets there are: then
+the state is that of the last signature, and a warning says so.
 With --service-cert a service that you named must vouch for the snapshot and for the last signature. In the
 summary, "from" is the seqno of the snapshot, 0 for a whole ledger.
 
@@ -87,7 +89,7 @@ function textOfRefused({ file, code, message }: RefusedSnapshot): string {
 /** **Order contract:** keys, names and their order are a promise to scripts. */
 function jsonOfRecovered(recovered: RecoveredLedger): object {
   const { snapshot, trusted, seqno, view, verifiedUntil, root, transactions } = recovered;
-  const { nodeSignatures, coseSignatures, store, isComplete, torn } = recovered;
+  const { nodeSignatures, coseSignatures, store, isComplete, torn, unsigned } = recovered;
   return {
     summary: true,
     snapshot: snapshot?.file,
@@ -103,12 +105,13 @@ function jsonOfRecovered(recovered: RecoveredLedger): object {
     tables: store.tables.size,
     complete: isComplete,
     torn,
+    unsigned,
   };
 }
 
 function formatRecovered(recovered: RecoveredLedger): readonly string[] {
   const { snapshot, trusted, seqno, view, verifiedUntil, root, transactions } = recovered;
-  const { nodeSignatures, coseSignatures, store, isComplete, torn, refused } = recovered;
+  const { nodeSignatures, coseSignatures, store, isComplete, torn, unsigned, refused } = recovered;
   const facts: [string, string][] = [
     ['snapshot', snapshot?.file ?? 'none: the whole ledger was replayed'],
     ['state', `seqno ${seqno} in view ${view}, ${count(store.tables.size, 'table')}`],
@@ -123,12 +126,16 @@ function formatRecovered(recovered: RecoveredLedger): readonly string[] {
     const { file, offset, bytes } = torn;
     facts.push(['torn tail', `${count(bytes, 'byte')} of ${file} from offset ${offset} on`]);
   }
+  if (unsigned !== undefined) {
+    const { seqno: first, last, file } = unsigned;
+    facts.push(['not believed', `seqnos ${first} to ${last}, in ${file}`]);
+  }
   return [...(refused.length > 0 ? [''] : []), ...formatFacts(facts)];
 }
 
 /** What whoever relies on the state should know, to stderr. */
 function warningsOf(recovered: RecoveredLedger, flags: RecoverFlags): readonly string[] {
-  const { snapshot, trusted, isComplete, torn } = recovered;
+  const { snapshot, trusted, isComplete, torn, unsigned } = recovered;
   const lines: string[] = [];
   if (snapshot === undefined) {
     lines.push(`warning: no usable snapshot in ${flags.snapshots}: the whole ledger was replayed`);
@@ -136,6 +143,12 @@ function warningsOf(recovered: RecoveredLedger, flags: RecoverFlags): readonly s
   lines.push(...warnOfLedgerEnd(recovered, flags));
   if (torn !== undefined) {
     lines.push(`warning: a torn tail was passed over: ${torn.reason}`);
+  }
+  if (unsigned !== undefined) {
+    const { steering, seqno: first, last } = unsigned;
+    lines.push(
+      `warning: stopped at the last signature, seqno ${first - 1}: seqno ${steering.seqno} writes ${steering.table}, and no signature covers it; ${first} to ${last} are not believed`,
+    );
   }
   if (!isComplete && flags.memberKeys === undefined) {
     lines.push('warning: without member keys private data stays closed');

@@ -9,7 +9,7 @@ import { makeTemporaryDirectory } from '../io/temporary-directory.ts';
 import { type CommandContext, type CommonFlags, startProgress, tellError } from './context.ts';
 import { giveEmptyOut } from './errors.ts';
 import { type ExitStatus, worstOf } from './exit-status.ts';
-import { readKeys } from './key-files.ts';
+import { readKeys, readPins, serviceCertOption } from './key-files.ts';
 import { readOnlyLedgerOption } from './repeatable-option.ts';
 import {
   formatReplay,
@@ -21,6 +21,7 @@ import {
   warningsOf,
 } from './replay-output.ts';
 import { count } from './table.ts';
+import type { Terminal } from './terminal.ts';
 
 interface ReplayFlags extends CommonFlags {
   readonly readOnlyLedger: readonly string[];
@@ -28,6 +29,7 @@ interface ReplayFlags extends CommonFlags {
   readonly out?: string;
   readonly snapshots?: string;
   readonly memberKeys?: string;
+  readonly serviceCert: readonly string[];
   readonly receipt?: 'json' | 'cose';
   readonly at?: Seqno;
   readonly json?: boolean;
@@ -43,6 +45,7 @@ export function addReplayCommand(program: Command, context: CommandContext): voi
     .option('--out <dir>', 'keep the snapshots there; a file that exists is never replaced')
     .option('--snapshots <dir>', 'existing snapshots to compare with')
     .option('--member-keys <dir>', "members' RSA private keys (.pem), which open what is private")
+    .addOption(serviceCertOption())
     .addOption(
       new Option('--receipt <form>', 'form of receipt, instead of COSE where there is one').choices(
         ['json', 'cose'],
@@ -67,10 +70,14 @@ of older ones cannot be. Files in the ledger's directory that are no part of it,
 the last entry, are passed over and told: on stderr, and in the summary as "passedOver" and "torn". Damage is not.
 Existing files that nothing in the ledger vouches for are told likewise, as "notCompared".
 
-Exit status: 0 all true, 1 the ledger or a snapshot is not, 3 something could not be compared, read or written.
+Every identity of the service is listed, and whether the next one endorses it. With --service-cert the last signature
+must be of a service that you named, or of one that it endorses; without it anyone may have written the ledger.
+
+Exit status: 0 all true, 1 the ledger or a snapshot is not, or its service is none that you named, 3 something could
+not be compared, read or written.
 
 Examples:
-  ledger-snapshotter replay data/ledger --member-keys data/keys
+  ledger-snapshotter replay data/ledger --member-keys data/keys --service-cert data/service_cert.pem
   ledger-snapshotter replay data/ledger --member-keys data/keys --out snapshots
   ledger-snapshotter replay data/ledger --member-keys data/keys --at 2000 --receipt json --out json
   ledger-snapshotter replay data/ledger --snapshots data/snapshots --json`;
@@ -86,19 +93,20 @@ async function replay(
   flags: ReplayFlags,
   context: CommandContext,
 ): Promise<ExitStatus> {
+  const services = await readPins(flags.serviceCert, context);
   const memberKeys = await readKeys(flags.memberKeys, context);
   if (flags.out !== undefined) {
-    return run({ ledger, out: flags.out, memberKeys }, flags, context);
+    return run({ ledger, out: flags.out, services, memberKeys }, flags, context);
   }
   const temporary = await makeTemporaryDirectory('ledger-snapshotter-');
   try {
-    return await run({ ledger, out: temporary.path, memberKeys }, flags, context);
+    return await run({ ledger, out: temporary.path, services, memberKeys }, flags, context);
   } finally {
     await temporary.remove();
   }
 }
 
-type Places = Required<Pick<ReplayOptions, 'ledger' | 'out' | 'memberKeys'>>;
+type Places = Required<Pick<ReplayOptions, 'ledger' | 'out' | 'services' | 'memberKeys'>>;
 
 async function run(
   places: Places,
@@ -146,9 +154,13 @@ async function throwAway(
   if (file !== undefined) await removeIfThere(environment.fileSystem, join(directory, file));
 }
 
-function statusOf({ failure, snapshots }: ReplayReport, { at }: ReplayFlags): ExitStatus {
+function statusOf(
+  { failure, snapshots, trusted }: ReplayReport,
+  { at, serviceCert }: ReplayFlags,
+): ExitStatus {
   return worstOf([
     failure === undefined ? 0 : 1,
+    trusted || serviceCert.length === 0 ? 0 : 1,
     failure === undefined && at !== undefined && snapshots.length === 0 ? 2 : 0,
     ...snapshots.map((snapshot) => troubleOf(snapshot)?.status ?? 0),
   ]);
@@ -176,6 +188,7 @@ function tell(report: ReplayReport, { places, flags, context }: Telling): void {
     );
     return;
   }
+  tellTrust(report, flags, terminal);
   for (const warning of warningsOf(report)) terminal.note(`warning: ${warning}`);
   const copies = report.passedOver.filter(({ reason }) => reason === 'COPY').length;
   if (copies > 0) {
@@ -208,6 +221,20 @@ function tell(report: ReplayReport, { places, flags, context }: Telling): void {
   if (out === undefined && snapshots.some(({ file }) => file !== undefined)) {
     terminal.note('the snapshots were thrown away again: --out DIR keeps the files');
   }
+}
+
+/** Whose the ledger is said to be, where nobody who was named says so. */
+function tellTrust({ trusted }: ReplayReport, flags: ReplayFlags, terminal: Terminal): void {
+  if (trusted) return;
+  if (flags.serviceCert.length === 0) {
+    terminal.note('warning: nobody is pinned: anyone could have written this ledger');
+    terminal.note('  next: name the service that you trust with --service-cert');
+    return;
+  }
+  terminal.note(
+    'error: the last signature is of no service that you named, nor of one it endorses',
+  );
+  terminal.note('  next: compare the last identity with the certificate that you gave');
 }
 
 /** How many there are, by the reason. */

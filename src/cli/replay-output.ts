@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { LedgerIdentity } from '../engine/ledger-identities.ts';
 import {
   noSecretsReason,
   type ReplayedFrom,
@@ -26,7 +27,7 @@ export function jsonOfSnapshot(snapshot: ReplayedSnapshot, { keep }: OutputOptio
 
 /** **Order contract:** keys, names and their order are a promise to scripts. */
 export function jsonOfSummary(report: ReplayReport): object {
-  const { summary, passedOver, torn, notCompared, from } = report;
+  const { summary, passedOver, torn, notCompared, from, identities, trusted, unsigned } = report;
   const { transactions, verifiedUntil, nodeSignatures, coseSignatures } = summary;
   const { privateDomains, evidences, identical } = summary;
   return {
@@ -42,6 +43,9 @@ export function jsonOfSummary(report: ReplayReport): object {
     torn,
     notCompared,
     from: from && jsonOfStart(from),
+    identities,
+    trusted,
+    unsigned,
   };
 }
 
@@ -102,8 +106,15 @@ const passedOverWords: Readonly<Record<ChunkIgnored, string>> = {
 };
 
 /** What was left out behind the files and the entries that count, for whoever relies on the result. */
-export function warningsOf({ torn, notCompared = [], from }: ReplayReport): readonly string[] {
+export function warningsOf(report: ReplayReport): readonly string[] {
+  const { torn, notCompared = [], from, unsigned } = report;
   const lines: string[] = [];
+  if (unsigned !== undefined) {
+    const { seqno, table } = unsigned;
+    lines.push(
+      `seqno ${seqno} writes ${table}, and no signature covers it: nothing private is opened from there on`,
+    );
+  }
   if (torn !== undefined) {
     const { file, offset, bytes, reason } = torn;
     const what = `${count(bytes, 'byte')} of ${file} from offset ${offset} on`;
@@ -162,7 +173,18 @@ function factsOf(report: ReplayReport): readonly (readonly [string, string])[] {
     ['node signatures', presence(nodeSignatures)],
     ['COSE signatures', presence(coseSignatures)],
     ['private domains', privateDomains(report)],
+    ...report.identities.map((identity) => identityFact(identity, report)),
   ];
+}
+
+/** Who signs from where on, and how that is linked to what comes next. */
+function identityFact(
+  { keyId, seqno, endorsed }: LedgerIdentity,
+  { trusted }: ReplayReport,
+): readonly [string, string] {
+  const linked = endorsed ? 'endorsed by the next' : 'NOT ENDORSED by the next';
+  const last = trusted ? 'trusted' : 'NOT TRUSTED';
+  return ['identity', `${keyId} from seqno ${seqno}, ${endorsed === undefined ? last : linked}`];
 }
 
 /** How many signatures of a kind there are, for people. */

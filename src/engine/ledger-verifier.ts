@@ -56,6 +56,32 @@ export interface VerifiedStore {
   freeze(): { values(): Iterable<FrozenTable>; release?(): void };
 }
 
+/**
+ * Signatures that were verified once. The root covers everything before a signature transaction, the digest the
+ * transaction itself: over the same two the same signature holds, so that a second reading need not verify it.
+ */
+export class ProvenSignatures {
+  readonly #proven = new Map<Seqno, string>();
+
+  add(seqno: Seqno, root: Uint8Array, digest: Uint8Array): void {
+    this.#proven.set(seqno, keyOf(root, digest));
+  }
+
+  has(seqno: Seqno, root: Uint8Array, digest: Uint8Array): boolean {
+    return this.#proven.get(seqno) === keyOf(root, digest);
+  }
+}
+
+const keyOf = (root: Uint8Array, digest: Uint8Array): string => toHex(root) + toHex(digest);
+
+/** What two readings of one ledger know of each other. */
+export interface VerifierMemory {
+  /** Filled with what is verified. @default none */
+  readonly found?: ProvenSignatures | undefined;
+  /** What an earlier reading has filled. @default none */
+  readonly known?: ProvenSignatures | undefined;
+}
+
 /** Where a verification starts: an empty ledger, or a snapshot's state. */
 export interface VerifierStart<Store extends VerifiedStore = ReferenceStore> {
   readonly seqno: Seqno;
@@ -78,13 +104,19 @@ export class LedgerVerifier {
   readonly #tree: MerkleTree;
   readonly #register: IdentityRegister;
   readonly #viewHistory: number[];
+  readonly #memory: VerifierMemory;
   readonly counts: VerifiedCounts;
   #last: Seqno;
   #view: View;
   #leaf: Uint8Array;
 
-  constructor(start: VerifierStart<VerifiedStore>, secrets: LedgerSecrets) {
+  constructor(
+    start: VerifierStart<VerifiedStore>,
+    secrets: LedgerSecrets,
+    memory: VerifierMemory = {},
+  ) {
     this.#secrets = secrets;
+    this.#memory = memory;
     this.#store = start.store;
     this.#tree = start.tree;
     this.#register = start.register;
@@ -132,10 +164,27 @@ export class LedgerVerifier {
     const evidence = secret && checkCommitEvidence(secret, envelope, domain);
     const privateMaps = secret ? this.#openPrivate(secret, envelope) : this.#leaveClosed(envelope);
     this.#register.apply(domain);
-    const signatures = await verifySignatures(domain, this.#tree, this.#register);
+    const digest = writeSetDigest(bytes);
+    const signatures = await this.#verifySignatures(domain, digest);
     this.#count(envelope.seqno, signatures);
     this.#store.apply(envelope.seqno, [...domain.maps, ...privateMaps]);
-    return this.#append(envelope, domain, { commitEvidence: evidence, signatures });
+    return this.#append(envelope, domain, {
+      writeSetDigest: digest,
+      commitEvidence: evidence,
+      signatures,
+    });
+  }
+
+  async #verifySignatures(
+    domain: PublicDomain,
+    digest: Uint8Array,
+  ): Promise<VerifiedSignatures | undefined> {
+    const { found, known } = this.#memory;
+    const signed = { tree: this.#tree, register: this.#register };
+    const isProven = () => known?.has(domain.seqno, this.#tree.root(), digest) ?? false;
+    const signatures = await verifySignatures(domain, { ...signed, isProven });
+    if (signatures) found?.add(domain.seqno, this.#tree.root(), digest);
+    return signatures;
   }
 
   /** The state as it is after the last entry. */
@@ -182,25 +231,24 @@ export class LedgerVerifier {
   }
 
   #append(
-    { seqno, view, bytes }: Envelope,
+    { seqno, view }: Envelope,
     domain: PublicDomain,
-    rest: Pick<AppliedEntry, 'commitEvidence' | 'signatures'>,
+    rest: Pick<AppliedEntry, 'writeSetDigest' | 'commitEvidence' | 'signatures'>,
   ): AppliedEntry {
-    const digest = writeSetDigest(bytes);
-    this.#leaf = entryLeafOf({ ...domain, writeSetDigest: digest });
+    this.#leaf = entryLeafOf({ ...domain, writeSetDigest: rest.writeSetDigest });
     this.#tree.append(this.#leaf);
     while (this.#viewHistory.length < view) this.#viewHistory.push(seqno);
     this.#last = seqno;
     this.#view = view;
-    return { seqno, view, domain, writeSetDigest: digest, leaf: this.#leaf, ...rest };
+    return { seqno, view, domain, leaf: this.#leaf, ...rest };
   }
 }
 
 /** An empty ledger, whose state `store` keeps. */
-export function genesis<Store extends VerifiedStore>(
+export function genesis<Store extends VerifiedStore | undefined>(
   register: IdentityRegister,
   store: Store,
-): VerifierStart<Store> {
+) {
   return {
     seqno: toSeqno(0),
     view: toView(0),

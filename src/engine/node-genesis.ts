@@ -84,10 +84,7 @@ function introductions(
   const members = keys.members.map((key) => ({ id: memberIdOf(key), pem: publicPemOf(key) }));
   return [
     table(tables.memberEncryptionKeys, ...members.map(({ id, pem }) => textRecord(id, pem))),
-    table(
-      'public:ccf.gov.members.info',
-      ...members.map(({ id }) => jsonRecord(id, { status: 'Active' })),
-    ),
+    table(tables.memberInfo, ...members.map(({ id }) => jsonRecord(id, { status: 'Active' }))),
     singleton(
       tables.serviceConfig,
       toUtf8(JSON.stringify({ recovery_threshold: recoveryThreshold })),

@@ -16,6 +16,8 @@ export interface NodePaths {
   readonly keys: string;
   readonly serviceCertificate: string;
   readonly nodeCertificate: string;
+  /** Entries that were not believed. */
+  readonly quarantine: string;
   /** The last view that the node has used, as decimal digits. */
   readonly view: string;
 }
@@ -28,6 +30,7 @@ export function nodePaths(root: string): NodePaths {
     keys: join(root, 'keys'),
     serviceCertificate: join(root, 'service_cert.pem'),
     nodeCertificate: join(root, 'node_cert.pem'),
+    quarantine: join(root, 'quarantine'),
     view: join(root, 'view'),
   };
 }

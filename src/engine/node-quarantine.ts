@@ -10,7 +10,7 @@ import { type DirectoryLock, lockDirectory } from '../files/directory-lock.ts';
 import { quarantineSnapshot } from '../files/quarantine.ts';
 import { parseSnapshotName } from '../formats/file-name.ts';
 import type { Environment } from './environment.ts';
-import type { NodePlace } from './node-start.ts';
+import type { NodePlace } from './node-place.ts';
 import type { RefusedSnapshot } from './recovery-report.ts';
 import { verifySnapshot } from './verify.ts';
 

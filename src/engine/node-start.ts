@@ -1,28 +1,25 @@
+import { createPublicKey } from 'node:crypto';
 import { join } from 'node:path';
-import type { ViewRecord } from '../consensus/consensus.ts';
-import { fromUtf8, toUtf8 } from '../core/bytes.ts';
-import { FormatError, StorageError, VerificationError } from '../core/errors.ts';
+import { toUtf8 } from '../core/bytes.ts';
+import { VerificationError } from '../core/errors.ts';
 import type { Secrets } from '../core/host-ports.ts';
-import { type Seqno, seqno as toSeqno, view as toView, type View } from '../core/words.ts';
+import { type Seqno, seqno as toSeqno } from '../core/words.ts';
 import { writeDurably } from '../files/durable-file.ts';
+import { readSmall } from '../files/small-file.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import { keyIdOf } from '../formats/ec-key.ts';
-import { parseDecimal } from '../formats/file-name.ts';
 import { chunkName, encodeChunk, parseChunkName } from '../formats/ledger-chunk.ts';
 import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
 import { decodeEndorsedCertificate, tables } from '../formats/tables.ts';
 import type { FileSystem } from '../io/file-system.ts';
-import type { Environment } from './environment.ts';
 import type { NodeOptions, NodeSettings } from './node.ts';
 import { firstView, makeGenesis } from './node-genesis.ts';
 import { makeNodeKeys, type NodeKeys, type NodePaths, readNodeKeys } from './node-keys.ts';
+import type { NodePlace } from './node-place.ts';
+import { setTailAside, setUnfinishedGenesisAside } from './node-unsigned.ts';
 import { type RecoveredLedger, recoverLedger } from './recover.ts';
-
-/** A node's directory, and the world it is in. */
-export interface NodePlace {
-  readonly paths: NodePaths;
-  readonly environment: Environment;
-}
+import type { RecoverOptions } from './recovery-report.ts';
+import { viewRecord } from './view-record.ts';
 
 /**
  * Begins a new service where there is no ledger yet: keys, then the first chunk of the ledger, which comes
@@ -40,7 +37,8 @@ export async function beginService(
   await fileSystem.makeDirectory(paths.ledger);
   await fileSystem.makeDirectory(paths.snapshots);
   const names = await fileSystem.list(paths.ledger);
-  if (names.some(({ name }) => parseChunkName(name) !== undefined)) return false;
+  const isThere = names.some(({ name }) => parseChunkName(name) !== undefined);
+  if (isThere && !(await setUnfinishedGenesisAside({ paths, environment }))) return false;
   await checkNoSnapshots(fileSystem, paths);
   await makeNodeKeys(fileSystem, paths, { members, signal });
   const keys = await readNodeKeys(fileSystem, paths);
@@ -84,9 +82,10 @@ export async function openService(
 ): Promise<OpenedService> {
   const { fileSystem } = environment;
   const keys = await readNodeKeys(fileSystem, paths);
-  const recovered = await recoverLedger({
+  const recovered = await recoverOwn(keys, paths, {
     ledger: paths.ledger,
     snapshots: paths.snapshots,
+    services: [createPublicKey(keys.service)],
     memberKeys: keys.members,
     environment,
     ...(onProgress && { onProgress }),
@@ -94,6 +93,7 @@ export async function openService(
     ...(logger && { logger }),
     ...(inspect && { inspect }),
   });
+  await setTailAside(recovered, { paths, environment }, logger);
   const certificate = checkServiceKey(recovered, keys, paths);
   checkLedgerEnd(recovered, paths);
   const secrets = checkSecrets(recovered, paths);
@@ -103,18 +103,38 @@ export async function openService(
   return { recovered, keys, secrets, certificate, node };
 }
 
+/** A node believes its own service alone: the last signature must be of the key that it holds. */
+async function recoverOwn(
+  keys: NodeKeys,
+  paths: NodePaths,
+  options: RecoverOptions,
+): Promise<RecoveredLedger> {
+  try {
+    return await recoverLedger(options);
+  } catch (error) {
+    const isOther = error instanceof VerificationError && error.code === 'UNTRUSTED_SERVICE';
+    if (!isOther) throw error;
+    throw otherServiceError(keys, paths, error.message);
+  }
+}
+
 function checkServiceKey(
   { service }: RecoveredLedger,
   keys: NodeKeys,
   paths: NodePaths,
 ): Certificate {
-  const keyId = keyIdOf(keys.service);
-  if (service?.keyId === keyId) return service;
-  throw new VerificationError(
-    'KID_MISMATCH',
-    `${paths.keys}: the service key is ${keyId}, but the ledger in ${paths.ledger} is of service ${service?.keyId}`,
-    { file: paths.keys, actual: keyId, ...(service && { limit: service.keyId }) },
-  );
+  if (service?.keyId === keyIdOf(keys.service)) return service;
+  throw otherServiceError(keys, paths, `it is of service ${service?.keyId}`);
+}
+
+function otherServiceError(
+  { service }: NodeKeys,
+  { keys: file, ledger }: NodePaths,
+  why: string,
+): VerificationError {
+  const actual = keyIdOf(service);
+  const message = `${file}: the service key is ${actual}, and the ledger in ${ledger} is not that service's: ${why}`;
+  return new VerificationError('KID_MISMATCH', message, { file, actual });
 }
 
 /** To go on from a ledger that has lost entries would be a fork of what was committed. */
@@ -164,43 +184,4 @@ async function keepCertificate(
 ): Promise<void> {
   if ((await readSmall(fileSystem, path)) !== pem)
     await writeDurably(fileSystem, path, toUtf8(pem));
-}
-
-/** Files of this node's own, beside the ledger, are below this. */
-const smallBytesMax = 64 * 1024;
-
-async function readSmall(fileSystem: FileSystem, path: string): Promise<string | undefined> {
-  try {
-    return fromUtf8(await fileSystem.readFile(path, { bytesMax: smallBytesMax }));
-  } catch (error) {
-    if (error instanceof StorageError && error.code === 'NOT_FOUND') return undefined;
-    throw error;
-  }
-}
-
-/** The view that a node has used last, in a file of its own, which is there before the ledger is. */
-export function viewRecord(fileSystem: FileSystem, { view: path }: NodePaths): ViewRecord {
-  return {
-    read: async () => {
-      const text = await readSmall(fileSystem, path);
-      if (text === undefined) throw lostView(path);
-      return parseView(text, path);
-    },
-    write: (view) => writeDurably(fileSystem, path, toUtf8(`${view}\n`)),
-  };
-}
-
-/** The ledger knows the views that have entries in it, not those of entries that a crash or a rollback took. */
-function lostView(file: string): StorageError {
-  const message = `${file} is missing: without it a view could be used twice, and what is encrypted in it be read`;
-  return new StorageError('NOT_FOUND', message, { file });
-}
-
-function parseView(text: string, file: string): View {
-  const value = parseDecimal(text.trimEnd());
-  // The last view of all is none that a node has used: no other could follow it.
-  if (value !== undefined && value < 0x7fff_ffff) return toView(value);
-  throw new FormatError('BAD_TEXT', `${file} does not hold a view that another one follows`, {
-    file,
-  });
 }

@@ -35,6 +35,7 @@ import type { Certificate } from '../formats/certificate.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { leafOf } from './entry-leaf.ts';
 import { type Environment, environmentOf } from './environment.ts';
+import { checkEvidenceEntry, isProvenEntry } from './evidence-entry.ts';
 import type { RecoveredSnapshot, RefusedSnapshot } from './recovery-report.ts';
 import { treeOf } from './replay-start.ts';
 import { readVerifiable, type VerifiableFile } from './verifiable-file.ts';
@@ -159,9 +160,14 @@ interface NewestValid {
 
 async function plan(pruning: Pruning): Promise<Plan> {
   const { options, environment } = pruning;
-  const found = await findSnapshots(options.snapshots, environment.fileSystem);
-  const { newest, refused } = await findNewestValid(pruning, found);
-  const chunks = newest && options.ledger ? await planChunks(pruning, options.ledger, newest) : [];
+  const { fileSystem } = environment;
+  const found = await findSnapshots(options.snapshots, fileSystem);
+  const ledger = options.ledger && (await openLedger(fileSystem, options.ledger.directory));
+  const { newest, refused } = await findNewestValid(pruning, found, ledger);
+  const chunks =
+    newest && ledger && options.ledger
+      ? await planChunks(ledger, options.ledger, { newest, fileSystem })
+      : [];
   return { found, refused, newest, chunks };
 }
 
@@ -169,9 +175,10 @@ async function plan(pruning: Pruning): Promise<Plan> {
 async function findNewestValid(
   { options, environment }: Pruning,
   found: readonly FoundSnapshot[],
+  ledger: LedgerDirectory | undefined,
 ): Promise<Pick<Plan, 'newest' | 'refused'>> {
   const refused: RefusedSnapshot[] = [];
-  const verifier = new CandidateVerifier(options, environment);
+  const verifier = new CandidateVerifier(options, environment, ledger);
   for (const { file, seqno, ignored } of found) {
     if (ignored !== undefined || seqno === undefined) continue;
     if (options.signal?.aborted) throw new AbortedError('the pruning');
@@ -194,10 +201,16 @@ class CandidateVerifier {
   readonly #environment: Environment;
   #direct: Promise<SnapshotVerifier> | undefined;
   #overLedger: Promise<SnapshotVerifier> | undefined;
+  readonly #ledger: LedgerDirectory | undefined;
 
-  constructor(options: PruneOptions, environment: Environment) {
+  constructor(
+    options: PruneOptions,
+    environment: Environment,
+    ledger: LedgerDirectory | undefined,
+  ) {
     this.#options = options;
     this.#environment = environment;
+    this.#ledger = ledger;
   }
 
   async verify(file: string): Promise<SnapshotVerification> {
@@ -206,6 +219,7 @@ class CandidateVerifier {
     const read = await readVerifiable(fileSystem, join(snapshots, file), { signal });
     const verification = await this.#verifyFile(read);
     treeOf(verification.content);
+    await this.#checkEvidence(file, verification);
     return verification;
   }
 
@@ -221,6 +235,18 @@ class CandidateVerifier {
     }
   }
 
+  /** Against the entry in the ledger, where one is given and has it. */
+  async #checkEvidence(file: string, verification: SnapshotVerification): Promise<void> {
+    const ledger = this.#ledger;
+    const { evidenceSeqno } = verification;
+    if (ledger === undefined || evidenceSeqno < ledger.first) return;
+    const entry = await entryAt(ledger, evidenceSeqno);
+    // That it is of another ledger is an error of its own, where chunks are to go for it.
+    if (entry !== undefined && isProvenEntry(verification, entry)) {
+      checkEvidenceEntry(file, verification, entry);
+    }
+  }
+
   #open(ledger: string | undefined): Promise<SnapshotVerifier> {
     const { services = [], signal } = this.#options;
     return openSnapshotVerifier({ services, ledger, signal, environment: this.#environment });
@@ -232,11 +258,10 @@ function isUntrusted(error: unknown): boolean {
 }
 
 async function planChunks(
-  { environment: { fileSystem } }: Pruning,
-  { directory, copies, keepChunks = 1 }: PruneLedgerOptions,
-  newest: NewestValid,
+  ledger: LedgerDirectory,
+  { copies, keepChunks = 1 }: PruneLedgerOptions,
+  { newest, fileSystem }: { readonly newest: NewestValid; readonly fileSystem: FileSystem },
 ): Promise<readonly LedgerChunk[]> {
-  const ledger = await openLedger(fileSystem, directory);
   await fileSystem.list(copies);
   const { seqno: watermark } = newest.snapshot;
   const expired = expiredChunks(ledger, { keepChunks, watermark });

@@ -14,44 +14,25 @@ import {
   LedgerSnapshotterError,
   VerificationError,
 } from '../core/errors.ts';
-import { type Digest, digest, type Seqno, seqno as toSeqno, type View } from '../core/words.ts';
+import { type Digest, digest, type Seqno, seqno as toSeqno } from '../core/words.ts';
 import { CrashedLedger } from '../files/crashed-ledger.ts';
 import type { LedgerEntry } from '../files/ledger-directory.ts';
 import { findSnapshots } from '../files/snapshot-directory.ts';
-import type { TailFlaw, TornTail } from '../files/torn-tail.ts';
-import type { LedgerStore } from '../store/ledger-store.ts';
 import { leafOf } from './entry-leaf.ts';
 import type { Environment } from './environment.ts';
-import type { LedgerSignatures } from './jobs.ts';
-import { indexLedger, type LedgerIndex } from './ledger-index.ts';
-import { type AppliedEntry, LedgerVerifier, type VerifierStart } from './ledger-verifier.ts';
+import { checkEvidenceEntry } from './evidence-entry.ts';
+import type { VerifierStart } from './ledger-verifier.ts';
 import type { StoreKeeping } from './open-stores.ts';
-import type { RecoveredLedger, RecoveredSnapshot, RecoverOptions } from './recovery-report.ts';
+import { type Beginning, type Replay, replayBehind } from './recovery-replay.ts';
+import type { RecoveredLedger, RecoverOptions } from './recovery-report.ts';
 import { type ReadSnapshot, SnapshotReader } from './recovery-snapshots.ts';
 import { type ReplayStart, startOfLedger } from './replay-start.ts';
+import { readSignedLedger, type SignedLedger } from './signed-ledger.ts';
 import { openVerifierOver, type SnapshotVerification, type SnapshotVerifier } from './verify.ts';
-import { isVouchedFor, pinnedKeys } from './vouching.ts';
+import { pinnedKeys } from './vouching.ts';
 
 /** What a recovery found out by itself; its machine knows which snapshots were refused. */
 export type RecoveredState = Omit<RecoveredLedger, 'refused'>;
-
-/** A start with its secrets, and the snapshot that it is. */
-interface Beginning {
-  readonly start: VerifierStart<LedgerStore>;
-  readonly index: LedgerIndex;
-  readonly snapshot: RecoveredSnapshot | undefined;
-}
-
-/** How far a replay came. */
-interface Replay {
-  readonly beginning: Beginning;
-  readonly verifier: LedgerVerifier;
-  readonly last: { readonly seqno: Seqno; readonly view: View };
-  /** Of the last signature transaction. */
-  readonly signatures: LedgerSignatures | undefined;
-  readonly flaw: TailFlaw | undefined;
-  readonly torn: TornTail | undefined;
-}
 
 /** A snapshot file that verified. */
 interface ProvenSnapshot {
@@ -125,9 +106,15 @@ export class RecoveryEffects {
     return this.#run(async () => {
       const beginning = start === undefined ? await this.#beginAtGenesis() : this.#beginning;
       assert(beginning !== undefined, 'a snapshot was found usable before the ledger is replayed');
-      const replay = await this.#replay(beginning);
-      const trusted = this.#checkTrust(replay);
-      this.#recovered = await this.#recoveredBy(replay, trusted);
+      const { services = [], signal, logger, onProgress } = this.#options;
+      const replay = await replayBehind(beginning, {
+        ledger: this.#open,
+        pinned: pinnedKeys(services),
+        signal,
+        ...(logger && { logger }),
+        ...(onProgress && { onProgress }),
+      });
+      this.#recovered = await this.#recoveredBy(replay);
       const { seqno, verifiedUntil } = this.#recovered;
       return { seqno, verifiedUntil };
     });
@@ -161,7 +148,7 @@ export class RecoveryEffects {
     if (start instanceof LedgerSnapshotterError) return start;
     const misfit = await this.#misfitOf(candidate, proven);
     if (misfit !== undefined) return misfit;
-    const index = await this.#index(start);
+    const index = await this.#readSigned(start);
     const opened = await orRefusal(() => start.open(index.secrets));
     if (opened instanceof LedgerSnapshotterError) return opened;
     const { seqno, evidenceSeqno, digest: hash, trusted } = verification;
@@ -205,12 +192,14 @@ export class RecoveryEffects {
       const message = `the ledger in ${directory} begins at seqno ${first}: those behind the snapshot, from ${seqno + 1} on, are missing`;
       return new FormatError('CHUNK_GAP', message, { file, seqno: seqno + 1, limit: first });
     }
-    if (seqno + 1 === first) return undefined;
+    if (seqno + 1 === first) return this.#evidenceFlaw(file, proven);
     const entry = await this.#entryAt(seqno);
     if (entry === undefined) return this.#foreignerBeyondTheEnd(proven);
     // A malformed entry has none: the replay comes upon it at its place.
     const leaf = leafOf(entry);
-    if (leaf !== undefined && equalBytes(leaf, proven.verification.content.leaf)) return undefined;
+    if (leaf !== undefined && equalBytes(leaf, proven.verification.content.leaf)) {
+      return this.#evidenceFlaw(file, proven);
+    }
     const message = `${file} is not of this ledger: another transaction is at seqno ${seqno}`;
     return new VerificationError('LEAF_MISMATCH', message, { file, seqno });
   }
@@ -231,14 +220,28 @@ export class RecoveryEffects {
     return verifying.code === 'SERVICE_UNKNOWN' ? undefined : verifying;
   }
 
+  /** What the ledger says against the evidence; an entry that it does not have says nothing. */
+  async #evidenceFlaw(
+    file: string,
+    { verification }: ProvenSnapshot,
+  ): Promise<LedgerSnapshotterError | undefined> {
+    const entry = await this.#entryAt(verification.evidenceSeqno);
+    if (entry === undefined) return undefined;
+    return orRefusal(async () => {
+      checkEvidenceEntry(file, verification, entry);
+      return undefined;
+    });
+  }
+
   async #entryAt(seqno: Seqno): Promise<LedgerEntry | undefined> {
     for await (const entry of this.#open.entries({ from: seqno })) return entry;
     return undefined;
   }
 
-  #index({ snapshot: start }: Pick<ReplayStart, 'snapshot'>): Promise<LedgerIndex> {
-    const { memberKeys = [], signal } = this.#options;
-    return indexLedger(this.#open, { memberKeys, start, signal });
+  #readSigned(start: Pick<ReplayStart, 'inTheClear'>): Promise<SignedLedger> {
+    const { memberKeys = [], services = [], signal } = this.#options;
+    const pinned = pinnedKeys(services);
+    return readSignedLedger(this.#open, { start: start.inTheClear(), pinned, memberKeys, signal });
   }
 
   async #beginAtGenesis(): Promise<Beginning> {
@@ -247,54 +250,12 @@ export class RecoveryEffects {
     const { openStore } = this.#environment;
     const openEmpty = () => openStore(toSeqno(0), new Map(), this.#keeping);
     const start = startOfLedger({ directory, first }, openEmpty);
-    const index = await this.#index(start);
+    const index = await this.#readSigned(start);
     return { start: await start.open(index.secrets), index, snapshot: undefined };
   }
 
-  async #replay(beginning: Beginning): Promise<Replay> {
-    const { start, index } = beginning;
-    const { secrets } = index;
-    const ledger = this.#open;
-    const verifier = new LedgerVerifier(start, secrets);
-    let last: Replay['last'] = start;
-    let signatures: LedgerSignatures | undefined;
-    let flaw: TailFlaw | undefined;
-    for await (const entry of ledger.entries({ from: toSeqno(start.seqno + 1) })) {
-      this.#checkAborted();
-      const applied = await applyOrFlaw(verifier, entry, () => ledger.flawOf(entry, secrets));
-      if ('error' in applied) {
-        flaw = applied;
-        break;
-      }
-      start.store.compact(applied.seqno);
-      last = applied;
-      signatures = applied.signatures ?? signatures;
-      this.#options.onProgress?.({ seqno: entry.seqno, last: index.last });
-    }
-    flaw ??= await ledger.tailFlaw();
-    const { verifiedUntil } = verifier.counts;
-    const torn = flaw && (await ledger.judge(flaw, { verifiedUntil, secrets }));
-    if (torn) this.#options.logger?.warn({ torn }, 'a torn tail was passed over');
-    return { beginning, verifier, last, signatures, flaw, torn };
-  }
-
-  /** @throws VerificationError `UNTRUSTED_SERVICE` when identities are pinned, and none signed last */
-  #checkTrust({ beginning, verifier, signatures }: Replay): boolean {
-    const pinned = pinnedKeys(this.#options.services ?? []);
-    if (pinned.length === 0) return false;
-    if (signatures === undefined) return beginning.snapshot?.trusted ?? false;
-    const { register } = beginning.start;
-    if (isVouchedFor(signatures, register, pinned)) return true;
-    const { verifiedUntil: seqno } = verifier.counts;
-    throw new VerificationError(
-      'UNTRUSTED_SERVICE',
-      `no pinned identity vouches for the signature at seqno ${seqno}: the ledger's is ${register.service?.keyId}`,
-      { file: this.#open.directory, seqno },
-    );
-  }
-
-  async #recoveredBy(replay: Replay, trusted: boolean): Promise<RecoveredState> {
-    const { beginning, verifier, last, flaw, torn } = replay;
+  async #recoveredBy(replay: Replay): Promise<RecoveredState> {
+    const { beginning, verifier, last, trusted, cut, torn, unsigned } = replay;
     const { start, index, snapshot } = beginning;
     const { transactions, nodeSignatures, coseSignatures, verifiedUntil } = verifier.counts;
     return {
@@ -309,28 +270,14 @@ export class RecoveryEffects {
       coseSignatures,
       isComplete: verifier.isComplete,
       torn,
+      unsigned,
       store: start.store,
       tree: start.tree,
       viewHistory: verifier.viewHistory,
       secrets: index.secrets,
       service: start.register.service,
-      end: await this.#open.end(flaw),
+      end: await this.#open.end(cut),
     };
-  }
-}
-
-/** Applies an entry; one that fails may be torn, and then says so instead. */
-async function applyOrFlaw(
-  verifier: LedgerVerifier,
-  entry: LedgerEntry,
-  flawOf: () => Promise<TailFlaw | undefined>,
-): Promise<AppliedEntry | TailFlaw> {
-  try {
-    return await verifier.apply(entry);
-  } catch (error) {
-    const flaw = await flawOf();
-    if (flaw === undefined) throw error;
-    return flaw;
   }
 }
 

@@ -10,6 +10,7 @@ import type { MerkleTree } from '../formats/merkle-tree.ts';
 import type { LedgerStore } from '../store/ledger-store.ts';
 import type { Environment } from './environment.ts';
 import type { InspectObserver } from './inspection.ts';
+import type { UnsignedTail } from './unsigned-tail.ts';
 
 /** What a state is brought back from, and who must vouch for it. */
 export interface RecoverOptions {
@@ -80,6 +81,8 @@ export interface RecoveryReport {
   readonly isComplete: boolean;
   /** What a crash left behind the last entry of the last open chunk, and was passed over. */
   readonly torn: TornTail | undefined;
+  /** Entries behind the last signature that were not believed, since one of them steers verification. */
+  readonly unsigned: UnsignedTail | undefined;
 }
 
 /** A state that was recovered, and what vouches for it. */

@@ -1,5 +1,5 @@
 import type { ReceiptForm, Seqno } from '../core/words.ts';
-import type { IndexedEvidence, IndexedSignature, LedgerIndex } from './ledger-index.ts';
+import type { IndexedEvidence, IndexedSignature, SignedLedger } from './signed-ledger.ts';
 
 /** What a replay will do about one snapshot that the ledger vouches for. */
 export interface PlannedSnapshot extends IndexedEvidence {
@@ -32,7 +32,10 @@ const writingSlots = 16;
  * Plans a replay from its index. CCF 1.x wrote no receipts: evidence of that age has its signature
  * transaction's seqno in the file's name instead.
  */
-export function planReplay(index: LedgerIndex, options: PlanOptions): ReplayPlan {
+export function planReplay(
+  index: Pick<SignedLedger, 'evidences' | 'signatures'>,
+  options: PlanOptions,
+): ReplayPlan {
   const { at, after, receipt } = options;
   const spans = index.evidences
     .filter(({ version }) => at === undefined || version === at)

@@ -3,6 +3,8 @@ import type { Digest, Outcome, Seqno } from '../core/words.ts';
 import type { IgnoredFile } from '../files/ledger-directory.ts';
 import type { TornTail } from '../files/torn-tail.ts';
 import type { ProducerProfile } from '../formats/snapshot-body.ts';
+import type { LedgerIdentity } from './ledger-identities.ts';
+import type { SteeringEntry } from './signed-ledger.ts';
 
 /**
  * `identical`: our snapshot has the digest that the ledger vouches for. `public-identical`: without the
@@ -72,6 +74,12 @@ export interface ReplayReport {
   readonly notCompared: readonly string[] | undefined;
   /** `undefined` without one, and where another snapshot alone was asked for. */
   readonly from: ReplayedFrom | undefined;
+  /** Whose the ledger is, in its order, as far as its signatures cover it. */
+  readonly identities: readonly LedgerIdentity[];
+  /** Whether a pinned identity made the last signature, or endorsements lead from one to who did. */
+  readonly trusted: boolean;
+  /** The first entry behind the last signature that steers verification: from there on nothing was opened. */
+  readonly unsigned: SteeringEntry | undefined;
   /** Why the ledger could not be verified to its end. */
   readonly failure: LedgerSnapshotterError | undefined;
 }

@@ -18,12 +18,19 @@ export interface StartFile {
   readonly evidenceSeqno: Seqno;
 }
 
+/** A start as far as it is in the clear: what a first reading begins with, which keeps no state. */
+export interface PublicStart
+  extends Pick<VerifierStart, 'seqno' | 'view' | 'tree' | 'viewHistory' | 'register'> {
+  /** What the snapshot says in the clear, when there is one. */
+  readonly maps?: readonly SnapshotMap[];
+}
+
 /** Where a replay begins: before the first transaction, or after a snapshot. */
 export interface ReplayStart<Store extends VerifiedStore = ReferenceStore> {
   /** The last seqno that need not be replayed; 0 for a whole ledger. */
   readonly seqno: Seqno;
-  /** What the snapshot says in the clear, when there is one. */
-  readonly snapshot: { readonly seqno: Seqno; readonly maps: readonly SnapshotMap[] } | undefined;
+  /** For a first reading, which may change what it is given. @throws as `startWith` */
+  inTheClear(): PublicStart;
   /** There when it was read of a file, and verified. */
   readonly file?: StartFile;
   /** The state to begin with; the secrets open what is private in the snapshot. */
@@ -53,9 +60,14 @@ export function startOfLedger<Store extends VerifiedStore>(
   }
   return {
     seqno: toSeqno(0),
-    snapshot: undefined,
+    inTheClear: publicGenesis,
     open: async () => genesis(new IdentityRegister(), openStore()),
   };
+}
+
+/** Before the first transaction. */
+export function publicGenesis(): PublicStart {
+  return genesis(new IdentityRegister(), undefined);
 }
 
 /**
@@ -67,18 +79,22 @@ export function startWith<Store extends VerifiedStore>(
   content: SnapshotContent,
   open: (secret: Uint8Array | undefined) => Promise<OpenedState<Store>>,
 ): ReplayStart<Store> {
-  const tree = treeOf(content);
+  const own = publicStartOf(content);
   return {
     seqno: content.seqno,
-    snapshot: { seqno: content.seqno, maps: content.publicMaps },
-    open: async (secrets) => ({
-      seqno: content.seqno,
-      view: toView(content.viewHistory.length),
-      tree,
-      viewHistory: content.viewHistory,
-      register: IdentityRegister.fromSnapshot(content.publicMaps),
-      ...(await open(secrets.secretAt(content.seqno))),
-    }),
+    inTheClear: () => publicStartOf(content),
+    open: async (secrets) => ({ ...own, ...(await open(secrets.secretAt(content.seqno))) }),
+  };
+}
+
+function publicStartOf(content: SnapshotContent): PublicStart {
+  return {
+    seqno: content.seqno,
+    view: toView(content.viewHistory.length),
+    tree: treeOf(content),
+    viewHistory: content.viewHistory,
+    register: IdentityRegister.fromSnapshot(content.publicMaps),
+    maps: content.publicMaps,
   };
 }
 

@@ -11,6 +11,8 @@ import { timerDelayMsMax } from '../core/limits.ts';
 import { type Seqno, seqno as toSeqno } from '../core/words.ts';
 import { type IgnoredFile, LedgerDirectory, listLedger } from '../files/ledger-directory.ts';
 import { judgeTail, type TornTail } from '../files/torn-tail.ts';
+import type { Certificate } from '../formats/certificate.ts';
+import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
 import { ReferenceStore } from '../store/reference-store.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import { drawState } from './draw-state.ts';
@@ -19,14 +21,16 @@ import { type ExistingSnapshot, ExistingSnapshots } from './existing-snapshots.t
 import { startFromSnapshot } from './heap-snapshot.ts';
 import type { InspectObserver } from './inspection.ts';
 import type { SnapshotJobs } from './jobs.ts';
-import { indexLedger, type LedgerIndex } from './ledger-index.ts';
+import { identitiesOf } from './ledger-identities.ts';
 import { LedgerVerifier } from './ledger-verifier.ts';
 import { type Pipeline, type PipelineOptions, startPipeline } from './pipeline.ts';
 import { byVersion, type PlannedSnapshot, planReplay, type ReplayPlan } from './replay-plan.ts';
 import type { ReplayedFrom, ReplayedSnapshot, ReplayReport } from './replay-report.ts';
 import { PortLog, searchRelease, tablesMentioned } from './replay-search.ts';
 import { type ReplayStart, startOfLedger } from './replay-start.ts';
+import { readSignedLedger, type SignedLedger } from './signed-ledger.ts';
 import { SnapshotReplay } from './snapshot-replay.ts';
+import { pinnedKeys } from './vouching.ts';
 
 /** Which ledger is replayed, with which keys, and what becomes of its snapshots. */
 export interface ReplayOptions {
@@ -40,6 +44,12 @@ export interface ReplayOptions {
   readonly snapshots?: string | undefined;
   /** A snapshot file to start from, when older chunks are gone. @default the first transaction */
   readonly from?: string | undefined;
+  /**
+   * The pinned service identities, one of which must have made the last signature, itself or through endorsements in
+   * the ledger, for the report to be `trusted`.
+   * @default none: anyone may have written the ledger
+   */
+  readonly services?: readonly (KeyObject | Certificate)[];
   /** Members' RSA private keys, whose shares open the ledger secrets. @default none */
   readonly memberKeys?: readonly KeyObject[];
   /** @default COSE where the next signature has one, else JSON */
@@ -107,7 +117,9 @@ interface Reading {
   readonly environment: Environment;
   readonly ledger: LedgerDirectory;
   readonly start: ReplayStart;
-  readonly index: LedgerIndex;
+  readonly index: SignedLedger;
+  /** Closed from the first entry on that steers and is not signed. */
+  readonly secrets: LedgerSecrets;
   readonly plan: ReplayPlan;
   readonly verifier: LedgerVerifier;
   readonly existing: ExistingSnapshots;
@@ -125,23 +137,31 @@ async function openReading(options: ReplayOptions, environment: Environment): Pr
       : await startFromSnapshot(fileSystem, from, options.signal);
   const index = await readIndex(ledger, start, options);
   const plan = planReplay(index, { receipt, at, after: start.seqno });
-  const verifier = new LedgerVerifier(await start.open(index.secrets), index.secrets);
+  const secrets = secretsOf(index);
+  const verifier = new LedgerVerifier(await start.open(secrets), secrets, { known: index.proven });
   const existing =
     options.snapshots === undefined
       ? ExistingSnapshots.none(fileSystem)
       : await ExistingSnapshots.open(fileSystem, options.snapshots, options.signal);
-  return { options, environment, ledger, start, index, plan, verifier, existing };
+  return { options, environment, ledger, start, index, secrets, plan, verifier, existing };
+}
+
+/** Of a ledger that does not hold, those that show where; of another one, those that are signed. */
+function secretsOf({ secrets, failure, steering }: SignedLedger): LedgerSecrets {
+  if (failure !== undefined) return failure.claimedSecrets();
+  return steering === undefined ? secrets : secrets.closedFrom(steering.seqno);
 }
 
 async function readIndex(
   ledger: LedgerDirectory,
-  { snapshot: start }: ReplayStart,
+  start: ReplayStart,
   { memberKeys = [], signal, onIndexProgress }: ReplayOptions,
-): Promise<LedgerIndex> {
-  if (onIndexProgress === undefined) return indexLedger(ledger, { memberKeys, start, signal });
+): Promise<SignedLedger> {
+  const reading = { start: start.inTheClear(), memberKeys, signal };
+  if (onIndexProgress === undefined) return readSignedLedger(ledger, reading);
   const last = await ledger.expectedLast();
   const onEntry = (seqno: Seqno) => onIndexProgress({ seqno, last });
-  return indexLedger(ledger, { memberKeys, start, signal, onEntry });
+  return readSignedLedger(ledger, { ...reading, onEntry });
 }
 
 function pipelineOptions(
@@ -149,7 +169,7 @@ function pipelineOptions(
   executor: JobExecutor<SnapshotJobs>,
   log: PortLog,
 ): PipelineOptions {
-  const { options, environment, plan, verifier, ledger, index } = reading;
+  const { options, environment, plan, verifier, ledger, secrets } = reading;
   const evidences = byVersion(plan);
   const evidencesOf = (version: Seqno) => evidences.get(version) ?? [];
   return {
@@ -167,7 +187,7 @@ function pipelineOptions(
         return { seqno: planned.seqno };
       },
     },
-    serialise: searchRelease({ ledger, secrets: index.secrets, executor, log, evidencesOf }),
+    serialise: searchRelease({ ledger, secrets, executor, log, evidencesOf }),
     settings: {
       capacity: plan.capacity,
       // Points are where the ledger has evidence, whatever the interval was.
@@ -187,7 +207,7 @@ interface Machinery {
 }
 
 function snapshotReplay(reading: Reading, machinery: Machinery): SnapshotReplay {
-  const { options, plan, verifier, index, ledger, existing } = reading;
+  const { options, plan, verifier, secrets, ledger, existing } = reading;
   const { executor, pipeline, log } = machinery;
   const replayOptions = {
     plan,
@@ -197,13 +217,12 @@ function snapshotReplay(reading: Reading, machinery: Machinery): SnapshotReplay 
     onSnapshot: (snapshot: ReplayedSnapshot) => {
       if (!options.signal?.aborted) options.onSnapshot?.(snapshot);
     },
-    isComparable: (seqno: Seqno) =>
-      verifier.isComplete && index.secrets.secretAt(seqno) !== undefined,
+    isComparable: (seqno: Seqno) => verifier.isComplete && secrets.secretAt(seqno) !== undefined,
     comparePublic: async (planned: PlannedSnapshot, { publicDigest }: ExistingSnapshot) => {
       const { leaf, viewHistory, tables } = verifier.freeze();
       const pieces = await drawState(tables);
       const state = { seqno: planned.version, leaf, viewHistory, pieces };
-      const lateMaps = await tablesMentioned(ledger, index.secrets, planned);
+      const lateMaps = await tablesMentioned(ledger, secrets, planned);
       return executor.run('comparePublic', { state, lateMaps, publicDigest });
     },
   };
@@ -236,7 +255,14 @@ async function feed(reading: Reading, snapshots: SnapshotReplay): Promise<Replay
   const { ignored: passedOver } = reading.ledger;
   const from = fromOf(reading, decided);
   const notCompared = withoutEvidence(reading);
-  return { snapshots: decided, summary, passedOver, torn, notCompared, from, failure };
+  const { index, options } = reading;
+  const whose = await identitiesOf(index, pinnedKeys(options.services ?? []));
+  return {
+    ...{ snapshots: decided, summary, passedOver, torn, notCompared, from },
+    ...whose,
+    unsigned: index.steering,
+    failure,
+  };
 }
 
 /** Names of the existing snapshots that the ledger does not vouch for. */
@@ -247,10 +273,10 @@ function withoutEvidence({ options, index, existing }: Reading): readonly string
 }
 
 /** @throws FormatError, VerificationError when what is behind the last entry is damage, and no torn tail */
-function judgeEnd({ ledger, verifier, index }: Reading): TornTail | undefined {
+function judgeEnd({ ledger, verifier, secrets }: Reading): TornTail | undefined {
   const { verifiedUntil } = verifier.counts;
   const { brokenTail } = ledger;
-  return brokenTail && judgeTail(brokenTail, { verifiedUntil, secrets: index.secrets });
+  return brokenTail && judgeTail(brokenTail, { verifiedUntil, secrets });
 }
 
 function fromOf(

@@ -13,14 +13,16 @@ import { Transaction } from '../store/transaction.ts';
 import { appendTimes } from './append-times.ts';
 import { Log } from './log.ts';
 import type { LedgerNode, NodeOptions, NodeSettings, NodeSnapshots, NodeStatus } from './node.ts';
+import type { NodePlace } from './node-place.ts';
 import { keepNewest } from './node-retention.ts';
-import { type NodePlace, type OpenedService, viewRecord } from './node-start.ts';
+import type { OpenedService } from './node-start.ts';
 import { MetricsSinks } from './pipeline-metrics.ts';
 import type { RecoveredLedger, RecoveryReport } from './recovery-report.ts';
 import { type Applied, Sequencer, type Until } from './sequencer.ts';
 import { SlowIo } from './slow-io.ts';
 import { createSnapshotter, type Snapshotter } from './snapshotter.ts';
 import type { TransactionBody } from './transaction-run.ts';
+import { viewRecord } from './view-record.ts';
 
 /** What a node is started from. */
 export interface NodeStart extends NodePlace {

@@ -130,24 +130,32 @@ function noService(): VerificationError {
   return new VerificationError('SERVICE_UNKNOWN', 'no service identity was introduced yet');
 }
 
+/** What a signature transaction is verified against. */
+export interface SignedBefore {
+  /** Holds exactly the transactions before it. */
+  readonly tree: MerkleTree;
+  readonly register: IdentityRegister;
+  /** Whether the same signatures over the same root were verified before; asked of a signature transaction only. */
+  readonly isProven: () => boolean;
+}
+
 /**
  * Verifies every signature that a transaction writes, over the root of all transactions before it.
- * @param tree holds exactly those transactions
  * @returns `undefined` when it is no signature transaction
  * @throws FormatError, VerificationError when a signature, its root or its tree does not hold
  */
 export async function verifySignatures(
   domain: PublicDomain,
-  tree: MerkleTree,
-  register: IdentityRegister,
+  before: SignedBefore,
 ): Promise<VerifiedSignatures | undefined> {
   const nodeValue = written(domain, tables.signatures);
   const coseValue = written(domain, tables.coseSignatures);
   if (nodeValue === undefined && coseValue === undefined) return undefined;
-  const treeValue = checkTree(domain, tree);
+  const treeValue = checkTree(domain, before.tree);
+  const context = { ...before, domain, isProven: before.isProven() };
   const [node, cose] = await Promise.all([
-    nodeValue === undefined ? undefined : verifyNode(nodeValue, tree, register),
-    coseValue === undefined ? undefined : verifyCose(coseValue, { domain, tree, register }),
+    nodeValue === undefined ? undefined : verifyNode(nodeValue, context),
+    coseValue === undefined ? undefined : verifyCose(coseValue, context),
   ]);
   return { node, cose, tree: treeValue };
 }
@@ -180,8 +188,7 @@ function sameTree(carried: MerkleTree, tree: MerkleTree, value: Uint8Array): boo
 
 async function verifyNode(
   value: Uint8Array,
-  tree: MerkleTree,
-  register: IdentityRegister,
+  { tree, register, isProven }: SignatureContext,
 ): Promise<NodeRootSignature> {
   const signature = decodeNodeSignature(value);
   checkSeqno(signature.seqno, toSeqno(tree.leafCount));
@@ -195,26 +202,26 @@ async function verifyNode(
   }
   const { publicKey, spki } = register.nodeOf(signature);
   const preimage = tree.rootPreimage();
-  await verifyNodeSignature({ signature: signature.signature, preimage, key: publicKey });
+  const { signature: bytes } = signature;
+  if (!isProven) await verifyNodeSignature({ signature: bytes, preimage, key: publicKey });
   return { form: 'node', signature, spki };
 }
 
-interface CoseContext {
+interface SignatureContext extends Pick<SignedBefore, 'tree' | 'register'> {
   readonly domain: PublicDomain;
-  readonly tree: MerkleTree;
-  readonly register: IdentityRegister;
+  readonly isProven: boolean;
 }
 
 async function verifyCose(
   value: Uint8Array,
-  { domain, tree, register }: CoseContext,
+  { domain, tree, register, isProven }: SignatureContext,
 ): Promise<CoseRootSignature> {
   const message = decodeCoseSignatureValue(value);
   const decoded = decodeRootSignature(message);
   checkSeqno(decoded.txId.seqno, domain.seqno);
   const { publicKey, spki, keyId } = register.serviceInForce();
   checkServiceKeyId(decoded, keyId);
-  await verifyCoseSign1(decoded.message, publicKey, tree.root());
+  if (!isProven) await verifyCoseSign1(decoded.message, publicKey, tree.root());
   return { form: 'cose', message, spki };
 }
 

@@ -1,31 +1,23 @@
 import type { KeyObject } from 'node:crypto';
-import {
-  AbortedError,
-  assert,
-  FormatError,
-  LedgerSnapshotterError,
-  VerificationError,
-} from '../core/errors.ts';
+import { AbortedError, assert, FormatError, VerificationError } from '../core/errors.ts';
 import { snapshotBytesMax } from '../core/limits.ts';
-import type { Seqno, TxId } from '../core/words.ts';
-import { type LedgerDirectory, openLedger } from '../files/ledger-directory.ts';
+import { type Seqno, type TxId, seqno as toSeqno } from '../core/words.ts';
+import { type LedgerDirectory, type LedgerEntry, openLedger } from '../files/ledger-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import { decodeCoseReceipt } from '../formats/cose-receipt.ts';
 import { keyIdOf, spkiOf } from '../formats/ec-key.ts';
-import { decodeEnvelope } from '../formats/entry.ts';
-import {
-  type EndorsementLink,
-  verifyEndorsementChain,
-  type WrittenEndorsement,
-} from '../formats/identity-endorsement.ts';
+import { type EndorsementLink, verifyEndorsementChain } from '../formats/identity-endorsement.ts';
 import { decodeServiceInfo, tables } from '../formats/tables.ts';
 import type { VerifiedSnapshot } from '../formats/verify-snapshot.ts';
-import { decodePublicDomain, mapWrites, singletonValue } from '../formats/write-set.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import { type Environment, environmentOf } from './environment.ts';
+import { checkEvidenceEntry } from './evidence-entry.ts';
 import type { SnapshotJobs } from './jobs.ts';
+import { publicGenesis } from './replay-start.ts';
+import { readSignedLedger, type SignedLedger } from './signed-ledger.ts';
 import { readVerifiable, type VerifiableFile } from './verifiable-file.ts';
+import { pinnedKeys } from './vouching.ts';
 
 /** Who must vouch for a snapshot file, and how thoroughly it is checked. */
 export interface VerifySnapshotOptions {
@@ -99,8 +91,10 @@ export async function openSnapshotVerifier(
   return openVerifierOver(opened, options);
 }
 
-/** A ledger, as far as its identities are concerned. */
-export type IdentitySource = Pick<LedgerDirectory, 'directory' | 'entries'>;
+/** A ledger, as far as its identities and evidence are concerned; `first` is its first seqno. */
+export interface IdentitySource extends Pick<LedgerDirectory, 'directory' | 'entries'> {
+  readonly first: Seqno | undefined;
+}
 
 /**
  * As {@link openSnapshotVerifier}, over a ledger that is open already.
@@ -113,8 +107,8 @@ export async function openVerifierOver(
   const { services = [], crossCheck = false, signal, wholeBytesMax } = options;
   const environment = environmentOf(options.environment);
   const { fileSystem } = environment;
-  const identities = ledger && (await readIdentities(ledger, signal));
-  const pinned = services.map((service) => ('x509' in service ? service.publicKey : service));
+  const pinned = pinnedKeys(services);
+  const identities = ledger && (await readIdentities(ledger, pinned, signal));
   const executor = crossCheck ? environment.startExecutor() : undefined;
   return new SnapshotVerifier({ fileSystem, pinned, identities, executor, signal, wholeBytesMax });
 }
@@ -151,6 +145,7 @@ export class SnapshotVerifier {
   async verifyFile(file: VerifiableFile): Promise<SnapshotVerification> {
     const { pinned, executor, signal } = this.#parts;
     const { verified, links } = await this.#verify(file);
+    await this.#checkEvidence(file.fileName, verified);
     const crossChecked = executor !== undefined && verified.receiptForm === 'cose';
     if (crossChecked) {
       const { digest } = verified;
@@ -165,6 +160,13 @@ export class SnapshotVerifier {
 
   async close(): Promise<void> {
     await this.#parts.executor?.close();
+  }
+
+  /** Against the entry in the ledger, where one is given and has it. */
+  async #checkEvidence(file: string, verified: VerifiedSnapshot): Promise<void> {
+    const { identities } = this.#parts;
+    const entry = identities && (await entryAt(identities.ledger, verified.evidenceSeqno));
+    if (entry !== undefined) checkEvidenceEntry(file, verified, entry);
   }
 
   /** Directly if that will do; else through the endorsements of the ledger. */
@@ -227,8 +229,9 @@ interface Vouched {
 function currentIdentity(identities: LedgerIdentities | undefined): readonly KeyObject[] {
   if (identities === undefined) return [];
   if (identities.current !== undefined) return [identities.current.publicKey];
-  const message = `the ledger in ${identities.directory} introduces no service identity: pin one`;
-  throw new VerificationError('SERVICE_UNKNOWN', message, { file: identities.directory });
+  const { directory } = identities.ledger;
+  const message = `no signature in the ledger in ${directory} says whose it is: pin a service identity`;
+  throw new VerificationError('SERVICE_UNKNOWN', message, { file: directory });
 }
 
 /**
@@ -244,58 +247,41 @@ function signatureSeqnoOf(file: VerifiableFile): Seqno | undefined {
   }
 }
 
-/** What a ledger says in the clear of its service's identities; nothing of it is believed unsigned. */
+/** What a ledger says of its service's identities. */
 interface LedgerIdentities {
-  readonly directory: string;
-  /** The last one that was introduced. */
+  readonly ledger: IdentitySource;
+  /** The last one that a signature covers. */
   readonly current: Certificate | undefined;
-  /** First transaction of each identity, by key id; CCF 1.x does not say it. */
+  /** First transaction of each identity, by key id, as far as signatures cover it; CCF 1.x does not say it. */
   readonly starts: ReadonlyMap<string, TxId>;
-  readonly endorsements: readonly WrittenEndorsement[];
+  /** Each proves itself. */
+  readonly endorsements: SignedLedger['endorsements'];
 }
 
 /**
- * Collects the identities. What is malformed is passed over: each endorsement proves itself or is none,
- * and to say where a ledger does not hold is replay's work.
+ * Collects the identities. What is malformed is skipped: to say where a ledger does not hold is replay's work. Of a
+ * ledger without its beginning nothing can be verified here but the endorsements.
  * @throws AbortedError; StorageError, FormatError when a chunk cannot be read
  */
 async function readIdentities(
   ledger: IdentitySource,
+  pinned: readonly KeyObject[],
   signal: AbortSignal | undefined,
 ): Promise<LedgerIdentities> {
+  const start = { ...publicGenesis(), seqno: toSeqno((ledger.first ?? 1) - 1) };
+  const signed = await readSignedLedger(ledger, { start, pinned, signal });
+  if (signed.unreadable !== undefined) throw signed.unreadable;
+  const { identities, endorsements, trustedUntil } = signed;
   const starts = new Map<string, TxId>();
-  const endorsements: WrittenEndorsement[] = [];
-  let current: Certificate | undefined;
-  for await (const { seqno, bytes } of ledger.entries()) {
-    if (signal?.aborted) throw new AbortedError('the verification');
-    const written = attempt(() => readIdentityWrites(bytes));
-    if (written?.endorsement) endorsements.push({ seqno, value: written.endorsement });
-    if (written?.service === undefined) continue;
-    const { certificate, createTxId } = written.service;
-    current = certificate;
-    if (createTxId !== undefined) starts.set(certificate.keyId, createTxId);
+  for (const { certificate, createTxId, seqno } of identities) {
+    if (createTxId !== undefined && seqno <= trustedUntil)
+      starts.set(certificate.keyId, createTxId);
   }
-  return { directory: ledger.directory, current, starts, endorsements };
+  return { ledger, current: identities.at(-1)?.certificate, starts, endorsements };
 }
 
-function readIdentityWrites(entry: Uint8Array) {
-  const domain = decodePublicDomain(decodeEnvelope(entry).publicDomain);
-  const valueIn = (table: string) => {
-    const writes = mapWrites(domain, table);
-    return writes && singletonValue(writes);
-  };
-  const service = valueIn(tables.serviceInfo);
-  return {
-    service: service && decodeServiceInfo(service),
-    endorsement: valueIn(tables.identityEndorsement),
-  };
-}
-
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof LedgerSnapshotterError) return undefined;
-    throw error;
-  }
+async function entryAt(ledger: IdentitySource, seqno: Seqno): Promise<LedgerEntry | undefined> {
+  if (ledger.first === undefined || seqno < ledger.first) return undefined;
+  for await (const entry of ledger.entries({ from: seqno })) return entry;
+  return undefined;
 }

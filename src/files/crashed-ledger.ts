@@ -115,11 +115,16 @@ export class CrashedLedger {
     return judgeTail({ file: tail.chunk.file, bytes: tail.bytes, flaw }, judging);
   }
 
+  /** Whether an entry lies in the last chunk, and that is open, so that it can be cut off. */
+  async isInOpenChunk({ file }: LedgerEntry): Promise<boolean> {
+    return (await this.#readTail())?.chunk.file === file;
+  }
+
   /**
    * Where the ledger ends.
-   * @param flaw what was judged to be torn; nothing from there on counts
+   * @param cut the first entry of the open chunk that does not count
    */
-  async end(flaw: TailFlaw | undefined): Promise<LedgerEnd> {
+  async end(cut: Pick<TailFlaw, 'seqno'> | undefined): Promise<LedgerEnd> {
     const chunks = this.#ledger?.chunks ?? [];
     const tail = await this.#readTail();
     const completed: CompletedChunk[] = [];
@@ -130,7 +135,7 @@ export class CrashedLedger {
       const end = next === undefined ? await this.#endOf(chunk) : next.first;
       completed.push({ file: chunk.file, first: chunk.first, last: toSeqno(end - 1) });
     }
-    const open = tail && openChunkOf(tail, flaw);
+    const open = tail && openChunkOf(tail, cut);
     const lastChunk = chunks.at(-1);
     if (open) return { last: toSeqno(open.first + open.positions.length - 1), open, completed };
     const last = lastChunk && (lastChunk.last ?? completed.at(-1)?.last);
@@ -196,8 +201,11 @@ function behindLastGap(chunks: readonly LedgerChunk[]): readonly LedgerChunk[] {
   return chunks.slice(Math.max(0, start));
 }
 
-function openChunkOf({ chunk, entries }: Tail, flaw: TailFlaw | undefined): OpenChunk {
-  const whole = entries.filter(({ seqno }) => flaw === undefined || seqno < flaw.seqno);
+function openChunkOf(
+  { chunk, entries }: Tail,
+  cut: Pick<TailFlaw, 'seqno'> | undefined,
+): OpenChunk {
+  const whole = entries.filter(({ seqno }) => cut === undefined || seqno < cut.seqno);
   const last = whole.at(-1);
   return {
     file: chunk.file,

@@ -151,6 +151,8 @@ function decodeStep(value: CborValue): PathStep {
 export interface VerifiedCoseReceipt {
   /** The transaction that carries the claim. */
   readonly evidence: TxId;
+  /** Its leaf, 32 bytes. */
+  readonly leaf: Uint8Array;
   readonly root: Uint8Array;
 }
 
@@ -171,7 +173,7 @@ export async function verifyCoseReceipt(
   checkClaimsDigest(toHex(proof.claimsDigest), toHex(claimsDigest));
   const evidence = txIdOfCommitEvidence(proof.commitEvidence);
   checkServiceKeyId(signature, keyIdOf(key));
-  const { root } = foldReceiptProof(proof);
+  const { leaf, root } = foldReceiptProof(proof);
   await verifyCoseSign1(signature.message, key, root);
-  return { evidence, root };
+  return { evidence, leaf, root };
 }

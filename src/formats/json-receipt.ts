@@ -210,6 +210,8 @@ export interface JsonReceiptExpectation {
 export interface VerifiedJsonReceipt {
   /** The transaction that carries the claim. */
   readonly evidence: TxId;
+  /** Its leaf, 32 bytes. */
+  readonly leaf: Uint8Array;
   readonly root: Uint8Array;
   /** The node that signed the root. */
   readonly node: Certificate;
@@ -233,11 +235,11 @@ export async function verifyJsonReceipt(
   checkClaimsDigest(toHex(claimsDigest), toHex(expected.claimsDigest));
   const evidence = txIdOfCommitEvidence(commitEvidence);
   const proof = { writeSetDigest, commitEvidence, claimsDigest, path: receipt.path };
-  const { root, preimage } = foldReceiptProof(proof);
+  const { leaf, root, preimage } = foldReceiptProof(proof);
   const node = nodeOfReceipt(receipt);
   await verifyNodeSignature({ signature: receipt.signature, preimage, key: node.publicKey });
   if (expected.service !== undefined) verifyEndorsed(node, expected.service);
-  return { evidence, root, node };
+  return { evidence, leaf, root, node };
 }
 
 function nodeOfReceipt(receipt: JsonReceipt): Certificate {

@@ -17,6 +17,12 @@ export interface ReceiptProof {
   readonly path: MerklePath;
 }
 
+/** Where a proof leads, and from which leaf. */
+export interface FoldedProof extends FoldedPath {
+  /** 32 bytes. */
+  readonly leaf: Uint8Array;
+}
+
 /** Longest commit evidence: the receipt profile's own limit; CCF's are below 110. */
 const commitEvidenceBytesMax = 1024;
 
@@ -25,7 +31,7 @@ const commitEvidenceBytesMax = 1024;
  * inner node can pass for a leaf.
  * @throws FormatError `MERKLE_PATH` for an empty path: leaf 0 is no transaction, so every path has a step
  */
-export function foldReceiptProof(proof: ReceiptProof): FoldedPath {
+export function foldReceiptProof(proof: ReceiptProof): FoldedProof {
   const { writeSetDigest, claimsDigest, commitEvidence, path } = proof;
   if (path.length === 0) throw new FormatError('MERKLE_PATH', 'the path has no steps');
   const evidence = commitEvidenceDigest(commitEvidence);
@@ -35,7 +41,7 @@ export function foldReceiptProof(proof: ReceiptProof): FoldedPath {
     claimsDigest,
     commitEvidenceDigest: evidence,
   });
-  return foldPath(leaf, path);
+  return { leaf, ...foldPath(leaf, path) };
 }
 
 /** Refuses commit evidence of no or too many bytes. @throws FormatError `RECEIPT_FORMAT` */

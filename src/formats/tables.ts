@@ -17,8 +17,11 @@ import { parseTxId } from './tx-id.ts';
 export const tables = {
   serviceInfo: 'public:ccf.gov.service.info',
   serviceConfig: 'public:ccf.gov.service.config',
+  signingIdentities: 'public:ccf.gov.service.signing_identities',
   nodesInfo: 'public:ccf.gov.nodes.info',
   endorsedCertificates: 'public:ccf.gov.nodes.endorsed_certificates',
+  memberInfo: 'public:ccf.gov.members.info',
+  memberCertificates: 'public:ccf.gov.members.certs',
   memberEncryptionKeys: 'public:ccf.gov.members.encryption_public_keys',
   signatures: 'public:ccf.internal.signatures',
   coseSignatures: 'public:ccf.internal.cose_signatures',
@@ -27,6 +30,7 @@ export const tables = {
   snapshotStatus: 'public:ccf.internal.snapshot_status',
   recoveryShares: 'public:ccf.internal.recovery_shares',
   historicalSecrets: 'public:ccf.internal.historical_encrypted_ledger_secret',
+  encryptedSecrets: 'public:ccf.internal.encrypted_ledger_secrets',
   identityEndorsement: 'public:ccf.internal.previous_service_identity_endorsement',
   previousServiceRoot: 'public:ccf.internal.previous_service_last_signed_root',
 } as const;

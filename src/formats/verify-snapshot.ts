@@ -40,6 +40,8 @@ export interface VerifiedSnapshot {
   readonly evidenceSeqno: Seqno;
   /** The evidence transaction, as its commit evidence names it. */
   readonly evidence: TxId;
+  /** Merkle leaf of the evidence transaction, which the receipt proves; 32 bytes. */
+  readonly evidenceLeaf: Uint8Array;
   /** SHA-256 of the snapshot entry. */
   readonly digest: Digest;
   readonly receiptForm: 'cose' | 'json';
@@ -140,7 +142,10 @@ function ownService(subject: SnapshotSubject, signer: string): Certificate {
   throw new VerificationError('SERVICE_UNKNOWN', message, { actual: signer });
 }
 
-type Proved = Pick<VerifiedSnapshot, 'evidence' | 'signerKeyId' | 'serviceKeyId' | 'trusted'>;
+type Proved = Pick<
+  VerifiedSnapshot,
+  'evidence' | 'evidenceLeaf' | 'signerKeyId' | 'serviceKeyId' | 'trusted'
+>;
 
 type DecodedReceipt =
   | { readonly form: 'cose'; readonly receipt: CoseReceipt }
@@ -181,8 +186,9 @@ async function verifyCose(
   const known = pinned.find((key) => keyIdOf(key) === keyId);
   if (known === undefined && pinned.length > 0) throw untrusted(keyId, pinned);
   const key = known ?? ownService(subject, `key ${keyId}`).publicKey;
-  const { evidence } = await verifyCoseReceipt(receipt, key, subject.digest);
-  return { evidence, signerKeyId: keyId, serviceKeyId: keyId, trusted: known !== undefined };
+  const { evidence, leaf } = await verifyCoseReceipt(receipt, key, subject.digest);
+  const signer = { signerKeyId: keyId, serviceKeyId: keyId, trusted: known !== undefined };
+  return { evidence, evidenceLeaf: leaf, ...signer };
 }
 
 async function verifyJson(
@@ -190,10 +196,13 @@ async function verifyJson(
   subject: SnapshotSubject,
   options: VerifySnapshotOptions,
 ): Promise<Proved> {
-  const { evidence, node } = await verifyJsonReceipt(receipt, { claimsDigest: subject.digest });
+  const { evidence, leaf, node } = await verifyJsonReceipt(receipt, {
+    claimsDigest: subject.digest,
+  });
   const trusted = isPinned(options);
   const service = trusted ? pinnedIssuer(node, options) : ownIssuer(node, subject);
-  return { evidence, signerKeyId: node.keyId, serviceKeyId: keyIdOf(service), trusted };
+  const signer = { signerKeyId: node.keyId, serviceKeyId: keyIdOf(service), trusted };
+  return { evidence, evidenceLeaf: leaf, ...signer };
 }
 
 function isPinned({ trustedKeys = [], endorsedKeys = [] }: VerifySnapshotOptions): boolean {

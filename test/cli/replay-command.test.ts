@@ -28,7 +28,10 @@ function replayHere(service: CcfService, ...more: string[]): Promise<CliRun> {
   return runHere(['replay', inCcfData(service, 'ledger'), '--no-progress', ...more]);
 }
 
-const keysOf = (service: CcfService) => ['--member-keys', inCcfData(service, 'common')];
+const keysOf = (service: CcfService) => [
+  ...['--member-keys', inCcfData(service, 'common')],
+  ...['--service-cert', inCcfData(service, 'common', 'service_cert.pem')],
+];
 
 interface Evidence {
   readonly seqno: number;
@@ -80,7 +83,23 @@ const summaries = {
   cose_flipflop_service: [46, 46, 23, 5, 13, 1],
 } as const;
 
-/** The line promised at the end. */
+/** Key, first seqno, and whether the next one endorses it. */
+const identities = {
+  eol_service: [
+    ['43d784eb', 1, false],
+    ['5b22c7f5', 36, false],
+    ['a29fc101', 66, false],
+    ['56013408', 160, false],
+    ['cddd7fb3', 329, undefined],
+  ],
+  double_sealed_service: [
+    ['25d7fc06', 1, true],
+    ['30383b5a', 484, undefined],
+  ],
+  cose_flipflop_service: [['df77875d', 1, undefined]],
+} as const;
+
+/** The line promised at the end, key ids shortened. */
 function summaryLine(service: CcfService): string {
   const [transactions, verifiedUntil, nodeSignatures, coseSignatures, privateDomains, evidences] =
     summaries[service];
@@ -94,8 +113,12 @@ function summaryLine(service: CcfService): string {
     evidences,
     identical: evidences,
     passedOver: [],
+    identities: identities[service].map(([keyId, seqno, endorsed]) => ({ keyId, seqno, endorsed })),
+    trusted: true,
   });
 }
+
+const shortened = (line: string) => line.replace(/("keyId":"[0-9a-f]{8})[0-9a-f]{56}/g, '$1');
 
 describe.concurrent('replay --json', () => {
   testOnCcfData('eol_service: 28 snapshots of three producers, byte for byte', async () => {
@@ -107,7 +130,7 @@ describe.concurrent('replay --json', () => {
       return identicalLine(evidence, evidence.seqno < 93 ? '2' : '3+', 'json');
     });
     expect(expected).toHaveLength(28);
-    expect(linesOf(stdout)).toEqual([...expected, summaryLine('eol_service')]);
+    expect(linesOf(stdout).map(shortened)).toEqual([...expected, summaryLine('eol_service')]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const name = 'snapshot_493_494.committed';
     const original = readFileSync(inCcfData('eol_service', 'snapshots', name));
@@ -126,7 +149,7 @@ describe.concurrent('replay --json', () => {
       '--json',
     );
     const expected = evidencesOf(service).map((one) => identicalLine(one, '3+', 'cose'));
-    expect(linesOf(stdout)).toEqual([...expected, summaryLine(service)]);
+    expect(linesOf(stdout).map(shortened)).toEqual([...expected, summaryLine(service)]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const files = readdirSync(out).map((file) => join(out, file));
     const cert = ['--service-cert', inCcfData(service, 'common', 'service_cert.pem')];
@@ -153,7 +176,7 @@ describe.concurrent('replay --json', () => {
     const { status, stdout, stderr } = await runCli(args, { env: { TMPDIR: tmp } });
     const [evidence] = evidencesOf(service);
     const line = evidence && identicalLine(evidence, '3+', 'cose').replace(/,"file":"[^"]*"/, '');
-    expect(linesOf(stdout)).toEqual([line, summaryLine(service)]);
+    expect(linesOf(stdout).map(shortened)).toEqual([line, summaryLine(service)]);
     expect(status).toBe(0);
     expect(stderr).toBe('the snapshots were thrown away again: --out DIR keeps the files\n');
     expect(readdirSync(tmp)).toEqual([]);
@@ -172,7 +195,7 @@ describe.concurrent('replay for people', () => {
   testOnCcfData('prints a table and what the ledger lacks', async () => {
     const service = 'eol_service';
     const { status, stdout } = await replayHere(service, ...keysOf(service), '--at', '493');
-    expect(linesOf(stdout)).toEqual([
+    expect(linesOf(stdout).map((line) => line.replace(/([0-9a-f]{8})[0-9a-f]{56}/, '$1'))).toEqual([
       'SEQNO  EVIDENCE  DIGEST             RESULT     WRITTEN BY      RECEIPT',
       '  493       494  3c4e60b6a4d16c54…  identical  CCF 3 or later  json',
       '',
@@ -180,6 +203,10 @@ describe.concurrent('replay for people', () => {
       'node signatures  85 verified',
       'COSE signatures  not present',
       'private domains  110 decrypted',
+      ...identities[service].map(
+        ([keyId, seqno, endorsed]) =>
+          `identity         ${keyId} from seqno ${seqno}, ${endorsed === undefined ? 'trusted' : 'NOT ENDORSED by the next'}`,
+      ),
       '',
       '1 of 1 snapshot identical',
     ]);

@@ -14,7 +14,17 @@ import { copyLedger, inCcfData, temporaryDirectory } from './temporary.ts';
 
 const directory = temporaryDirectory();
 const fresh = (name: string) => join(directory, name);
-const keysOf = (service: string) => ['--member-keys', inCcfData(service, 'common')];
+const certificateOf = (service: string) => [
+  ...['--service-cert', inCcfData(service, 'common', 'service_cert.pem')],
+];
+const keysOf = (service: string) => [
+  ...['--member-keys', inCcfData(service, 'common')],
+  ...certificateOf(service),
+];
+const nobodyPinned = [
+  'warning: nobody is pinned: anyone could have written this ledger',
+  '  next: name the service that you trust with --service-cert',
+];
 
 /** Replays without a process of its own. */
 const replayHere = (ledger: string, ...more: readonly string[]): Promise<CliRun> =>
@@ -182,16 +192,20 @@ describe('replay --from, and the end of the ledger', () => {
   testOnCcfData('the snapshot that it starts from is compared, also without keys', async () => {
     const ledger = place('whole', new Map([[chunk, readCcfFile(service, 'ledger', chunk)]]));
     const from = inCcfData(service, 'snapshots', file);
-    const { status, stdout, stderr } = await replayHere(ledger, '--from', from);
+    const { status, stdout, stderr } = await replayHere(
+      ...[ledger, '--from', from, ...certificateOf('eol_service')],
+    );
     const digest = '3c4e60b6a4d16c54';
     expect(objectsOf(stdout)).toMatchObject([
       { seqno: 493, evidenceSeqno: 494, result: 'identical', profile: null, receipt: 'none' },
       { summary: true, evidences: 1, identical: 1, from: { ...start, compared: true } },
     ]);
-    expect(Object.keys(objectsOf(stdout).at(-1) ?? {}).slice(-3)).toEqual([
+    expect(Object.keys(objectsOf(stdout).at(-1) ?? {}).slice(-5)).toEqual([
       'identical',
       'passedOver',
       'from',
+      'identities',
+      'trusted',
     ]);
     expect(objectsOf(stdout)[0]?.['digest']).toMatch(new RegExp(`^${digest}`));
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -214,6 +228,7 @@ describe('replay --from, and the end of the ledger', () => {
       { summary: true, transactions: 0, torn: { bytes: 91 }, from: { ...start, compared: false } },
     ]);
     expect(linesOf(stderr)).toEqual([
+      ...nobodyPinned,
       expect.stringContaining('warning: a torn tail was passed over, 91 bytes of ledger_494'),
       `warning: ${file} was not compared: its receipt names seqno 494, where the ledger has no evidence of it`,
     ]);
@@ -254,7 +269,10 @@ describe('replay --from, and the end of the ledger', () => {
       'not-comparable',
       undefined,
     ]);
-    expect(linesOf(stderr)).toEqual(['1 of 2 snapshots not compared: the replay starts after it']);
+    expect(linesOf(stderr)).toEqual([
+      ...nobodyPinned,
+      '1 of 2 snapshots not compared: the replay starts after it',
+    ]);
     expect(status).toBe(3);
   });
 });
@@ -273,6 +291,7 @@ testOnCcfData('existing snapshots without evidence are told: exit as without the
   const { status, stdout, stderr } = await replayHere(ledger, ...args);
   expect(objectsOf(stdout).at(-1)).toMatchObject({ identical: 1, notCompared: [other] });
   expect(linesOf(stderr)).toEqual([
+    ...nobodyPinned,
     `warning: ${other} was not compared: nothing in what was read of the ledger vouches for it`,
   ]);
   expect(status).toBe(0);
@@ -305,6 +324,7 @@ describe('two evidences of one seqno', () => {
     const at = which === 'first' ? 4 : 5;
     expect(linesOf(stderr)).toEqual([
       `error: the snapshot of seqno 3 (evidence ${at}) is not the one that the ledger vouches for: its digest is ${snapshot.digest}, not ${other.digest}`,
+      ...nobodyPinned,
     ]);
     expect(status).toBe(1);
   });

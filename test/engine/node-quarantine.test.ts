@@ -186,7 +186,7 @@ describe('createNode() leaves where it is', () => {
     const nameless = 'snapshot_10_12.committed';
     await plant(host.disk, pathOf(nameless), concatBytes([entry, receipt]));
     const node = await host.start();
-    expect(node.recovered.refused).toMatchObject([{ file: nameless, code: 'SERVICE_UNKNOWN' }]);
+    expect(node.recovered.refused).toMatchObject([{ file: nameless, code: 'UNTRUSTED_SERVICE' }]);
     expect(await snapshotNames(host)).toContain(nameless);
   });
 

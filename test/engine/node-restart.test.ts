@@ -56,7 +56,11 @@ test('createNode() from a snapshot has the state that the whole ledger has', asy
   const second = await host.start();
   expect(whole.snapshot).toBeUndefined();
   expect(second.recovered.snapshot).toBeDefined();
-  const again = await recover({ ...files, snapshots: '/node/snapshots' });
+  const again = await recover({
+    ...files,
+    snapshots: '/node/snapshots',
+    services: [second.service],
+  });
   expect(again.snapshot).toEqual(second.recovered.snapshot);
   expect(stateOf(again.tables.values())).toEqual(stateOf(whole.tables.values()));
 });

@@ -98,10 +98,13 @@ describe('pinned identities', () => {
     expect(await recoverMade(ledger, options)).toMatchObject({ trusted: true });
   });
 
-  test('before the first signature nobody vouches', async () => {
+  test.each([
+    ['with a pin', pins(oldIdentity)],
+    ['without a pin', {}],
+  ])('a ledger without any signature is refused, %s', async (_name, options) => {
     const files = ledgerFiles({ entries: ledger.entries.slice(0, 2) });
-    const recovered = await recoverMade(ledger, { files, ...pins(oldIdentity) });
-    expect(recovered).toMatchObject({ trusted: false, seqno: 2, verifiedUntil: 0 });
+    const recovering = recoverMade(ledger, { files, ...options });
+    await expect(recovering).rejects.toMatchObject({ code: 'NO_SIGNATURE', file: '/ledger' });
   });
 
   test('nodes of CCF 1.x, whose certificates the service has signed', async () => {

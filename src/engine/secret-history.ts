@@ -1,0 +1,129 @@
+import type { KeyObject } from 'node:crypto';
+import { equalBytes } from '../core/bytes.ts';
+import { type Seqno, seqno as toSeqno } from '../core/words.ts';
+import {
+  decodeHistoricalSecret,
+  type HistoricalSecret,
+  LedgerSecrets,
+  recoverLedgerSecrets,
+  type Written,
+  type WrittenShares,
+} from '../formats/ledger-secrets.ts';
+import { decodeRecoveryShares } from '../formats/recovery-shares.ts';
+import type { SnapshotMap } from '../formats/snapshot-body.ts';
+import { decodeRecoveryThreshold, decodeServiceInfo, tables } from '../formats/tables.ts';
+import {
+  mapWrites,
+  type PublicDomain,
+  singletonKey,
+  singletonValue,
+} from '../formats/write-set.ts';
+import { attempt } from './attempt.ts';
+
+/** A value of one of the tables that say which secrets there are. */
+interface SecretRecord {
+  readonly seqno: Seqno;
+  readonly table: string;
+  readonly value: Uint8Array;
+}
+
+const secretTables = [
+  tables.serviceConfig,
+  tables.serviceInfo,
+  tables.historicalSecrets,
+  tables.recoveryShares,
+] as const;
+
+/** Everything that a ledger says of its secrets, in its order; how much of that counts is said at the end. */
+export class SecretHistory {
+  readonly #records: SecretRecord[] = [];
+
+  /** Shares and secrets that were written before the snapshot are in its state. */
+  addSnapshot(maps: readonly SnapshotMap[]): void {
+    for (const table of secretTables) {
+      const record = maps
+        .find((map) => map.name === table)
+        ?.records.find(({ key, version }) => version > 0 && equalBytes(key, singletonKey));
+      if (record === undefined) continue;
+      this.#records.push({ seqno: toSeqno(record.version), table, value: record.value });
+    }
+  }
+
+  add(seqno: Seqno, domain: PublicDomain): void {
+    for (const table of secretTables) {
+      const writes = mapWrites(domain, table);
+      const value = writes && singletonValue(writes);
+      if (value) this.#records.push({ seqno, table, value: value.slice() });
+    }
+  }
+
+  /** The secrets that members' keys open, as of the records up to a seqno. */
+  recover(until: Seqno, memberKeys: readonly KeyObject[]): LedgerSecrets {
+    const collected = new CollectedSecrets();
+    for (const record of this.#records) if (record.seqno <= until) collected.add(record);
+    return collected.recover(memberKeys);
+  }
+}
+
+class CollectedSecrets {
+  readonly #shareRecords: WrittenShares[] = [];
+  readonly #historicalRecords: Written<HistoricalSecret>[] = [];
+  readonly #serviceStarts: Seqno[] = [];
+  #threshold = 1;
+  #serviceKeyId: string | undefined;
+  #unsharedStart: Seqno | undefined;
+
+  add({ seqno, table, value }: SecretRecord): void {
+    if (table === tables.serviceConfig) this.#addThreshold(value);
+    else if (table === tables.serviceInfo) this.#addService(seqno, value);
+    else if (table === tables.historicalSecrets) this.#addHistorical(seqno, value);
+    else this.#addShares(seqno, value);
+  }
+
+  recover(memberKeys: readonly KeyObject[]): LedgerSecrets {
+    const serviceStarts =
+      this.#unsharedStart === undefined
+        ? this.#serviceStarts
+        : [...this.#serviceStarts, this.#unsharedStart];
+    const secrets = attempt(() =>
+      recoverLedgerSecrets({
+        memberKeys,
+        shareRecords: this.#shareRecords,
+        historicalRecords: this.#historicalRecords,
+        serviceStarts,
+      }),
+    );
+    return secrets ?? new LedgerSecrets([]);
+  }
+
+  #addThreshold(value: Uint8Array): void {
+    this.#threshold = attempt(() => decodeRecoveryThreshold(value)) ?? this.#threshold;
+  }
+
+  /**
+   * A new service has a new secret from its first transaction on. CCF 1.x does not say which that was:
+   * there it is the one that brings the new key, and counts only while its shares are still to come.
+   */
+  #addService(seqno: Seqno, value: Uint8Array): void {
+    const service = attempt(() => decodeServiceInfo(value));
+    if (service === undefined) return;
+    const { keyId } = service.certificate;
+    if (service.createTxId) this.#serviceStarts.push(service.createTxId.seqno);
+    else if (this.#serviceKeyId !== undefined && this.#serviceKeyId !== keyId) {
+      this.#unsharedStart = seqno;
+    }
+    this.#serviceKeyId = keyId;
+  }
+
+  #addHistorical(seqno: Seqno, value: Uint8Array): void {
+    const record = attempt(() => decodeHistoricalSecret(value));
+    if (record) this.#historicalRecords.push({ seqno, value: record });
+  }
+
+  #addShares(seqno: Seqno, value: Uint8Array): void {
+    const shares = attempt(() => decodeRecoveryShares(value));
+    if (shares === undefined) return;
+    this.#shareRecords.push({ seqno, value: shares, threshold: this.#threshold });
+    this.#unsharedStart = undefined;
+  }
+}
