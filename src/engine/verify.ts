@@ -15,9 +15,11 @@ import { keyIdOf, spkiOf } from '../formats/ec-key.ts';
 import { decodeEnvelope } from '../formats/entry.ts';
 import {
   type EndorsementLink,
+  epochsOf,
   verifyEndorsementChain,
   type WrittenEndorsement,
 } from '../formats/identity-endorsement.ts';
+import type { Epoch } from '../formats/proof-order.ts';
 import { decodeServiceInfo, tables } from '../formats/tables.ts';
 import type { VerifiedSnapshot } from '../formats/verify-snapshot.ts';
 import { decodePublicDomain, mapWrites, singletonValue } from '../formats/write-set.ts';
@@ -134,6 +136,7 @@ export class SnapshotVerifier {
   readonly #parts: VerifierParts;
   /** Where trust begins, or where a chain does that nobody has pinned. */
   readonly #anchors: readonly KeyObject[];
+  #epochs: Promise<ReadonlyMap<string, Epoch>> | undefined;
 
   constructor(parts: VerifierParts) {
     this.#parts = parts;
@@ -169,15 +172,22 @@ export class SnapshotVerifier {
 
   /** Directly if that will do; else through the endorsements of the ledger. */
   async #verify(file: VerifiableFile): Promise<Vouched> {
-    const options = { fileName: file.fileName, trustedKeys: this.#anchors };
+    const epochs = await this.#anchorEpochs();
+    const options = { fileName: file.fileName, trustedKeys: this.#anchors, epochs };
     try {
       return { verified: await file.verify(options), links: [] };
     } catch (error) {
       if (!(error instanceof VerificationError) || error.code !== 'UNTRUSTED_SERVICE') throw error;
       const links = await this.#chainTo(signatureSeqnoOf(file), error);
-      const endorsedKeys = links.slice(-1).map(({ endorsedKey }) => endorsedKey);
-      return { verified: await file.verify({ ...options, endorsedKeys }), links };
+      return { verified: await file.verify({ ...options, endorsed: links.slice(-1) }), links };
     }
+  }
+
+  /** When the anchors were in force, as far as the ledger says it. */
+  #anchorEpochs(): Promise<ReadonlyMap<string, Epoch>> {
+    const { endorsements, starts: serviceStarts } = this.#parts.identities ?? noIdentities;
+    this.#epochs ??= epochsOf(endorsements, { trustedKeys: this.#anchors, serviceStarts });
+    return this.#epochs;
   }
 
   /** The chain to the identity in force at a seqno. @throws VerificationError `UNTRUSTED_SERVICE` */
@@ -253,6 +263,12 @@ interface LedgerIdentities {
   readonly starts: ReadonlyMap<string, TxId>;
   readonly endorsements: readonly WrittenEndorsement[];
 }
+
+/** Without a ledger. */
+const noIdentities: Pick<LedgerIdentities, 'starts' | 'endorsements'> = {
+  starts: new Map(),
+  endorsements: [],
+};
 
 /**
  * Collects the identities. What is malformed is passed over: each endorsement proves itself or is none,
