@@ -1,126 +1,22 @@
 import { describe, expect, test } from 'vitest';
-import { digest } from '../../src/core/words.ts';
-import { tables } from '../../src/formats/tables.ts';
 import { AttackedNode, forgedTables } from '../helpers/attacked-node.ts';
 import type { LedgerForger } from '../helpers/forge-ledger.ts';
-import { change, serviceConfig, singleton, snapshotEvidence } from '../helpers/make-tables.ts';
-import { makeNodeKeyFiles } from '../helpers/node-host.ts';
+import { forgeries } from '../helpers/forged-tails.ts';
+import { change, serviceConfig } from '../helpers/make-tables.ts';
+import { makeNodeKeyFiles, read } from '../helpers/node-host.ts';
 import { resignLedger } from '../helpers/resign-ledger.ts';
 
 const keys = makeNodeKeyFiles();
 
-interface Forgery {
-  readonly what: string;
-  readonly forge: (forger: LedgerForger) => unknown;
-}
-
-/** Tails of someone without any key of the service, each of which steers what is verified next. */
-const forgeries: readonly Forgery[] = [
-  {
-    what: 'a secret of his own with its shares, and data under it',
-    forge: (forger) => {
-      forger.append([...forger.ownSecret(), ...forgedTables]);
-      forger.append(forgedTables);
-    },
-  },
-  {
-    what: 'the secret first and its shares in an entry of their own',
-    forge: (forger) => {
-      const [record, shares] = forger.ownSecret();
-      forger.append(record === undefined ? [] : [record]);
-      forger.append([...(shares === undefined ? [] : [shares]), ...forgedTables]);
-    },
-  },
-  {
-    what: 'shares of his secret alone',
-    forge: (forger) => {
-      forger.append([forger.ownShares()]);
-      forger.append(forgedTables);
-    },
-  },
-  {
-    what: 'a live rekey to his secret, which begins with the next entry',
-    forge: (forger) => {
-      forger.append(forger.ownSecret(undefined));
-      forger.append(forgedTables);
-    },
-  },
-  {
-    what: 'a secret that is said to be in force since seqno 1',
-    forge: (forger) => {
-      const record = singleton(tables.historicalSecrets, '{"next_version":1}');
-      forger.append([record, forger.ownShares(), ...forgedTables]);
-    },
-  },
-  {
-    what: 'a threshold of one, and then shares of his secret',
-    forge: (forger) => {
-      forger.append([serviceConfig(1), ...forger.ownSecret()]);
-      forger.append(forgedTables);
-    },
-  },
-  {
-    what: 'his own service, which signs what follows',
-    forge: async (forger) => {
-      forger.append([...forger.ownSecret(), ...forger.ownIdentity()]);
-      forger.append(forgedTables);
-      await forger.sign();
-    },
-  },
-  {
-    what: 'his own service with its secret as one of a recovery, never shared',
-    forge: async (forger) => {
-      forger.append(forger.ownIdentity('Recovering'));
-      forger.append([...forger.ownSecret(), ...forgedTables]);
-      await forger.sign({ cose: false });
-    },
-  },
-  {
-    what: 'his own node among the nodes, and its signature',
-    forge: async (forger) => {
-      forger.append([...forger.ownSecret(), ...forger.ownNode(), ...forgedTables]);
-      await forger.sign({ cose: false });
-    },
-  },
-  {
-    what: 'himself as the only member',
-    forge: (forger) => {
-      const member = { mallory: forger.identity.serviceCertificate.pem };
-      const info = change('public:ccf.gov.members.info', { mallory: '{"status":"Active"}' });
-      forger.append([...forger.ownSecret(), change(tables.memberEncryptionKeys, member), info]);
-      forger.append(forgedTables);
-    },
-  },
-  {
-    what: 'the service’s signing identity, and a view of his',
-    forge: (forger) => {
-      const signing = singleton('public:ccf.gov.service.signing_identities', '{}');
-      forger.append([...forger.ownSecret(), signing, ...forgedTables]);
-    },
-  },
-  {
-    what: 'evidence of a snapshot that nobody took',
-    forge: (forger) => {
-      const evidence = snapshotEvidence(forger.last.seqno, digest('ab'.repeat(32)));
-      forger.append([...forger.ownSecret(), ...evidence, ...forgedTables]);
-    },
-  },
-  {
-    what: 'the certificate of the real service, written again',
-    forge: (forger) => {
-      forger.append([...forger.ownSecret(), ...forger.realIdentity(), ...forgedTables]);
-    },
-  },
-];
-
 const named = (text: string) => forgeries.filter(({ what }) => what.startsWith(text));
 
 describe('a node’s start believes nothing of a tail that nobody signed', () => {
-  test.for(forgeries)('$what', async ({ forge }) => {
+  test.for(forgeries)('$what', async ({ forge, signs }) => {
     const attacked = await AttackedNode.lived(keys);
     await forge(attacked.forger);
     await attacked.forger.write();
-    expect(await attacked.start()).toBe('started');
+    const outcome = await attacked.start();
+    if (!signs) expect(outcome).toBe('started');
   });
 
   test.for(named('a '))('after a snapshot: $what', async ({ forge }) => {
@@ -164,6 +60,43 @@ describe('a node’s start believes nothing of a tail that nobody signed', () =>
     forger.append(forgedTables);
     await forger.write('open', 'apart');
     await attacked.start();
+  });
+});
+
+describe('a tail that authenticates under the real secret, and steers what is verified', () => {
+  const data = [change('records', { maybe: 'acknowledged' })];
+
+  test('is cut off and kept in quarantine when nothing in it can have been acknowledged', async () => {
+    const attacked = await AttackedNode.lived(keys);
+    const { forger, secret } = attacked;
+    forger.append(forger.ownSecret(undefined), { secret });
+    const { bytes } = forger.last;
+    await forger.write();
+    expect(await attacked.start()).toBe('started');
+    expect(await attacked.keptIn(bytes)).toHaveLength(1);
+  });
+
+  test.for([
+    ['its own', (forger: LedgerForger) => [[...forger.ownSecret(undefined), ...data]]],
+    ['an entry before it', (forger: LedgerForger) => [data, forger.ownSecret(undefined)]],
+    ['an entry behind it', (forger: LedgerForger) => [forger.ownSecret(undefined), data]],
+    ['an entry behind a node’s', (forger: LedgerForger) => [forger.ownNode(), data]],
+    ['an entry behind a threshold', () => [[serviceConfig(1)], data]],
+  ] as const)('is refused when data may have been: %s', async ([, entriesOf]) => {
+    const attacked = await AttackedNode.lived(keys);
+    const { forger, secret } = attacked;
+    for (const changes of entriesOf(forger)) forger.append(changes, { secret });
+    await forger.write();
+    expect(await attacked.start()).not.toBe('started');
+  });
+
+  test('data alone is kept and signed', async () => {
+    const attacked = await AttackedNode.lived(keys);
+    const { forger, secret } = attacked;
+    forger.append(data, { secret });
+    await forger.write();
+    const node = await attacked.host.start();
+    expect(read(node, 'maybe')).toBe('acknowledged');
   });
 });
 

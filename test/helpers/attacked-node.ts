@@ -148,7 +148,7 @@ export class AttackedNode {
 }
 
 /** Whether a recovered state has one of {@link forgedTables}. */
-function saysForged({ tables }: Pick<Recovered, 'tables'>): boolean {
+export function saysForged({ tables }: Pick<Recovered, 'tables'>): boolean {
   const found = ['records', 'public:records'].flatMap((name) => [
     ...(tables.get(name)?.live.records() ?? []),
   ]);
