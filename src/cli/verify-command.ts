@@ -19,6 +19,7 @@ interface VerifyFlags extends CommonFlags {
   readonly ledger?: string;
   readonly readOnlyLedger: readonly string[];
   readonly crossCheck?: boolean;
+  readonly allowUntrusted?: boolean;
   readonly json?: boolean;
 }
 
@@ -33,6 +34,10 @@ export function addVerifyCommand(program: Command, context: CommandContext): voi
       'ledger whose endorsements lead from a trusted identity to older ones',
     )
     .addOption(readOnlyLedgerOption())
+    .option(
+      '--allow-untrusted',
+      'exit 0 also without --service-cert, when nobody says whose files these are',
+    )
     .option('--cross-check', 'have cose-js, another implementation, check COSE receipts too')
     .option('--json', 'one JSON object a line')
     .addHelpText('after', help)
@@ -44,10 +49,11 @@ export function addVerifyCommand(program: Command, context: CommandContext): voi
 const help = `
 Checked are the name, every length, the digest, the receipt, and the signature. "trusted" is a file for which
 an identity vouches that you named. Without --service-cert a file is only checked against the identity that
-it names itself, or with --ledger against that of the ledger: true as far as it goes, but not trusted.
+it names itself, or with --ledger against that of the ledger: anyone could have made both, so it is not trusted, and
+the exit status is 1 unless --allow-untrusted says that this is enough.
 A receipt proves that a snapshot was recorded in that ledger, not that there is no newer one.
 
-Exit status: 0 all verify, 1 one is refused, 3 one cannot be read.
+Exit status: 0 all verify and are trusted, 1 one is refused or not trusted, 3 one cannot be read.
 
 Examples:
   ledger-snapshotter verify data/snapshots/*.committed --service-cert data/service_cert.pem
@@ -79,31 +85,48 @@ interface Verifying {
   readonly context: CommandContext;
 }
 
+/** What became of one file; the order is that of the closing line. */
+type Verdict = 'verified' | 'not trusted' | 'refused' | 'not checked';
+
+const exitStatusBy: Readonly<Record<Verdict, ExitStatus>> = {
+  verified: 0,
+  'not trusted': 1,
+  refused: 1,
+  'not checked': 3,
+};
+
 async function verifyAll(files: readonly string[], verifying: Verifying): Promise<ExitStatus> {
   const { flags, context } = verifying;
   const progress = startProgress(context, flags, { verb: 'verifying', unit: 'files' });
-  const statuses: ExitStatus[] = [];
+  const verdicts: Verdict[] = [];
   for (const file of files) {
-    progress.update(statuses.length, files.length);
-    statuses.push(await verifyOne(file, verifying));
+    progress.update(verdicts.length, files.length);
+    verdicts.push(await verifyOne(file, verifying));
   }
   progress.end();
-  if (!flags.json && files.length > 1) context.terminal.result(closingLine(statuses));
-  return worstOf(statuses);
+  if (!flags.json && files.length > 1) context.terminal.result(closingLine(verdicts));
+  if (flags.json && verdicts.includes('not trusted')) {
+    context.terminal.note(`not trusted: no identity is pinned; next: ${pinIt}`);
+  }
+  return worstOf(verdicts.map((verdict) => exitStatusBy[verdict]));
 }
 
-async function verifyOne(file: string, verifying: Verifying): Promise<ExitStatus> {
+async function verifyOne(file: string, verifying: Verifying): Promise<Verdict> {
   const { flags, verifier, context } = verifying;
   try {
-    tellVerified(file, await verifier.verify(file), verifying);
-    return 0;
+    const verification = await verifier.verify(file);
+    tellVerified(file, verification, verifying);
+    return verification.trusted || flags.allowUntrusted ? 'verified' : 'not trusted';
   } catch (error) {
     if (!(error instanceof LedgerSnapshotterError) || context.signal.aborted) throw error;
     tellRefused(file, error, verifying);
     if (flags.debug) tellError(context, error, flags);
-    return exitStatusOf(error);
+    return exitStatusOf(error) === 1 ? 'refused' : 'not checked';
   }
 }
+
+const pinIt =
+  'name the service that you trust with --service-cert, or say with --allow-untrusted that this is enough';
 
 function tellVerified(
   file: string,
@@ -120,7 +143,7 @@ function tellVerified(
   terminal.result(`  seqno ${seqno}, evidence ${evidenceSeqno} in view ${view}`);
   terminal.result(`  digest ${digest}`);
   for (const line of signerLines(verification, flags)) terminal.result(`  ${line}`);
-  if (!trusted) terminal.result('  next: name the service that you trust with --service-cert');
+  if (!trusted && !flags.allowUntrusted) terminal.result(`  next: ${pinIt}`);
 }
 
 function signerLines(
@@ -168,7 +191,8 @@ function tellRefused(
   if (next !== undefined) terminal.result(`  next: ${next}`);
 }
 
-function closingLine(statuses: readonly ExitStatus[]): string {
-  const of = (status: ExitStatus) => statuses.filter((one) => one === status).length;
-  return `${count(statuses.length, 'file')}: ${of(0)} verified, ${of(1)} refused, ${of(3)} not checked`;
+function closingLine(verdicts: readonly Verdict[]): string {
+  const of = (verdict: Verdict) => verdicts.filter((one) => one === verdict).length;
+  const untrusted = of('not trusted') === 0 ? '' : `, ${of('not trusted')} not trusted`;
+  return `${count(verdicts.length, 'file')}: ${of('verified')} verified${untrusted}, ${of('refused')} refused, ${of('not checked')} not checked`;
 }

@@ -6,7 +6,12 @@ import { type LedgerDirectory, type LedgerEntry, openLedger } from '../files/led
 import type { Certificate } from '../formats/certificate.ts';
 import { decodeCoseReceipt } from '../formats/cose-receipt.ts';
 import { keyIdOf, spkiOf } from '../formats/ec-key.ts';
-import { type EndorsementLink, verifyEndorsementChain } from '../formats/identity-endorsement.ts';
+import {
+  type EndorsementLink,
+  epochsOf,
+  verifyEndorsementChain,
+} from '../formats/identity-endorsement.ts';
+import type { Epoch } from '../formats/proof-order.ts';
 import { decodeServiceInfo, tables } from '../formats/tables.ts';
 import type { VerifiedSnapshot } from '../formats/verify-snapshot.ts';
 import type { FileSystem } from '../io/file-system.ts';
@@ -128,6 +133,7 @@ export class SnapshotVerifier {
   readonly #parts: VerifierParts;
   /** Where trust begins, or where a chain does that nobody has pinned. */
   readonly #anchors: readonly KeyObject[];
+  #epochs: Promise<ReadonlyMap<string, Epoch>> | undefined;
 
   constructor(parts: VerifierParts) {
     this.#parts = parts;
@@ -171,15 +177,22 @@ export class SnapshotVerifier {
 
   /** Directly if that will do; else through the endorsements of the ledger. */
   async #verify(file: VerifiableFile): Promise<Vouched> {
-    const options = { fileName: file.fileName, trustedKeys: this.#anchors };
+    const epochs = await this.#anchorEpochs();
+    const options = { fileName: file.fileName, trustedKeys: this.#anchors, epochs };
     try {
       return { verified: await file.verify(options), links: [] };
     } catch (error) {
       if (!(error instanceof VerificationError) || error.code !== 'UNTRUSTED_SERVICE') throw error;
       const links = await this.#chainTo(signatureSeqnoOf(file), error);
-      const endorsedKeys = links.slice(-1).map(({ endorsedKey }) => endorsedKey);
-      return { verified: await file.verify({ ...options, endorsedKeys }), links };
+      return { verified: await file.verify({ ...options, endorsed: links.slice(-1) }), links };
     }
+  }
+
+  /** When the anchors were in force, as far as the ledger says it. */
+  #anchorEpochs(): Promise<ReadonlyMap<string, Epoch>> {
+    const { endorsements, starts: serviceStarts } = this.#parts.identities ?? noIdentities;
+    this.#epochs ??= epochsOf(endorsements, { trustedKeys: this.#anchors, serviceStarts });
+    return this.#epochs;
   }
 
   /** The chain to the identity in force at a seqno. @throws VerificationError `UNTRUSTED_SERVICE` */
@@ -257,6 +270,12 @@ interface LedgerIdentities {
   /** Each proves itself. */
   readonly endorsements: SignedLedger['endorsements'];
 }
+
+/** Without a ledger. */
+const noIdentities: Pick<LedgerIdentities, 'starts' | 'endorsements'> = {
+  starts: new Map(),
+  endorsements: [],
+};
 
 /**
  * Collects the identities. What is malformed is skipped: to say where a ledger does not hold is replay's work. Of a

@@ -23,6 +23,7 @@ import {
 } from './cose-sign1.ts';
 import { keyIdOf } from './ec-key.ts';
 import type { MerklePath, PathStep } from './merkle-path.ts';
+import { checkEvidencePlace } from './proof-order.ts';
 import {
   checkClaimsDigest,
   checkCommitEvidenceLength,
@@ -153,15 +154,18 @@ export interface VerifiedCoseReceipt {
   readonly evidence: TxId;
   /** Its leaf, 32 bytes. */
   readonly leaf: Uint8Array;
+  /** The signature transaction, after the evidence. */
+  readonly signature: TxId;
   readonly root: Uint8Array;
 }
 
 /**
- * Verifies a receipt: claims digest, the key's id, and the signature over the root that the proof leads
- * to. A wrong path gives another root, so it shows as `SIG_INVALID`.
+ * Verifies a receipt: claims digest, the key's id, the signature over the root that the proof leads to, and that
+ * the evidence could be signed there. A wrong path gives another root, so it shows as `SIG_INVALID`.
  * @param key the pinned service key; see `checkServiceKeyId` for finding it by id
  * @param claimsDigest 32 bytes: a snapshot's digest
- * @throws VerificationError `CLAIMS_DIGEST_MISMATCH`, `KID_MISMATCH`, `ALG_KEY_MISMATCH`, `SIG_INVALID`
+ * @throws VerificationError `CLAIMS_DIGEST_MISMATCH`, `KID_MISMATCH`, `ALG_KEY_MISMATCH`, `SIG_INVALID`,
+ * `EVIDENCE_MISMATCH`
  * @throws FormatError `RECEIPT_FORMAT`, `MERKLE_PATH`, `NUMBER_TOO_LARGE`
  */
 export async function verifyCoseReceipt(
@@ -175,5 +179,6 @@ export async function verifyCoseReceipt(
   checkServiceKeyId(signature, keyIdOf(key));
   const { leaf, root } = foldReceiptProof(proof);
   await verifyCoseSign1(signature.message, key, root);
-  return { evidence, leaf, root };
+  checkEvidencePlace({ evidence, signature: signature.txId }, proof.path);
+  return { evidence, leaf, signature: signature.txId, root };
 }

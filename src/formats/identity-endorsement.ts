@@ -31,6 +31,7 @@ import {
   jsonText,
   parseJson,
 } from './json.ts';
+import type { Epoch } from './proof-order.ts';
 import { formatTxId, parseTxId } from './tx-id.ts';
 
 /** A record of `public:ccf.internal.previous_service_identity_endorsement`, not yet verified. */
@@ -120,9 +121,9 @@ export async function verifyIdentityEndorsement(
   return { endorsedKey, ...ids, ...epoch, bytes: record.endorsement.length };
 }
 
-type Epoch = Pick<EndorsementLink, 'from' | 'to' | 'endRoot'>;
+type SignedEpoch = Pick<EndorsementLink, 'from' | 'to' | 'endRoot'>;
 
-function decodeEpoch(message: CoseSign1): Epoch {
+function decodeEpoch(message: CoseSign1): SignedEpoch {
   const ccf = cborMap(message.protectedHeader.get(coseLabel.ccf), 'ccf.v1', 'COSE_STRUCTURE');
   const from = headerTxId(ccf, 'epoch.start.txid');
   if (!ccf.has('epoch.end.txid')) return { from };
@@ -136,7 +137,7 @@ function headerTxId(ccf: CborMap, name: string): TxId {
   return parseTxId(cborText(ccf.get(name), name, 'COSE_STRUCTURE'), 'COSE_STRUCTURE');
 }
 
-function checkEpoch(record: IdentityEndorsement, epoch: Epoch): void {
+function checkEpoch(record: IdentityEndorsement, epoch: SignedEpoch): void {
   const signed = [epoch.from, epoch.to].map(epochText).join(' to ');
   const recorded = [record.epochBegin, record.epochEnd].map(epochText).join(' to ');
   if (signed === recorded) return;
@@ -200,20 +201,82 @@ async function followChain(
   { seqno, serviceStart }: EndorsementChainOptions,
 ): Promise<readonly EndorsementLink[]> {
   const links: EndorsementLink[] = [];
+  for await (const link of walkChain(candidates, trustedKeyId, serviceStart)) {
+    links.push(link);
+    if (link.from.seqno <= seqno) return checkCovered(links, seqno);
+  }
+  throw chainBroken(links, seqno);
+}
+
+/**
+ * The endorsements from a key downwards, newest first.
+ * @throws VerificationError `CHAIN_TOO_LONG` when more is asked for than is followed
+ */
+async function* walkChain(
+  candidates: readonly IdentityEndorsement[],
+  trustedKeyId: string,
+  serviceStart: TxId | undefined,
+): AsyncGenerator<EndorsementLink> {
   let keyId = trustedKeyId;
   let next = serviceStart;
   let bytes = 0;
-  while (links.length < endorsementLinksMax && bytes <= endorsementChainBytesMax) {
+  for (let count = 0; count < endorsementLinksMax && bytes <= endorsementChainBytesMax; count++) {
     const link = await nextLink(candidates, keyId, next);
-    if (link === undefined) throw chainBroken(links, seqno);
-    links.push(link);
-    if (link.from.seqno <= seqno) return checkCovered(links, seqno);
+    if (link === undefined) return;
+    yield link;
     keyId = link.endorsedKeyId;
     next = link.from;
     bytes += link.bytes;
   }
-  const message = `more than ${links.length} endorsements of ${bytes} bytes lead to seqno ${seqno}`;
+  const message = `more than ${endorsementLinksMax} endorsements, or ${bytes} bytes of them, lead from key ${trustedKeyId}`;
   throw new VerificationError('CHAIN_TOO_LONG', message, { limit: endorsementLinksMax });
+}
+
+/** Keys that are trusted, and where each began. */
+export interface TrustedIdentities {
+  readonly trustedKeys: readonly KeyObject[];
+  /** By key id, as in {@link EndorsementChainOptions}. */
+  readonly serviceStarts: ReadonlyMap<string, TxId>;
+}
+
+/**
+ * When trusted identities were in force: from their services' first transactions, and until the end that a
+ * trusted successor has signed, itself or through others. Who trusts an old identity as well as a new one
+ * does not trust the old one for ever.
+ * @returns by key id
+ */
+export async function epochsOf(
+  records: readonly WrittenEndorsement[],
+  { trustedKeys, serviceStarts }: TrustedIdentities,
+): Promise<ReadonlyMap<string, Epoch>> {
+  const keyIds = trustedKeys.map(keyIdOf);
+  const epochs = new Map<string, Epoch>(
+    keyIds.map((keyId) => [keyId, { from: serviceStarts.get(keyId) }]),
+  );
+  // Of one alone there is no other to say when it ended.
+  if (keyIds.length < 2) return epochs;
+  const candidates = readCandidates(records);
+  for (const keyId of keyIds) {
+    for (const { endorsedKeyId, from, to } of await linksBelow(candidates, keyId, serviceStarts)) {
+      if (epochs.has(endorsedKeyId)) epochs.set(endorsedKeyId, { from, to });
+    }
+  }
+  return epochs;
+}
+
+async function linksBelow(
+  candidates: readonly IdentityEndorsement[],
+  keyId: string,
+  serviceStarts: ReadonlyMap<string, TxId>,
+): Promise<readonly EndorsementLink[]> {
+  const links: EndorsementLink[] = [];
+  try {
+    for await (const link of walkChain(candidates, keyId, serviceStarts.get(keyId)))
+      links.push(link);
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error;
+  }
+  return links;
 }
 
 function readCandidates(records: readonly WrittenEndorsement[]): readonly IdentityEndorsement[] {

@@ -17,6 +17,7 @@ import {
 } from './json.ts';
 import type { MerklePath, PathStep } from './merkle-path.ts';
 import { verifyNodeSignature } from './node-signature.ts';
+import { checkEvidencePlace } from './proof-order.ts';
 import {
   checkClaimsDigest,
   checkCommitEvidenceLength,
@@ -221,7 +222,7 @@ export interface VerifiedJsonReceipt {
  * Verifies a receipt of a transaction with claims: claims digest, path, node signature, and the node's
  * endorsement where a service is given.
  * @throws VerificationError `CLAIMS_DIGEST_MISSING`, `CLAIMS_DIGEST_MISMATCH`, `KID_MISMATCH`,
- * `NODE_SIGNATURE_INVALID`, `NODE_CERT_NOT_ENDORSED`
+ * `NODE_SIGNATURE_INVALID`, `NODE_CERT_NOT_ENDORSED`, `EVIDENCE_MISMATCH`
  * @throws FormatError `MERKLE_PATH`, `RECEIPT_FORMAT`, `BAD_CERTIFICATE`, `NUMBER_TOO_LARGE`
  */
 export async function verifyJsonReceipt(
@@ -238,6 +239,7 @@ export async function verifyJsonReceipt(
   const { leaf, root, preimage } = foldReceiptProof(proof);
   const node = nodeOfReceipt(receipt);
   await verifyNodeSignature({ signature: receipt.signature, preimage, key: node.publicKey });
+  checkEvidencePlace({ evidence, signature: undefined }, receipt.path);
   if (expected.service !== undefined) verifyEndorsed(node, expected.service);
   return { evidence, leaf, root, node };
 }

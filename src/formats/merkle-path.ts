@@ -43,6 +43,41 @@ export function foldPath(leaf: Uint8Array, path: MerklePath): FoldedPath {
   return { root, preimage };
 }
 
+/**
+ * Whether a path's sides are those of one leaf: hashes alone tell where a path leads to, its sides where it comes from.
+ * @param leafCount of the whole tree. @default unknown: whether there is a tree in which that leaf has this path
+ */
+export function leadsFrom(path: MerklePath, leafIndex: number, leafCount?: number): boolean {
+  if (leafCount === undefined) return mayLeadFrom(path, leafIndex);
+  const sides = sidesOf(leafIndex, leafCount);
+  return sides.length === path.length && path.every(({ left }, i) => left === sides[i]);
+}
+
+function sidesOf(leafIndex: number, leafCount: number): readonly boolean[] {
+  const sides: boolean[] = [];
+  let index = leafIndex;
+  for (let nodes = leafCount; nodes > 1; nodes = Math.ceil(nodes / 2)) {
+    const left = index % 2 === 1;
+    if (left || index + 1 < nodes) sides.push(left);
+    index = Math.floor(index / 2);
+  }
+  return sides;
+}
+
+/** Whoever is promoted alone once is at the right edge, and has nobody on the right any more. */
+function mayLeadFrom(path: MerklePath, leafIndex: number): boolean {
+  let step = 0;
+  let isAtEdge = false;
+  for (let index = leafIndex; index > 0 || step < path.length; index = Math.floor(index / 2)) {
+    const left = path[step]?.left;
+    const isRightChild = index % 2 === 1;
+    if (isRightChild ? left === true : left === false && !isAtEdge) step++;
+    else if (isRightChild || index === 0) return false;
+    else isAtEdge = true;
+  }
+  return true;
+}
+
 function checkHash(hash: Uint8Array): void {
   if (hash.length === sha256Bytes) return;
   throw new FormatError('MERKLE_PATH', `a hash of ${hash.length} bytes`, { actual: hash.length });

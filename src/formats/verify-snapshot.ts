@@ -6,7 +6,9 @@ import { type Certificate, isEndorsedBy, verifyEndorsed } from './certificate.ts
 import { type CoseReceipt, decodeCoseReceipt, verifyCoseReceipt } from './cose-receipt.ts';
 import { keyIdOf } from './ec-key.ts';
 import { parseSnapshotName } from './file-name.ts';
+import type { EndorsementLink } from './identity-endorsement.ts';
 import { decodeJsonReceipt, type JsonReceipt, verifyJsonReceipt } from './json-receipt.ts';
+import { checkInEpoch, checkSnapshotPlace, type Epoch, snapshotTxId } from './proof-order.ts';
 import { sha256 } from './sha256.ts';
 import {
   type DecodedSnapshot,
@@ -26,12 +28,20 @@ export interface VerifySnapshotOptions {
    */
   readonly trustedKeys?: readonly (KeyObject | Certificate)[];
   /**
-   * Older identities that a pinned one vouches for, from `verifyEndorsementChain`. Only for COSE
+   * Older identities that a pinned one endorses, each for an epoch, from `verifyEndorsementChain`. Only for COSE
    * receipts: like CCF, an old JSON receipt must come from a pinned identity itself.
    * @default none
    */
-  readonly endorsedKeys?: readonly KeyObject[];
+  readonly endorsed?: readonly EndorsedIdentity[];
+  /**
+   * When pinned identities were in force, by key id, as far as that is known.
+   * @default not known
+   */
+  readonly epochs?: ReadonlyMap<string, Epoch>;
 }
+
+/** An identity that another one endorses, for as long as it was in force. */
+export type EndorsedIdentity = Pick<EndorsementLink, 'endorsedKey' | 'from' | 'to'>;
 
 /** What a verified snapshot file is. */
 export interface VerifiedSnapshot {
@@ -42,6 +52,8 @@ export interface VerifiedSnapshot {
   readonly evidence: TxId;
   /** Merkle leaf of the evidence transaction, which the receipt proves; 32 bytes. */
   readonly evidenceLeaf: Uint8Array;
+  /** The signature transaction whose root proves the evidence; JSON receipts do not name it. */
+  readonly signature: TxId | undefined;
   /** SHA-256 of the snapshot entry. */
   readonly digest: Digest;
   readonly receiptForm: 'cose' | 'json';
@@ -57,14 +69,14 @@ export interface VerifiedSnapshot {
 
 /**
  * Verifies a snapshot file: lengths, digest, receipt, claims digest, signature, trust, and only then
- * its content and name. A receipt proves that this digest was recorded in that ledger, not that there is
- * no newer one. A forged signature is refused with and without pinned identities.
+ * its content, its name, and that the transactions which all of these name follow one another. A receipt
+ * proves that this digest was recorded in that ledger, not that there is no newer one. A forged signature is refused with and without pinned identities.
  * @throws FormatError of `splitSnapshotFile`, `decodeCoseReceipt`, `decodeJsonReceipt` and
  * `decodeSnapshot`, and `RECEIPT_MISSING`, `RECEIPT_TRUNCATED`, `RECEIPT_FORMAT`, `BAD_NAME`
  * @throws VerificationError `CLAIMS_DIGEST_MISMATCH`, `CLAIMS_DIGEST_MISSING`, `SIG_INVALID`,
  * `NODE_SIGNATURE_INVALID`, `KID_MISMATCH`, `ALG_NOT_ALLOWED`, `ALG_KEY_MISMATCH`,
  * `UNTRUSTED_SERVICE`, `NODE_CERT_NOT_ENDORSED`, `SERVICE_UNKNOWN`, `EVIDENCE_NOT_AFTER_SNAPSHOT`,
- * `NAME_MISMATCH`, `NAME_EVIDENCE_MISMATCH`
+ * `EVIDENCE_MISMATCH`, `CHAIN_BROKEN`, `NAME_MISMATCH`, `NAME_EVIDENCE_MISMATCH`
  * @see CCF 7.0 src/node/snapshot_serdes.h
  */
 export async function verifySnapshotFile(
@@ -97,11 +109,13 @@ export async function verifySnapshotReceipt(
       ? await verifyCose(decoded.receipt, subject, options)
       : await verifyJson(decoded.receipt, subject, options);
   const content = subject.content();
-  checkPlace(content.seqno, proved.evidence.seqno, options.fileName);
+  const { evidence } = proved.proof;
+  checkPlaces(content, proved);
+  checkName(content.seqno, evidence.seqno, options.fileName);
   return {
-    ...proved,
+    ...proved.proof,
     seqno: content.seqno,
-    evidenceSeqno: proved.evidence.seqno,
+    evidenceSeqno: evidence.seqno,
     digest: digest(toHex(subject.digest)),
     receiptForm: decoded.form,
     content,
@@ -142,10 +156,17 @@ function ownService(subject: SnapshotSubject, signer: string): Certificate {
   throw new VerificationError('SERVICE_UNKNOWN', message, { actual: signer });
 }
 
-type Proved = Pick<
-  VerifiedSnapshot,
-  'evidence' | 'evidenceLeaf' | 'signerKeyId' | 'serviceKeyId' | 'trusted'
->;
+/** What a receipt proves, and when whoever signed it could. */
+interface Proved {
+  readonly proof: Pick<
+    VerifiedSnapshot,
+    'evidence' | 'evidenceLeaf' | 'signature' | 'signerKeyId' | 'serviceKeyId' | 'trusted'
+  >;
+  /** When the service's key was in force. */
+  readonly epoch: Epoch;
+  /** Whether the snapshot itself must lie in that epoch. */
+  readonly isEndorsed: boolean;
+}
 
 type DecodedReceipt =
   | { readonly form: 'cose'; readonly receipt: CoseReceipt }
@@ -182,13 +203,24 @@ async function verifyCose(
   options: VerifySnapshotOptions,
 ): Promise<Proved> {
   const keyId = receipt.signature.serviceKeyId;
-  const pinned = [...trustedKeysOf(options), ...(options.endorsedKeys ?? [])];
+  const { endorsed = [], epochs } = options;
+  const pinned = trustedKeysOf(options);
   const known = pinned.find((key) => keyIdOf(key) === keyId);
-  if (known === undefined && pinned.length > 0) throw untrusted(keyId, pinned);
-  const key = known ?? ownService(subject, `key ${keyId}`).publicKey;
-  const { evidence, leaf } = await verifyCoseReceipt(receipt, key, subject.digest);
-  const signer = { signerKeyId: keyId, serviceKeyId: keyId, trusted: known !== undefined };
-  return { evidence, evidenceLeaf: leaf, ...signer };
+  const link = known
+    ? undefined
+    : endorsed.find(({ endorsedKey }) => keyIdOf(endorsedKey) === keyId);
+  const trustedKey = known ?? link?.endorsedKey;
+  if (trustedKey === undefined && isPinned(options)) {
+    throw untrusted(keyId, [...pinned, ...endorsed.map(({ endorsedKey }) => endorsedKey)]);
+  }
+  const key = trustedKey ?? ownService(subject, `key ${keyId}`).publicKey;
+  const { evidence, leaf, signature } = await verifyCoseReceipt(receipt, key, subject.digest);
+  const ids = { signerKeyId: keyId, serviceKeyId: keyId };
+  return {
+    proof: { evidence, evidenceLeaf: leaf, signature, ...ids, trusted: trustedKey !== undefined },
+    epoch: link ?? epochs?.get(keyId) ?? {},
+    isEndorsed: link !== undefined,
+  };
 }
 
 async function verifyJson(
@@ -201,12 +233,14 @@ async function verifyJson(
   });
   const trusted = isPinned(options);
   const service = trusted ? pinnedIssuer(node, options) : ownIssuer(node, subject);
-  const signer = { signerKeyId: node.keyId, serviceKeyId: keyIdOf(service), trusted };
-  return { evidence, evidenceLeaf: leaf, ...signer };
+  const ids = { signerKeyId: node.keyId, serviceKeyId: keyIdOf(service) };
+  const epoch = options.epochs?.get(ids.serviceKeyId) ?? {};
+  const proof = { evidence, evidenceLeaf: leaf, signature: undefined, ...ids, trusted };
+  return { proof, epoch, isEndorsed: false };
 }
 
-function isPinned({ trustedKeys = [], endorsedKeys = [] }: VerifySnapshotOptions): boolean {
-  return trustedKeys.length + endorsedKeys.length > 0;
+function isPinned({ trustedKeys = [], endorsed = [] }: VerifySnapshotOptions): boolean {
+  return trustedKeys.length + endorsed.length > 0;
 }
 
 function pinnedIssuer(node: Certificate, options: VerifySnapshotOptions): KeyObject {
@@ -232,11 +266,21 @@ function untrusted(signer: string, pinned: readonly KeyObject[]): VerificationEr
   return new VerificationError('UNTRUSTED_SERVICE', message, { actual: signer });
 }
 
-function checkPlace(seqno: Seqno, evidenceSeqno: Seqno, fileName: string | undefined): void {
-  if (evidenceSeqno <= seqno) {
-    const message = `evidence at ${evidenceSeqno} cannot be of a snapshot at ${seqno}`;
-    throw new VerificationError('EVIDENCE_NOT_AFTER_SNAPSHOT', message, { seqno });
-  }
+/**
+ * A service may take a snapshot of what it has inherited, so of a pinned one only evidence and signature must be
+ * its own; an endorsement speaks for an epoch and for nothing before it.
+ */
+function checkPlaces(
+  { seqno, viewHistory }: SnapshotContent,
+  { proof: { evidence, signature, serviceKeyId }, epoch, isEndorsed }: Proved,
+): void {
+  const snapshot = snapshotTxId(seqno, viewHistory);
+  checkSnapshotPlace({ snapshot, evidence });
+  const own = { evidence, signature };
+  checkInEpoch(serviceKeyId, epoch, isEndorsed ? { snapshot, ...own } : own);
+}
+
+function checkName(seqno: Seqno, evidenceSeqno: Seqno, fileName: string | undefined): void {
   if (fileName === undefined) return;
   const name = parseSnapshotName(fileName);
   if (name === undefined) {

@@ -210,11 +210,61 @@ describe.concurrent('verify', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   });
 
-  testOnCcfData('nothing pinned: verified and clearly not trusted, exit 0', async () => {
+  testOnCcfData('nothing pinned: verified, clearly not trusted, and exit 1', async () => {
     const { status, stdout } = await runCli(['verify', jsonFile]);
     expect(stdout).toContain(`${jsonFile}: verified, NOT TRUSTED\n`);
     expect(stdout).toContain('next: name the service that you trust with --service-cert');
-    expect(status).toBe(0);
+    expect(stdout).toContain('--allow-untrusted');
+    expect(status).toBe(1);
+  });
+
+  testOnCcfData(
+    'nothing pinned with --json: the line as before, what to do on stderr',
+    async () => {
+      const { status, stdout, stderr } = await runHere(['verify', jsonFile, '--json']);
+      expect(objectsOf(stdout)).toEqual([
+        expect.objectContaining({ seqno: 493, verified: true, trusted: false }),
+      ]);
+      expect(stderr).toContain('--allow-untrusted');
+      expect(status).toBe(1);
+    },
+  );
+
+  testOnCcfData('a ledger pins nobody: exit 1', async () => {
+    const { status, stdout } = await runHere(['verify', olderFile, '--ledger', doubleLedger]);
+    expect(stdout).toContain(`${olderFile}: verified, NOT TRUSTED\n`);
+    expect(status).toBe(1);
+  });
+
+  testOnCcfData('--allow-untrusted: not trusted, and exit 0', async () => {
+    for (const more of [[], ['--ledger', inCcfData('eol_service', 'ledger')], ['--json']]) {
+      const args = ['verify', jsonFile, '--allow-untrusted', ...more];
+      const { status, stdout, stderr } = await runHere(args);
+      expect(stdout).toMatch(more.includes('--json') ? /"trusted":false/ : /NOT TRUSTED/);
+      expect(stdout + stderr).not.toContain('next:');
+      expect(status).toBe(0);
+    }
+  });
+
+  testOnCcfData(
+    '--allow-untrusted allows nothing that does not verify, nor a stranger',
+    async () => {
+      const foreign = ['--service-cert', pemOfService('double_sealed_service')];
+      const refused = await runHere(['verify', jsonFile, ...foreign, '--allow-untrusted']);
+      expect(refused.status).toBe(1);
+      writeFileSync(fresh('snapshot_8_9.committed'), 'junk that is no snapshot');
+      const files = [jsonFile, fresh('snapshot_8_9.committed'), fresh('snapshot_1_2.committed')];
+      const { status, stdout } = await runHere(['verify', ...files, '--allow-untrusted']);
+      expect(stdout).toContain('3 files: 1 verified, 1 refused, 1 not checked\n');
+      expect(status).toBe(1);
+    },
+  );
+
+  testOnCcfData('several files, nothing pinned: the closing line counts them', async () => {
+    const files = [jsonFile, coseFile, fresh('snapshot_1_2.committed')];
+    const { status, stdout } = await runHere(['verify', ...files]);
+    expect(stdout).toContain('3 files: 0 verified, 2 not trusted, 0 refused, 1 not checked\n');
+    expect(status).toBe(1);
   });
 
   testOnCcfData('a foreign service: refused, exit 1', async () => {

@@ -111,9 +111,9 @@ describe('disaster recovery', () => {
       seqno: oldest?.seqno ?? ledger.next,
       serviceStart: ledger.identity.createTxId,
     });
-    const endorsedKeys = chain.map(({ endorsedKey }) => endorsedKey);
-    const verified = await verifySnapshotFile(bytes, { fileName, trustedKeys, endorsedKeys });
-    expect(endorsedKeys).toHaveLength(2);
+    const options = { fileName, trustedKeys, endorsed: chain };
+    const verified = await verifySnapshotFile(bytes, options);
+    expect(chain).toHaveLength(2);
     expect(verified).toMatchObject({ seqno: oldest?.seqno, trusted: true });
     await expect(verifySnapshotFile(bytes, { trustedKeys })).rejects.toThrow(
       /not among the pinned/,

@@ -46,7 +46,8 @@ test('decodeCoseReceipt() reads back the proof and the signature transaction', (
 
 test('verifyCoseReceipt() proves the evidence transaction and the root', async () => {
   const verified = await verifyCoseReceipt(receipt, key, claimsDigest);
-  expect(verified).toStrictEqual({ evidence: { view: 2, seqno: 12 }, root });
+  const [evidence, signature] = [12, 15].map((seqno) => ({ view: 2, seqno }));
+  expect(verified).toStrictEqual({ evidence, signature, root });
 });
 
 describe('decodeCoseReceipt() refuses', () => {

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { concatBytes, fromUtf8, toUtf8 } from '../../src/core/bytes.ts';
-import { seqno } from '../../src/core/words.ts';
+import { seqno, view } from '../../src/core/words.ts';
 import { readCertificate } from '../../src/formats/certificate.ts';
 import { decodeCoseReceipt } from '../../src/formats/cose-receipt.ts';
 import { encodeCoseSign1 } from '../../src/formats/cose-sign1.ts';
@@ -229,9 +229,12 @@ async function fileOf(form: 'cose' | 'json', content: SnapshotContent): Promise<
   return concatBytes([entry, receipt]);
 }
 
+/** The service of the made files, as one that another service endorses. */
+const endorsed = { endorsedKey: made.service.publicKey, from: { view: view(1), seqno: seqno(1) } };
+
 test('verifySnapshotFile() pins nothing for JSON by endorsed keys alone', async () => {
   const verifying = verifySnapshotFile(files.json.bytes, {
-    endorsedKeys: [made.service.publicKey],
+    endorsed: [endorsed],
   });
   await expect(verifying).rejects.toMatchObject({
     code: 'UNTRUSTED_SERVICE',
@@ -265,7 +268,7 @@ test.each([
 test('CON-21 verifySnapshotFile() trusts an endorsed identity for COSE, and like CCF not for JSON', async () => {
   const options = {
     trustedKeys: [other.service.publicKey],
-    endorsedKeys: [made.service.publicKey],
+    endorsed: [endorsed],
   };
   expect((await verifySnapshotFile(files.cose.bytes, options)).trusted).toBe(true);
   expect(await codeOf(verifySnapshotFile(files.json.bytes, options))).toBe('UNTRUSTED_SERVICE');

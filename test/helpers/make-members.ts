@@ -32,7 +32,8 @@ export interface SharesOptions {
   readonly form: ShareForm;
   /** The ledger secret, 32 bytes. */
   readonly secret: Uint8Array;
-  readonly members: readonly MadeMember[];
+  /** Whose public keys alone are needed. */
+  readonly members: readonly Pick<MadeMember, 'id' | 'publicKey'>[];
   readonly threshold: number;
   readonly randomness: Randomness;
   readonly storedVersion?: Seqno | undefined;
