@@ -112,7 +112,7 @@ export function warningsOf(report: ReplayReport): readonly string[] {
   if (unsigned !== undefined) {
     const { seqno, table } = unsigned;
     lines.push(
-      `seqno ${seqno} writes ${table}, and no signature covers it: nothing private is opened from there on`,
+      `stopped at the last signature, seqno ${report.summary.verifiedUntil}: seqno ${seqno} writes ${table}, and no signature covers it`,
     );
   }
   if (torn !== undefined) {

@@ -29,8 +29,9 @@ export async function startFromSnapshot(
   const read = await readOntoHeap(fileSystem, path, signal);
   const { fileName } = read.file;
   const verified = await read.file.verify({ fileName, trustedKeys: [] });
-  const { content, digest, evidenceSeqno } = verified;
-  return { ...read.startAfter(content), file: { file: fileName, digest, evidenceSeqno } };
+  const { content, digest, evidenceSeqno, serviceKeyId } = verified;
+  const file = { file: fileName, digest, evidenceSeqno, serviceKeyId };
+  return { ...read.startAfter(content), file };
 }
 
 /** A snapshot file that was read into this thread's heap; its {@link file} says whether it proves anything. */

@@ -165,7 +165,7 @@ export class LedgerVerifier {
     const privateMaps = secret ? this.#openPrivate(secret, envelope) : this.#leaveClosed(envelope);
     this.#register.apply(domain);
     const digest = writeSetDigest(bytes);
-    const signatures = await this.#verifySignatures(domain, digest);
+    const signatures = await this.#verifySignatures(envelope, domain, digest);
     this.#count(envelope.seqno, signatures);
     this.#store.apply(envelope.seqno, [...domain.maps, ...privateMaps]);
     return this.#append(envelope, domain, {
@@ -176,11 +176,12 @@ export class LedgerVerifier {
   }
 
   async #verifySignatures(
+    { view }: Envelope,
     domain: PublicDomain,
     digest: Uint8Array,
   ): Promise<VerifiedSignatures | undefined> {
     const { found, known } = this.#memory;
-    const signed = { tree: this.#tree, register: this.#register };
+    const signed = { tree: this.#tree, register: this.#register, view };
     const isProven = () => known?.has(domain.seqno, this.#tree.root(), digest) ?? false;
     const signatures = await verifySignatures(domain, { ...signed, isProven });
     if (signatures) found?.add(domain.seqno, this.#tree.root(), digest);

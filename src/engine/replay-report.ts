@@ -78,7 +78,9 @@ export interface ReplayReport {
   readonly identities: readonly LedgerIdentity[];
   /** Whether a pinned identity made the last signature, or endorsements lead from one to who did. */
   readonly trusted: boolean;
-  /** The first entry behind the last signature that steers verification: from there on nothing was opened. */
+  /**
+   * The first entry above the last signature that steers verification: then nothing above that signature was replayed.
+   */
   readonly unsigned: SteeringEntry | undefined;
   /** Why the ledger could not be verified to its end. */
   readonly failure: LedgerSnapshotterError | undefined;

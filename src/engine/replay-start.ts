@@ -16,6 +16,8 @@ export interface StartFile {
   readonly file: string;
   readonly digest: Digest;
   readonly evidenceSeqno: Seqno;
+  /** The identity that vouches for it. */
+  readonly serviceKeyId: string;
 }
 
 /** A start as far as it is in the clear: what a first reading begins with, which keeps no state. */

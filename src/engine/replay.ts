@@ -118,7 +118,6 @@ interface Reading {
   readonly ledger: LedgerDirectory;
   readonly start: ReplayStart;
   readonly index: SignedLedger;
-  /** Closed from the first entry on that steers and is not signed. */
   readonly secrets: LedgerSecrets;
   readonly plan: ReplayPlan;
   readonly verifier: LedgerVerifier;
@@ -147,9 +146,16 @@ async function openReading(options: ReplayOptions, environment: Environment): Pr
 }
 
 /** Of a ledger that does not hold, those that show where; of another one, those that are signed. */
-function secretsOf({ secrets, failure, steering }: SignedLedger): LedgerSecrets {
-  if (failure !== undefined) return failure.claimedSecrets();
-  return steering === undefined ? secrets : secrets.closedFrom(steering.seqno);
+function secretsOf({ secrets, failure }: SignedLedger): LedgerSecrets {
+  return failure === undefined ? secrets : failure.claimedSecrets();
+}
+
+/**
+ * The first entry that is not replayed: where one above the last signature steers verification, nothing above it is
+ * believed. A ledger that does not hold is read on, to where it breaks.
+ */
+function endOf({ steering, failure, signedUntil }: SignedLedger): Seqno | undefined {
+  return steering === undefined || failure !== undefined ? undefined : toSeqno(signedUntil + 1);
 }
 
 async function readIndex(
@@ -235,7 +241,7 @@ async function feed(reading: Reading, snapshots: SnapshotReplay): Promise<Replay
   let torn: TornTail | undefined;
   try {
     await feedEntries(reading, snapshots);
-    torn = judgeEnd(reading);
+    torn = endOf(reading.index) === undefined ? judgeEnd(reading) : undefined;
   } catch (error) {
     if (!(error instanceof FormatError || error instanceof VerificationError)) throw error;
     failure = error;
@@ -256,13 +262,19 @@ async function feed(reading: Reading, snapshots: SnapshotReplay): Promise<Replay
   const from = fromOf(reading, decided);
   const notCompared = withoutEvidence(reading);
   const { index, options } = reading;
-  const whose = await identitiesOf(index, pinnedKeys(options.services ?? []));
+  const whose = await identitiesOf(withSigners(reading), pinnedKeys(options.services ?? []));
   return {
     ...{ snapshots: decided, summary, passedOver, torn, notCompared, from },
     ...whose,
     unsigned: index.steering,
     failure,
   };
+}
+
+/** Where no signature follows the start, it is the snapshot's that counts. */
+function withSigners({ index, start: { file } }: Reading): SignedLedger {
+  const signers = file && { serviceKeyId: file.serviceKeyId, node: undefined };
+  return { ...index, signers: index.signers ?? signers };
 }
 
 /** Names of the existing snapshots that the ledger does not vouch for. */
@@ -295,9 +307,11 @@ function fromOf(
 
 async function feedEntries(reading: Reading, snapshots: SnapshotReplay): Promise<void> {
   const { ledger, start, index, verifier, options } = reading;
+  const end = endOf(index);
   const signatures = new Set(index.signatures.map(({ seqno }) => seqno));
   for await (const entry of ledger.entries({ from: toSeqno(start.seqno + 1) })) {
     if (options.signal?.aborted) throw new AbortedError('the replay');
+    if (entry.seqno === end) return;
     if (signatures.has(entry.seqno)) await snapshots.beforeSignature(entry.seqno);
     await snapshots.afterEntry(await verifier.apply(entry));
     options.onProgress?.({ seqno: entry.seqno, last: index.last });

@@ -1,6 +1,6 @@
 import { equalBytes, fromUtf8, toHex } from '../core/bytes.ts';
 import { VerificationError } from '../core/errors.ts';
-import { type Seqno, seqno as toSeqno } from '../core/words.ts';
+import { type Seqno, seqno as toSeqno, type View } from '../core/words.ts';
 import { type Certificate, readCertificate, verifyEndorsed } from '../formats/certificate.ts';
 import { verifyCoseSign1 } from '../formats/cose-sign1.ts';
 import { MerkleTree } from '../formats/merkle-tree.ts';
@@ -135,6 +135,8 @@ export interface SignedBefore {
   /** Holds exactly the transactions before it. */
   readonly tree: MerkleTree;
   readonly register: IdentityRegister;
+  /** Of its own entry. */
+  readonly view: View;
   /** Whether the same signatures over the same root were verified before; asked of a signature transaction only. */
   readonly isProven: () => boolean;
 }
@@ -207,22 +209,29 @@ async function verifyNode(
   return { form: 'node', signature, spki };
 }
 
-interface SignatureContext extends Pick<SignedBefore, 'tree' | 'register'> {
+interface SignatureContext extends Pick<SignedBefore, 'tree' | 'register' | 'view'> {
   readonly domain: PublicDomain;
   readonly isProven: boolean;
 }
 
 async function verifyCose(
   value: Uint8Array,
-  { domain, tree, register, isProven }: SignatureContext,
+  { domain, tree, register, view, isProven }: SignatureContext,
 ): Promise<CoseRootSignature> {
   const message = decodeCoseSignatureValue(value);
   const decoded = decodeRootSignature(message);
   checkSeqno(decoded.txId.seqno, domain.seqno);
+  checkView(decoded.txId.view, view);
   const { publicKey, spki, keyId } = register.serviceInForce();
   checkServiceKeyId(decoded, keyId);
   if (!isProven) await verifyCoseSign1(decoded.message, publicKey, tree.root());
   return { form: 'cose', message, spki };
+}
+
+function checkView(signed: View, view: View): void {
+  if (signed === view) return;
+  const message = `the signature says it is of view ${signed}, its entry is of view ${view}`;
+  throw new VerificationError('VIEW_MISMATCH', message, { actual: signed, limit: view });
 }
 
 function checkSeqno(signed: Seqno, seqno: Seqno): void {

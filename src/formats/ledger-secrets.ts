@@ -25,12 +25,6 @@ export class LedgerSecrets {
     this.ranges = ranges.toSorted((a, b) => a.from - b.from);
   }
 
-  /** The same up to a seqno; from there on nobody knows which secret is in force. */
-  closedFrom(from: Seqno): LedgerSecrets {
-    const before = this.ranges.filter((range) => range.from < from);
-    return new LedgerSecrets([...before, { from, secret: undefined }]);
-  }
-
   /** The secret in force at a seqno: the one with the greatest start that is not above it. */
   secretAt(at: Seqno): Uint8Array | undefined {
     return this.ranges.findLast(({ from }) => from <= at)?.secret;
