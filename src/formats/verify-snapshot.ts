@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { toHex } from '../core/bytes.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
+import { receiptBytesMax } from '../core/limits.ts';
 import { type Digest, digest, type Seqno, type TxId } from '../core/words.ts';
 import { type Certificate, isEndorsedBy, verifyEndorsed } from './certificate.ts';
 import { type CoseReceipt, decodeCoseReceipt, verifyCoseReceipt } from './cose-receipt.ts';
@@ -166,9 +167,16 @@ function decodeReceipt(receipt: Uint8Array, offset: number): DecodedReceipt {
   }
 }
 
-/** CBOR declares more bytes than there are; JSON is wrong where nothing more follows. */
+/**
+ * JSON is wrong where nothing more follows. CBOR declares more bytes than there are: those of the receipt as a whole,
+ * not of a message inside it that is all there, and no more than a receipt can have. A length beyond that was never
+ * written by anyone, so no end is missing.
+ */
 function endsTooEarly(error: FormatError, receipt: Uint8Array): boolean {
-  return error.code === 'CBOR_LENGTH' || error.offset === receipt.length;
+  if (receipt[0] === 0x7b) return error.offset === receipt.length;
+  const { code, actual, limit } = error;
+  const isOfWhole = code === 'CBOR_LENGTH' && actual === receipt.length;
+  return isOfWhole && typeof limit === 'number' && limit <= receiptBytesMax;
 }
 
 async function verifyCose(
