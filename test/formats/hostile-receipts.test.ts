@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { concatBytes, fromHex, toUtf8 } from '../../src/core/bytes.ts';
 import { receiptBytesMax } from '../../src/core/limits.ts';
+import { CborTagged, type CborValue, encodeCbor } from '../../src/formats/cbor.ts';
 import { decodeCoseReceipt } from '../../src/formats/cose-receipt.ts';
 import { sha256 } from '../../src/formats/sha256.ts';
 import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';
@@ -98,6 +99,66 @@ describe.each(rows)('row %s: a receipt with %s', (_row, _what, bad, code) => {
     expect(await codeOf(verifySnapshotFile(withReceipt(receipt)))).toBe(code);
   });
 });
+
+test.each([
+  ['arrays', repeated('81'), 'CBOR_DEPTH'],
+  ['tags', repeated('c1'), 'CBOR_DEPTH'],
+  ['indefinite arrays', repeated('9f'), 'CBOR_DEPTH'],
+  ['arrays that each declare all that is left', chain(), 'CBOR_DEPTH'],
+  ['one array of 2^64-1', fromHex('9bffffffffffffffff'), 'CBOR_LENGTH'],
+  ['one indefinite map', fromHex('bf'), 'CBOR_INDEFINITE'],
+  ['one reserved array', fromHex('9c'), 'CBOR_RESERVED'],
+])('a receipt of nothing but %s is refused as %s', async (_what, receipt, code) => {
+  expect(await codeOf(verifySnapshotFile(withReceipt(receipt)))).toBe(code);
+});
+
+describe('row 41: a receipt', () => {
+  const rest = () => file.receipt.subarray(1);
+  test.each([
+    ['without a tag', ''],
+    ['tagged 16', 'd0'],
+    ['tagged 17', 'd1'],
+    ['tagged 61', 'd83d'],
+    ['tagged 98', 'd862'],
+    ['tagged twice', 'd2d2'],
+    ['tagged 61 and 18', 'd83dd2'],
+  ])('%s is refused as COSE_TAG', async (_what, tags) => {
+    const receipt = concatBytes([fromHex(tags), rest()]);
+    expect(await codeOf(verifySnapshotFile(withReceipt(receipt)))).toBe('COSE_TAG');
+  });
+
+  test.each(['ef', 'ff', '00', '5b', '20'])(
+    'that begins with %s is of no known form',
+    async (hex) => {
+      const receipt = concatBytes([fromHex(hex), rest()]);
+      expect(await codeOf(verifySnapshotFile(withReceipt(receipt)))).toBe('RECEIPT_FORMAT');
+    },
+  );
+});
+
+test('row 55: a receipt whose leaf has no claims digest is refused as CLAIMS_DIGEST_MISSING', async () => {
+  const [protectedBytes, , , signature] = itemsOf(file.receipt);
+  const { proof } = decodeCoseReceipt(file.receipt);
+  const leaf = [proof.writeSetDigest, proof.commitEvidence];
+  const path = proof.path.map(({ left, hash }) => [left, hash]);
+  const bytes = encodeCbor(
+    new Map<number, CborValue>([
+      [1, leaf],
+      [2, path],
+    ]),
+  );
+  const unprotected = new Map([[396, new Map([[-1, [bytes]]])]]);
+  const receipt = encodeCbor(new CborTagged(18, [protectedBytes, unprotected, null, signature]));
+  expect(await codeOf(verifySnapshotFile(withReceipt(receipt)))).toBe('CLAIMS_DIGEST_MISSING');
+});
+
+/** The four items of a COSE message. */
+function itemsOf(receipt: Uint8Array) {
+  const {
+    signature: { message },
+  } = decodeCoseReceipt(receipt);
+  return [message.protectedBytes, message.unprotectedHeader, null, message.signature] as const;
+}
 
 describe('row 5: a receipt that is cut', () => {
   test('is called so wherever it was cut', async () => {
