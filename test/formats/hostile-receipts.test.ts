@@ -9,6 +9,7 @@ import { sha256 } from '../../src/formats/sha256.ts';
 import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';
 import { projectRoot } from '../architecture/sources.ts';
 import { truncations } from '../helpers/hostile-bytes.ts';
+import { slowTest } from '../helpers/slow-test.ts';
 import { codeOf } from './expect-code.ts';
 import { type MadeSnapshotFile, makeService, makeSnapshotFile } from './make-snapshot-file.ts';
 
@@ -199,7 +200,7 @@ describe('row 5: a receipt that is cut', () => {
   });
 });
 
-test('row 34: a chain of arrays that each declare all that is left takes no memory', () => {
+slowTest('row 34: a chain of arrays that each declare all that is left takes no memory', () => {
   const program = `
     const { verifySnapshotFile } = await import('./dist/src/formats/verify-snapshot.js');
     const [entry, chain] = process.argv.slice(1).map((text) => Buffer.from(text, 'base64'));
