@@ -6,6 +6,7 @@ import { formatBytes, jsonBytes } from './byte-text.ts';
 import type { CommandContext } from './context.ts';
 import { UsageError } from './errors.ts';
 import type { ExitStatus } from './exit-status.ts';
+import { otherKindOf } from './other-kind.ts';
 import { count, formatFacts, formatTable, groupDigits } from './table.ts';
 
 interface ShowFlags {
@@ -32,18 +33,30 @@ Keys and values are printed as text where they are readable text, else in hex. W
 and only its size is known. To find out whether to trust a file, verify it.
 
 Exit status: 0 shown, 1 the receipt does not fit the file, which is shown all the same, or the file is no whole snapshot,
-2 it has no such table, 3 it cannot be read.
+2 it has no such table or is another kind of file, 3 it cannot be read.
 
 Examples:
   ledger-snapshotter show data/snapshots/snapshot_2000_*.committed
   ledger-snapshotter show data/snapshots/snapshot_2000_*.committed --table public:ccf.gov.service.info`;
 
 async function show(file: string, flags: ShowFlags, context: CommandContext): Promise<ExitStatus> {
-  const { environment, signal } = context;
-  const snapshot = await summariseSnapshot(file, { environment, signal });
+  const snapshot = await summaryOf(file, context);
   if (flags.table === undefined) showFacts(snapshot, flags, context);
   else await showRows(snapshot, findTable(snapshot, flags.table), { flags, context });
   return snapshot.problem === undefined ? 0 : 1;
+}
+
+/** @throws UsageError when the file is of another kind, which it names; otherwise as `summariseSnapshot` */
+async function summaryOf(
+  file: string,
+  { environment, signal }: CommandContext,
+): Promise<SnapshotSummary> {
+  try {
+    return await summariseSnapshot(file, { environment, signal });
+  } catch (error) {
+    const kind = await otherKindOf(file, error, environment.fileSystem);
+    throw kind === undefined ? error : new UsageError(kind.message, kind.next);
+  }
 }
 
 function showFacts(

@@ -11,6 +11,7 @@ import { type CommandContext, type CommonFlags, startProgress, tellError } from 
 import { nextOf, UsageError, whatOf } from './errors.ts';
 import { type ExitStatus, exitStatusOf, worstOf } from './exit-status.ts';
 import { readPins, serviceCertOption } from './key-files.ts';
+import { type OtherKind, otherKindOf } from './other-kind.ts';
 import { readOnlyLedgerOption } from './repeatable-option.ts';
 import { count } from './table.ts';
 
@@ -119,7 +120,8 @@ async function verifyOne(file: string, verifying: Verifying): Promise<Verdict> {
     return verification.trusted || flags.allowUntrusted ? 'verified' : 'not trusted';
   } catch (error) {
     if (!(error instanceof LedgerSnapshotterError) || context.signal.aborted) throw error;
-    tellRefused(file, error, verifying);
+    const kind = await otherKindOf(file, error, context.environment.fileSystem);
+    tellRefused(file, { error, kind }, verifying);
     if (flags.debug) tellError(context, error, flags);
     return exitStatusOf(error) === 1 ? 'refused' : 'not checked';
   }
@@ -171,13 +173,19 @@ function signerLines(
   ];
 }
 
+interface Refusal {
+  readonly error: LedgerSnapshotterError;
+  /** There where the file is something else than a snapshot. */
+  readonly kind: OtherKind | undefined;
+}
+
 function tellRefused(
   file: string,
-  error: LedgerSnapshotterError,
+  { error, kind }: Refusal,
   { flags, context: { terminal } }: Verifying,
 ): void {
   const { code } = error;
-  const message = whatOf(error);
+  const message = kind?.message ?? whatOf(error);
   if (flags.json) {
     const named = parseSnapshotName(basename(file));
     const { seqno = null, evidenceSeqno = null } = named ?? {};
@@ -186,7 +194,7 @@ function tellRefused(
     return;
   }
   const verdict = error instanceof StorageError ? 'NOT READ' : 'REFUSED';
-  const next = nextOf(error);
+  const next = kind?.next ?? nextOf(error);
   terminal.result(`${file}: ${verdict}: ${message} [${code}]`);
   if (next !== undefined) terminal.result(`  next: ${next}`);
 }

@@ -1,6 +1,6 @@
 import type { Sequence, SequenceBand, SequenceMessage } from './sequence.ts';
 import { wordsOf } from './sequence-mermaid.ts';
-import { arrow, escaped, px, rect, textLine } from './svg-elements.ts';
+import { arrow, escaped, type Point, px, rect, textLine } from './svg-elements.ts';
 import { dark, light, styleSheet } from './svg-style.ts';
 import { faces } from './svg-text.ts';
 import { textWidth, wrapText } from './text-width.ts';
@@ -47,7 +47,7 @@ class Picture {
       ...lanes.flatMap((lane) => this.#head(lane)),
       ...placed.flatMap(({ lines: own }) => own),
       ...keyLines.map((line, index) =>
-        this.#words('note', line, { x: margin, y: keyTop + 16 * (index + 1) - 4 }),
+        textLine('note', line, { x: margin, y: keyTop + 16 * (index + 1) - 4 }),
       ),
       '</svg>',
     ];
@@ -88,21 +88,22 @@ class Picture {
     const box = { x: middle - boxWidth / 2, y: margin, width: boxWidth, height: headHeight };
     return [
       rect('leaf', box, 7),
-      this.#centred('title', name, { middle, y: margin + 18 }),
-      this.#centred('note', note, { middle, y: margin + 35 }),
+      textLine('title', name, { x: middle, y: margin + 18, isCentred: true }),
+      textLine('note', note, { x: middle, y: margin + 35, isCentred: true }),
     ];
   }
 
   #band({ label, detail = '' }: SequenceBand, top: number): readonly string[] {
-    const nameWidth = textWidth(label, faces.title);
-    const y = top + 19;
     const box = { x: margin, y: top + 4, width: width - 2 * margin, height: bandHeight - 8 };
     return [
       rect('leaf', box, 5),
-      this.#words('title', label, { x: margin + 8, y }),
-      ...(detail === ''
-        ? []
-        : [this.#words('note', detail, { x: margin + 8 + nameWidth + 10, y })]),
+      pairOfWords(
+        [
+          ['title', label],
+          ['note', detail],
+        ],
+        { x: margin + 8, y: top + 19 },
+      ),
     ];
   }
 
@@ -135,34 +136,41 @@ class Picture {
 
   #widthOf({ label, detail }: SequenceMessage): number {
     const own = textWidth(label, faces.label);
-    return detail === undefined ? own : own + 7 + textWidth(detail, faces.note);
+    return detail === undefined ? own : own + pairGap + textWidth(detail, faces.note);
   }
 
   /** Words on a ground of their own, so that no line runs through them, and inside the picture. */
   #label(step: SequenceMessage, { middle, y }: { middle: number; y: number }): readonly string[] {
     const wide = this.#widthOf(step);
     const x = Math.min(Math.max(middle - wide / 2, margin), width - margin - wide);
-    const { label, detail } = step;
+    const { label, detail = '' } = step;
+    const pair = [
+      ['label', label],
+      ['note', detail],
+    ] as const;
     return [
       rect('onOuter', { x: x - 2, y: y - 11, width: wide + 4, height: 13 }, 2),
-      this.#words('label', label, { x, y }),
-      ...(detail === undefined
-        ? []
-        : [this.#words('note', detail, { x: x + textWidth(label, faces.label) + 7, y })]),
+      pairOfWords(pair, { x: x + wide / 2, y, isCentred: true }),
     ];
   }
+}
 
-  #centred(
-    kind: 'title' | 'note',
-    text: string,
-    { middle, y }: { middle: number; y: number },
-  ): string {
-    return this.#words(kind, text, { x: middle - textWidth(text, faces[kind]) / 2, y });
-  }
+const pairGap = 8;
 
-  #words(kind: 'title' | 'note' | 'label', text: string, at: { x: number; y: number }): string {
-    return textLine(kind, text, { ...at, width: textWidth(text, faces[kind]) });
-  }
+type Words = readonly [kind: 'title' | 'label' | 'note', text: string];
+
+/** What is said, and beside it a word on it, as one line of text: the second begins where the first one really ends. */
+function pairOfWords(
+  [[kind, text], [kindOfMore, more]]: readonly [Words, Words],
+  { x, y, isCentred = false }: Point & { readonly isCentred?: boolean },
+): string {
+  if (more === '') return textLine(kind, text, { x, y, isCentred });
+  const anchor = isCentred ? ' text-anchor="middle"' : '';
+  const spans = [
+    `<tspan class="${kind}">${escaped(text)}</tspan>`,
+    `<tspan class="${kindOfMore}" dx="${pairGap}">${escaped(more)}</tspan>`,
+  ];
+  return `<text${anchor} x="${px(x)}" y="${px(y)}">${spans.join('')}</text>`;
 }
 
 const keyLines = wrapText(

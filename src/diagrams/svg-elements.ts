@@ -27,13 +27,17 @@ export function arrow(tip: Point, before: Point, classes: string): string {
   return `<path class="tip${classes}" d="M${at(tip)}L${at(corner(1))}L${at(corner(-1))}Z"/>`;
 }
 
-/** A line of text whose length holds the place that was measured, whatever font the reader has. */
+/**
+ * A line of text from `x` on, or about it. Readers draw it with a font of theirs: its room is that of the widest, and a
+ * narrower one is not stretched to fill it.
+ */
 export function textLine(
   kind: string,
   text: string,
-  { x, y, width }: Point & { readonly width: number },
+  { x, y, isCentred = false }: Point & { readonly isCentred?: boolean },
 ): string {
-  return `<text class="${kind}" x="${px(x)}" y="${px(y)}" textLength="${px(width)}" lengthAdjust="spacingAndGlyphs">${escaped(text)}</text>`;
+  const anchor = isCentred ? ' text-anchor="middle"' : '';
+  return `<text class="${kind}"${anchor} x="${px(x)}" y="${px(y)}">${escaped(text)}</text>`;
 }
 
 /** A point as a path has it. */

@@ -67,12 +67,15 @@ export async function layOut(input: LayoutInput): Promise<Layout> {
 }
 
 const padding = 14;
+/** Beside the text of an innermost state, and where many share the width. */
+const leafPadding = 12;
+const fanPadding = 10;
 const initialSize = 11;
-const headerWidthMin = 170;
+const headerWidthMin = 190;
 /** Of a state with so many rows that they would run down a long way. */
 const longHeaderWidthMin = 770;
 const longHeaderRows = 8;
-const leafWidthMax = 260;
+const leafWidthMax = 275;
 /** Rows of actions are easier to read unbroken. */
 const busyLeafWidthMax = 520;
 const busyRows = 3;
@@ -156,7 +159,8 @@ class Sketch {
     const usual = isBusy ? busyLeafWidthMax : leafWidthMax;
     const widthMax = isUnderFan ? fanWidthMax : inRegion ? regionLeafWidthMax : usual;
     const { width, height } = this.#textOf(state, widthMax);
-    return { id: state.id, width: width + 2 * padding - 4, height: height + 16 };
+    const beside = isUnderFan ? fanPadding : leafPadding;
+    return { id: state.id, width: width + 2 * beside, height: height + 16 };
   }
 
   #isFan(source: ChartState): boolean {

@@ -34,7 +34,10 @@ export interface TextLine {
   readonly kind: TextKind;
   readonly x: number;
   readonly y: number;
+  /** What it takes in the widest font. */
   readonly width: number;
+  /** It stands in the middle of its width, however wide it is drawn. @default false: at the left */
+  readonly isCentred?: boolean;
   readonly chip?: Chip;
 }
 
@@ -95,25 +98,36 @@ export function stateText(
 const asideGap = 20;
 const asideWidthMin = 240;
 
-/** Adds the descriptions of rows in a column of their own, where all of them fit on one line each. */
+/** Adds the descriptions of rows in a column of their own, where there is room for one: rows make way for long ones. */
 function withAsides(
   block: TextBlock,
   paragraphs: readonly Paragraph[],
   widthMax: number,
 ): TextBlock {
-  const rows = paragraphs.filter(({ aside }) => aside !== undefined);
+  const asides = new Map(paragraphs.map(({ text, aside = '' }) => [text, aside]));
   const x =
     asideGap + Math.max(0, ...block.lines.filter(isRowText).map((line) => line.x + line.width));
-  const asides = rows.flatMap(({ text, aside = '' }): TextLine[] => {
-    const line = block.lines.find((candidate) => candidate.text === text);
-    const [words = '', ...more] = wrapText(aside, widthMax - x, faces.note);
-    if (line === undefined || more.length > 0) return [];
-    return [{ text: words, kind: 'note', x, y: line.y, width: textWidth(words, faces.note) }];
+  const beside = [...asides].flatMap(([text, aside]) => (aside === '' ? [] : [text]));
+  const areUnbroken = beside.every((row) => block.lines.some(({ text }) => text === row));
+  if (beside.length === 0 || !areUnbroken || widthMax - x < asideWidthMin) return block;
+  let added = 0;
+  const lines = block.lines.flatMap((line): TextLine[] => {
+    const row = { ...line, y: line.y + added };
+    const words = wrapText(asides.get(line.text) ?? '', widthMax - x, faces.note);
+    added += Math.max(0, words.length - 1) * lineHeight;
+    return [row, ...words.map((text, index) => asideOf(text, x, row.y + index * lineHeight))];
   });
-  if (widthMax - x < asideWidthMin || asides.length < rows.length) return block;
-  const width = Math.ceil(Math.max(block.width, ...asides.map((line) => line.x + line.width)));
-  return { ...block, lines: [...block.lines, ...asides], width };
+  const width = Math.ceil(Math.max(block.width, ...lines.map((line) => line.x + line.width)));
+  return { lines, width, height: block.height + added };
 }
+
+const asideOf = (text: string, x: number, y: number): TextLine => ({
+  text,
+  kind: 'note',
+  x,
+  y,
+  width: textWidth(text, faces.note),
+});
 
 const isRowText = ({ kind }: TextLine) => kind === 'label' || kind === 'failure';
 
@@ -149,7 +163,7 @@ export function edgeText(
   return blockOf(paragraphs, isInFan ? fanWidthMax : edgeTextWidthMax, 'middle');
 }
 
-const edgeTextWidthMax = 150;
+const edgeTextWidthMax = 135;
 /** So many states fit beside each other under a fan of arrows. */
 export const fanWidthMax = 80;
 
@@ -194,7 +208,11 @@ function blockOf(
     if (kind === 'title' || kind === 'note') y += 2;
   }
   const width = Math.ceil(Math.max(0, ...lines.map((line) => line.x + line.width)));
-  const centred = lines.map((line) => ({ ...line, x: (width - line.width) / 2 }));
+  const centred = lines.map((line) => ({
+    ...line,
+    x: (width - line.width) / 2,
+    isCentred: true,
+  }));
   return { lines: anchor === 'start' ? lines : centred, width, height: y };
 }
 

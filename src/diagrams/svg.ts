@@ -12,7 +12,7 @@ import {
 } from './svg-layout.ts';
 import { styleSheet } from './svg-style.ts';
 import { type Chip, faces, type PathCounts, type TextLine } from './svg-text.ts';
-import { textWidth, wrapText } from './text-width.ts';
+import { wrapText } from './text-width.ts';
 
 export interface SvgOptions extends PlanOptions {
   /** Draws the map of how many paths run through each state and transition. */
@@ -133,10 +133,7 @@ class Picture {
 
   #key(top: number): readonly string[] {
     const lines = keyLines(this.#layout.width);
-    return lines.map(
-      (line, index) =>
-        `<text class="note" x="10" y="${top + 12 + 16 * index}" textLength="${px(textWidth(line, faces.note))}" lengthAdjust="spacingAndGlyphs">${line}</text>`,
-    );
+    return lines.map((line, index) => textLine('note', line, { x: 10, y: top + 12 + 16 * index }));
   }
 
   #legend(top: number): readonly string[] {
@@ -168,17 +165,19 @@ function textOf({ x, y, block }: PlacedText): readonly string[] {
   return block.lines.flatMap((line) => lineOf(line, x, y));
 }
 
-function lineOf({ text, kind, x, y, width, chip }: TextLine, left: number, top: number): string[] {
+function lineOf(line: TextLine, left: number, top: number): string[] {
+  const { text, kind, x, y, width, isCentred = false, chip } = line;
   const baseline = top + y;
   const chips = chip ? chipOf(chip, left + (text === '' ? x : 0), baseline) : [];
   if (text === '') return chips;
-  return [...chips, textLine(kind, text, { x: left + x, y: baseline, width })];
+  const place = isCentred ? { x: left + x + width / 2, isCentred } : { x: left + x };
+  return [...chips, textLine(kind, text, { ...place, y: baseline })];
 }
 
 function chipOf({ of, magnitude, width, text }: Chip, x: number, baseline: number): string[] {
   return [
     rect(`g${magnitude}`, { x, y: baseline - 11, width, height: 14 }, 3),
-    `<text class="chip i${magnitude}" x="${px(x + 4)}" y="${px(baseline)}" data-of="${escaped(of)}">${text}</text>`,
+    `<text class="chip i${magnitude}" text-anchor="middle" x="${px(x + width / 2)}" y="${px(baseline)}" data-of="${escaped(of)}">${text}</text>`,
   ];
 }
 

@@ -91,8 +91,16 @@ class Decoder {
     return new FormatError(code, `${message}, at offset ${this.offset}`, { offset: this.offset });
   }
 
+  /** Fewer bytes than the input itself declares: `limit` is how long it would have to be at least. */
+  #short(needed: number, message: string): FormatError {
+    const place = { actual: this.#bytes.length, limit: this.offset + needed };
+    const text = `${message}, at offset ${this.offset}`;
+    return new FormatError('CBOR_LENGTH', text, { offset: this.offset, ...place });
+  }
+
   /** Decodes the item at the offset; `depth` is how many containers may still be entered. */
   item(depth: number): CborValue {
+    this.#checkNest(depth);
     const first = this.#byte();
     const major = first >> 5;
     if (major === 7) return this.#simple(first & 0x1f);
@@ -107,22 +115,34 @@ class Decoder {
       case 3:
         return fromUtf8(this.#take(argument), 'CBOR_UTF8');
       case 4:
-        return this.#array(argument, this.#enter(depth));
+        return this.#array(argument, depth - 1);
       case 5:
-        return this.#map(argument, this.#enter(depth));
+        return this.#map(argument, depth - 1);
       default:
-        return this.#tagged(argument, this.#enter(depth));
+        return this.#tagged(argument, depth - 1);
     }
   }
 
-  #enter(depth: number): number {
-    if (depth === 0) throw this.error('CBOR_DEPTH', 'nested too deeply');
-    return depth - 1;
+  /**
+   * Refuses heads of containers that follow each other for more than `depth` levels, before any of them is judged. A
+   * tag or an indefinite length is refused in any case, but a nest of 200,000 is first of all a nest.
+   */
+  #checkNest(depth: number): void {
+    let at = this.offset;
+    for (let level = 0; level <= depth; level++) {
+      const first = this.#bytes[at] ?? 0;
+      const info = first & 0x1f;
+      const isContainer = first >= 0x80 && first < 0xe0;
+      if (!isContainer || (info > 27 && info < 31)) return;
+      at += info < 24 || info === 31 ? 1 : 1 + (1 << (info - 24));
+    }
+    this.offset = at;
+    throw this.error('CBOR_DEPTH', 'nested too deeply');
   }
 
   #byte(): number {
     const byte = this.#bytes[this.offset];
-    if (byte === undefined) throw this.error('CBOR_LENGTH', 'the input ends where an item begins');
+    if (byte === undefined) throw this.#short(1, 'the input ends where an item begins');
     this.offset++;
     return byte;
   }
@@ -158,7 +178,7 @@ class Decoder {
 
   #take(size: number): Uint8Array {
     const left = this.#bytes.length - this.offset;
-    if (size > left) throw this.error('CBOR_LENGTH', `${size} bytes are needed, ${left} are left`);
+    if (size > left) throw this.#short(size, `${size} bytes are needed, ${left} are left`);
     this.offset += size;
     return this.#bytes.subarray(this.offset - size, this.offset);
   }
@@ -167,7 +187,7 @@ class Decoder {
   #checkCount(count: number, itemBytesMin: number): void {
     const left = this.#bytes.length - this.offset;
     if (count * itemBytesMin > left) {
-      throw this.error('CBOR_LENGTH', `${count} items declared, ${left} bytes are left`);
+      throw this.#short(count * itemBytesMin, `${count} items declared, ${left} bytes are left`);
     }
   }
 

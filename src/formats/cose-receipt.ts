@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { equalBytes, toHex } from '../core/bytes.ts';
-import { FormatError } from '../core/errors.ts';
+import { FormatError, VerificationError } from '../core/errors.ts';
 import { merklePathMax } from '../core/limits.ts';
 import type { TxId } from '../core/words.ts';
 import {
@@ -94,7 +94,7 @@ function encodeProof(proof: ReceiptProof): Uint8Array {
  * CCF's own bytes, so that no byte of the receipt can be changed without being noticed.
  * @throws FormatError as `decodeCoseSign1`, and `COSE_UNKNOWN_UNPROTECTED`, `VDS`, `VDP`, `MERKLE_PATH`,
  * `RECEIPT_FORMAT`
- * @throws VerificationError `ALG_NOT_ALLOWED`
+ * @throws VerificationError `ALG_NOT_ALLOWED`, `CLAIMS_DIGEST_MISSING`
  */
 export function decodeCoseReceipt(bytes: Uint8Array): CoseReceipt {
   const message = decodeCoseSign1(bytes, { payload: 'detached' });
@@ -125,6 +125,9 @@ function decodeLeaf(map: CborMap): Omit<ReceiptProof, 'path'> {
   const leaf = cborArray(map.get(1), 'the leaf (1)', 'VDP');
   const writeSetDigest = cborBytes(leaf[0], 'the write-set digest', 'VDP');
   const commitEvidence = cborText(leaf[1], 'the commit evidence', 'VDP');
+  if (leaf[2] === undefined) {
+    throw new VerificationError('CLAIMS_DIGEST_MISSING', 'the receipt does not claim a digest');
+  }
   const claimsDigest = cborBytes(leaf[2], 'the claims digest', 'VDP');
   if (writeSetDigest.length !== 32 || claimsDigest.length !== 32) {
     throw new FormatError('VDP', 'a digest in the leaf is not of 32 bytes');

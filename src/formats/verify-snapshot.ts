@@ -1,7 +1,9 @@
 import type { KeyObject } from 'node:crypto';
 import { toHex } from '../core/bytes.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
+import { receiptBytesMax } from '../core/limits.ts';
 import { type Digest, digest, type Seqno, type TxId } from '../core/words.ts';
+import { decodeCbor } from './cbor.ts';
 import { type Certificate, isEndorsedBy, verifyEndorsed } from './certificate.ts';
 import { type CoseReceipt, decodeCoseReceipt, verifyCoseReceipt } from './cose-receipt.ts';
 import { keyIdOf } from './ec-key.ts';
@@ -172,19 +174,27 @@ type DecodedReceipt =
   | { readonly form: 'cose'; readonly receipt: CoseReceipt }
   | { readonly form: 'json'; readonly receipt: JsonReceipt };
 
-/** The first byte tells the form: 0xd2 is COSE's tag 18, `{` is JSON. */
+/**
+ * Of COSE's messages, and of a CWT: a receipt under another of them is CBOR, with the wrong tag.
+ * @see RFC 9052 section 2, RFC 8392 section 6
+ */
+const coseTags = [16, 17, 18, 61, 96, 97, 98];
+
+/** The first byte tells the form: `{` is JSON, a CBOR array, map or tag (0xd2 is COSE's, 18) means to be COSE. */
 function decodeReceipt(receipt: Uint8Array, offset: number): DecodedReceipt {
   const first = receipt[0];
   if (first === undefined) {
     throw new FormatError('RECEIPT_MISSING', 'the file ends after the snapshot entry', { offset });
   }
-  if (first !== 0xd2 && first !== 0x7b) {
+  const isJson = first === 0x7b;
+  if (!isJson && (first < 0x80 || first >= 0xe0)) {
     const message = `a receipt of no known form, its first byte is ${first}`;
     throw new FormatError('RECEIPT_FORMAT', message, { offset, actual: first });
   }
   try {
-    if (first === 0xd2) return { form: 'cose', receipt: decodeCoseReceipt(receipt) };
-    return { form: 'json', receipt: decodeJsonReceipt(receipt) };
+    if (isJson) return { form: 'json', receipt: decodeJsonReceipt(receipt) };
+    if (first !== 0xd2) decodeCbor(receipt, { tags: coseTags });
+    return { form: 'cose', receipt: decodeCoseReceipt(receipt) };
   } catch (cause) {
     if (!(cause instanceof FormatError) || !endsTooEarly(cause, receipt)) throw cause;
     const message = `the receipt is cut off: ${cause.message}`;
@@ -192,9 +202,16 @@ function decodeReceipt(receipt: Uint8Array, offset: number): DecodedReceipt {
   }
 }
 
-/** CBOR declares more bytes than there are; JSON is wrong where nothing more follows. */
+/**
+ * JSON is wrong where nothing more follows. CBOR declares more bytes than there are: those of the receipt as a whole,
+ * not of a message inside it that is all there, and no more than a receipt can have. A length beyond that was never
+ * written by anyone, so no end is missing.
+ */
 function endsTooEarly(error: FormatError, receipt: Uint8Array): boolean {
-  return error.code === 'CBOR_LENGTH' || error.offset === receipt.length;
+  if (receipt[0] === 0x7b) return error.offset === receipt.length;
+  const { code, actual, limit } = error;
+  const isOfWhole = code === 'CBOR_LENGTH' && actual === receipt.length;
+  return isOfWhole && typeof limit === 'number' && limit <= receiptBytesMax;
 }
 
 async function verifyCose(

@@ -1,6 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import type { Viewer } from '../inspect/bridge.ts';
 
+/** The headers of `/events`. */
+export const streamHeaders: Readonly<Record<string, string>> = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+};
+
 /** A browser that follows `/events`: what is sent within one turn of the event loop leaves in one piece. */
 export class EventStream implements Viewer {
   readonly #response: ServerResponse;
@@ -9,11 +16,7 @@ export class EventStream implements Viewer {
 
   constructor(response: ServerResponse) {
     this.#response = response;
-    response.writeHead(200, {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-    });
+    response.writeHead(200, streamHeaders);
     // A quiet stream would never open.
     response.flushHeaders();
   }

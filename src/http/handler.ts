@@ -8,7 +8,7 @@ import type { Certificate } from '../formats/certificate.ts';
 import { InspectionBridge } from '../inspect/bridge.ts';
 import { type EventLoopDelay, eventLoopDelayReader } from '../io/event-loop-delay.ts';
 import { pathOf, queryOf, refusal } from './access.ts';
-import { EventStream } from './event-stream.ts';
+import { EventStream, streamHeaders } from './event-stream.ts';
 import { gaugesOf } from './gauges.ts';
 import { History } from './history.ts';
 import { PageFiles } from './page-files.ts';
@@ -125,7 +125,7 @@ class Served {
         this.#ifAllowed(request, response, route);
     this.#routes = new Map<string, Route>([
       ['/', guarded((_, response) => this.#answerPage(response))],
-      ['/events', guarded((_, response) => this.#follow(response))],
+      ['/events', guarded((request, response) => this.#follow(request, response))],
       ['/snapshots', guarded((_, response) => this.#listFiles(response))],
       ['/metrics', (_, response) => this.#tellMetrics(response)],
       ['/healthz', async (_, response) => reply(response, { text: 'ok\n' })],
@@ -173,7 +173,12 @@ class Served {
     reply(response, file ?? { status: 404, text: 'there is nothing here\n' });
   };
 
-  async #follow(response: ServerResponse): Promise<void> {
+  async #follow({ method }: IncomingMessage, response: ServerResponse): Promise<void> {
+    // Who asks for the headers alone gets them and no stream, which would be read by nobody and never end.
+    if (method === 'HEAD') {
+      response.writeHead(200, streamHeaders).end();
+      return;
+    }
     const stream = new EventStream(response);
     stream.send(JSON.stringify({ run: `${this.#startedMs}`, nowMs: this.#nowMs() }), 'hello');
     for (const message of this.#history.ended) stream.send(JSON.stringify(message));

@@ -1,9 +1,10 @@
+import { textWidth } from '../../src/diagrams/text-width.ts';
 import { type BenchLine, heldFigure } from './bench.ts';
 
-const size = { row: 22, label: 430, bars: 420, figures: 130, top: 44 } as const;
+const size = { row: 22, label: 500, bars: 420, figures: 160, top: 44 } as const;
 
-/** Characters of a label that fit beside the bars. */
-const labelMax = 68;
+/** In pixels, of a label beside the bars. */
+const labelMax = size.label - 16;
 
 /** How far a bar reaches at most, in times of its bound: what is beyond is cut off and says so. */
 const reachMax = 2;
@@ -50,7 +51,11 @@ function bar(line: BenchLine, y: number): string {
 }
 
 function shortened(text: string): string {
-  return text.length <= labelMax ? text : `${text.slice(0, labelMax - 1)}…`;
+  const fits = (candidate: string) => textWidth(candidate, { size: 12 }) <= labelMax;
+  if (fits(text)) return text;
+  let short = text.slice(0, -1);
+  while (!fits(`${short}…`)) short = short.slice(0, -1);
+  return `${short}…`;
 }
 
 function escaped(text: string): string {

@@ -128,3 +128,24 @@ globalThis.auditTexts = () => {
 
   return [...textsIn(document.body)].flatMap(audited);
 };
+
+/**
+ * Texts of a picture that leave it, or cross the side of the box of a state that their middle is in.
+ * @returns {string[]}
+ */
+globalThis.auditBoxes = () => {
+  const svg = document.querySelector('svg');
+  const boxes = [svg, ...svg.querySelectorAll('[data-state]')].map((box) =>
+    box.getBoundingClientRect(),
+  );
+  return [...svg.querySelectorAll('text')].flatMap((text) => {
+    const { left, right, top, bottom } = text.getBoundingClientRect();
+    const [x, y] = [(left + right) / 2, (top + bottom) / 2];
+    const around = boxes.filter(
+      (box) => box.left < x && x < box.right && box.top < y && y < box.bottom,
+    );
+    const isOut =
+      around.length === 0 || around.some((box) => left < box.left + 2 || right > box.right - 2);
+    return isOut ? [text.textContent] : [];
+  });
+};

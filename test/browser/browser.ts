@@ -1,27 +1,49 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, onTestFinished, type TestContext } from 'vitest';
+import { afterAll, expect, onTestFinished, type TestContext } from 'vitest';
 import { projectRoot } from '../architecture/sources.ts';
-import { chromiumPath, hasChromium, launchChromium } from './chromium.ts';
+import { chromiumPath, type Family, hasChromium, hasFamily, launchChromium } from './chromium.ts';
 
-let started: Promise<Browser> | undefined;
+const started = new Map<Family | undefined, Promise<Browser>>();
 
-afterAll(async () => (await started)?.close());
+afterAll(async () => {
+  await Promise.all([...started.values()].map(async (browser) => (await browser).close()));
+});
 
 export type Scheme = 'light' | 'dark';
 
-/** A page of a fresh Chromium, which reports every error of its scripts; skips where there is no Chromium. */
+interface OpenOptions {
+  readonly scheme?: Scheme;
+  readonly width?: number;
+  /** The one font family that the page is drawn with. @default those of the machine */
+  readonly family?: Family | undefined;
+}
+
+/** Why no page can be opened here; undefined where it can. */
+function missing(family: Family | undefined): string | undefined {
+  if (!hasChromium()) return `SKIPPED: ${chromiumPath} is missing`;
+  if (family === undefined || hasFamily(family)) return undefined;
+  return `SKIPPED: the font ${family} is missing`;
+}
+
+function browserWith(family: Family | undefined): Promise<Browser> {
+  const browser = started.get(family) ?? launchChromium(family);
+  started.set(family, browser);
+  return browser;
+}
+
+/** A page of a fresh Chromium, which reports every error of its scripts; skips where there is no Chromium, or not the font. */
 export async function openPage(
   { skip }: TestContext,
-  { scheme = 'light', width = 830 }: { scheme?: Scheme; width?: number } = {},
+  { scheme = 'light', width = 830, family }: OpenOptions = {},
 ): Promise<{ readonly page: Page; readonly errors: readonly string[] }> {
-  if (!hasChromium()) {
-    process.stdout.write(`SKIPPED: ${chromiumPath} is missing\n`);
-    skip(`SKIPPED: ${chromiumPath} is missing`);
+  const why = missing(family);
+  if (why !== undefined) {
+    process.stdout.write(`${why}\n`);
+    skip(why);
   }
-  started ??= launchChromium();
-  const browser = await started;
+  const browser = await browserWith(family);
   const context = await browser.newContext({
     colorScheme: scheme,
     viewport: { width, height: 1000 },
@@ -29,12 +51,34 @@ export async function openPage(
   });
   onTestFinished(() => context.close());
   const page = await context.newPage();
+  if (family !== undefined) expect(await familiesOn(page)).toEqual([family]);
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(String(error)));
   page.on('console', (message) => {
     if (message.type() === 'error') errors.push(message.text());
   });
   return { page, errors };
+}
+
+const probe = `<p>sans</p>${['Helvetica', 'Arial', 'serif', 'monospace']
+  .map((name) => `<p style="font-family:${name}">probe <b>bold</b></p>`)
+  .join('')}`;
+
+/** The families that Chromium really draws text with here, whatever font is asked for. */
+async function familiesOn(page: Page): Promise<readonly string[]> {
+  await page.setContent(probe);
+  const tools = await page.context().newCDPSession(page);
+  await tools.send('DOM.enable');
+  await tools.send('CSS.enable');
+  const { root } = await tools.send('DOM.getDocument');
+  const selector = { nodeId: root.nodeId, selector: 'p,b' };
+  const { nodeIds } = await tools.send('DOM.querySelectorAll', selector);
+  const drawn = await Promise.all(
+    nodeIds.map((nodeId) => tools.send('CSS.getPlatformFontsForNode', { nodeId })),
+  );
+  await tools.detach();
+  await page.goto('about:blank');
+  return [...new Set(drawn.flatMap(({ fonts }) => fonts.map(({ familyName }) => familyName)))];
 }
 
 /** Keeps a picture of the page in `visualizations/screenshots` when SCREENSHOTS is set. */

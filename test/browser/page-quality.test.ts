@@ -1,44 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, type TestContext, test } from 'vitest';
-import { projectRoot } from '../architecture/sources.ts';
 import { type Setup, setUp, untilCommitted, untilSubmitted } from '../helpers/set-up-host.ts';
 import { serve } from '../http/serve.ts';
 import { openPage, type Scheme } from './browser.ts';
-
-const audit = readFileSync(join(projectRoot, 'test/browser/audit.mjs'), 'utf8');
-
-/** A text as it is seen. */
-interface SeenText {
-  /** Of the text; each of its lines has a box. */
-  readonly number: number;
-  readonly text: string;
-  readonly pixels: number;
-  readonly contrast: number;
-  /** Left, top, right, bottom. */
-  readonly box: readonly [number, number, number, number];
-  /** Heading of the section that it stands in. */
-  readonly owner: string;
-}
-
-async function textsOf(page: Page): Promise<readonly SeenText[]> {
-  // Below the header that stays in sight the rest scrolls through.
-  await page.evaluate(`scrollTo(0, 0); ${audit}`);
-  // What the audit answers is declared there.
-  return (await page.evaluate('auditTexts()')) as SeenText[];
-}
-
-/** Letters of two texts lie upon each other, by more than the edge of a pixel. */
-function overlap({ box: [left, top, right, bottom] }: SeenText, { box }: SeenText): boolean {
-  const width = Math.min(right, box[2]) - Math.max(left, box[0]);
-  const height = Math.min(bottom, box[3]) - Math.max(top, box[1]);
-  // The boxes of two lines touch: letters do not fill theirs.
-  return width > 1 && height > 4;
-}
-
-const words = ({ text, owner, pixels, contrast }: SeenText) =>
-  `${owner}: ${text} (${pixels.toFixed(1)} px, ${contrast.toFixed(2)})`;
+import { type Family, families } from './chromium.ts';
+import { overprints, textsOf, words } from './texts.ts';
 
 /** Fails with the texts that cannot be read. */
 async function expectLegible(page: Page): Promise<void> {
@@ -46,18 +12,17 @@ async function expectLegible(page: Page): Promise<void> {
   expect(texts.length).toBeGreaterThan(40);
   expect(texts.filter(({ pixels }) => pixels < 11).map(words)).toEqual([]);
   expect(texts.filter(({ contrast }) => contrast < 4.5).map(words)).toEqual([]);
-  const pairs = texts.flatMap((one, index) =>
-    texts
-      .slice(index + 1)
-      .filter((other) => other.number !== one.number && overlap(one, other))
-      .map((other) => `${words(one)} — ${words(other)}`),
-  );
-  expect(pairs).toEqual([]);
+  expect(overprints(texts)).toEqual([]);
 }
 
-async function watch(context: TestContext, setup: Setup, scheme: Scheme = 'light') {
+interface WatchOptions {
+  readonly scheme?: Scheme;
+  readonly family?: Family;
+}
+
+async function watch(context: TestContext, setup: Setup, options: WatchOptions = {}) {
   const { origin, handler } = await serve(setup.snapshotter);
-  const { page, errors } = await openPage(context, { scheme });
+  const { page, errors } = await openPage(context, options);
   await page.goto(origin + handler.page);
   await page.getByText('live', { exact: true }).waitFor();
   await page.locator('#chart svg').waitFor();
@@ -79,11 +44,13 @@ async function expectChartsLegible(page: Page): Promise<void> {
   }
 }
 
-test.for(['light', 'dark'] as const)(
-  'at 830 pixels every text of the page can be read, in the %s scheme',
-  async (scheme, context) => {
+test.for(
+  families.flatMap((family) => (['light', 'dark'] as const).map((scheme) => ({ family, scheme }))),
+)(
+  'at 830 pixels every text of the page can be read, in $family and the $scheme scheme',
+  async (options, context) => {
     const setup = await setUp();
-    const { page, errors } = await watch(context, setup, scheme);
+    const { page, errors } = await watch(context, setup, options);
     await expectLegible(page);
     await untilSubmitted(setup);
     await chip(page, 'awaiting evidence').waitFor();

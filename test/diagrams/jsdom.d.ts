@@ -3,6 +3,7 @@ declare module 'jsdom' {
   interface XmlElement {
     readonly textContent: string | null;
     getAttribute(name: string): string | null;
+    querySelectorAll(selector: string): Iterable<XmlElement> & { readonly length: number };
   }
 
   interface XmlDocument {

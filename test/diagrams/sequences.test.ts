@@ -3,6 +3,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Sequence } from '../../src/diagrams/sequence.ts';
 import { sequenceToMermaid } from '../../src/diagrams/sequence-mermaid.ts';
 import { sequenceToSvg } from '../../src/diagrams/sequence-svg.ts';
+import { faces } from '../../src/diagrams/svg-text.ts';
+import { textWidth } from '../../src/diagrams/text-width.ts';
 import { snapshotAfter } from '../tools/snapshot-after.ts';
 import { snapshotBefore } from '../tools/snapshot-before.ts';
 import { recordSnapshot } from '../tools/snapshot-run.ts';
@@ -53,17 +55,30 @@ test('sequenceToMermaid() draws messages, calls, own work and bands', () => {
 `);
 });
 
+/** In the widest font. */
+function widthOf(text: ReturnType<JSDOM['window']['document']['querySelector']>): number {
+  const kind = text?.getAttribute('class') === 'title' ? 'title' : 'note';
+  return textWidth(text?.textContent ?? '', faces[kind]);
+}
+
 describe.each(Object.entries(sequences))('the sequence %s', (_, sequence) => {
   const svg = sequenceToSvg(sequence);
   const { document } = new JSDOM(svg, { contentType: 'image/svg+xml' }).window;
   const numberOf = (element: { getAttribute(name: string): string | null }, name: string) =>
     Number(element.getAttribute(name));
-  const texts = [...document.querySelectorAll('text')].map((element) => ({
-    words: element.textContent ?? '',
-    x: numberOf(element, 'x'),
-    y: numberOf(element, 'y'),
-    width: numberOf(element, 'textLength'),
-  }));
+  const texts = [...document.querySelectorAll('text')].map((element) => {
+    const spans = [...element.querySelectorAll('tspan')];
+    const parts = spans.length === 0 ? [element] : spans;
+    const width = parts.reduce((sum, part) => sum + widthOf(part) + numberOf(part, 'dx'), 0);
+    const isCentred = element.getAttribute('text-anchor') === 'middle';
+    return {
+      said: parts.map(({ textContent }) => textContent ?? ''),
+      words: element.textContent ?? '',
+      x: numberOf(element, 'x') - (isCentred ? width / 2 : 0),
+      y: numberOf(element, 'y'),
+      width,
+    };
+  });
 
   test("is read by Mermaid's own parser", async () => {
     const parsed = parse(sequenceToMermaid(sequence));
@@ -71,7 +86,7 @@ describe.each(Object.entries(sequences))('the sequence %s', (_, sequence) => {
   });
 
   test('has every word of every step in its picture and in its description', () => {
-    const said = texts.map(({ words }) => words);
+    const said = texts.flatMap((text) => text.said);
     const description = document.querySelector('desc')?.textContent;
     for (const { label, detail } of sequence.steps) {
       expect(said).toContain(label);

@@ -107,7 +107,7 @@ describe('decodeCoseReceipt() refuses', () => {
     [
       'a leaf of two parts',
       vdp(proofMap([1, leaf.slice(0, 2)], [2, path])),
-      'VDP: the claims digest is not a byte string',
+      'CLAIMS_DIGEST_MISSING: the receipt does not claim a digest',
     ],
     [
       'a leaf of four parts',

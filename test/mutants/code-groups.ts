@@ -20,7 +20,10 @@ const codecs = (
 
 /** The code behind the charts whose every change the tests are to notice, by group. */
 export const codeGroups: Readonly<Record<string, CodeGroup>> = {
-  verifier: { scoreMin: 100, tests: codecs(['verify-snapshot']) },
+  verifier: {
+    scoreMin: 100,
+    tests: codecs(['verify-snapshot'], { 'verify-snapshot': ['hostile-receipts'] }),
+  },
   spool: {
     scoreMin: 100,
     tests: { 'src/files/spool.ts': ['test/files/spool.test.ts', 'test/files/spool-crash.test.ts'] },
@@ -45,6 +48,7 @@ export const codeGroups: Readonly<Record<string, CodeGroup>> = {
         'write-set',
       ],
       {
+        cbor: ['hostile-receipts'],
         'cose-sign1': ['cose-sign1-gate'],
         'ledger-chunk': ['file-name', 'ledger-tail'],
         'snapshot-body': ['snapshot-file'],
