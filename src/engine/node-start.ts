@@ -80,7 +80,7 @@ export interface OpenedService {
  */
 export async function openService(
   { paths, environment }: NodePlace,
-  { onProgress, signal, logger, inspect }: NodeOptions,
+  { onProgress, signal, logger, inspect, minSeqno, snapshotBytesMax, strict }: NodeOptions,
 ): Promise<OpenedService> {
   const { fileSystem } = environment;
   const keys = await readNodeKeys(fileSystem, paths);
@@ -88,6 +88,7 @@ export async function openService(
     ledger: paths.ledger,
     snapshots: paths.snapshots,
     memberKeys: keys.members,
+    ...{ minSeqno, snapshotBytesMax, strict },
     environment,
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),

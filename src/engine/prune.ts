@@ -1,12 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import { join } from 'node:path';
 import { equalBytes } from '../core/bytes.ts';
-import {
-  AbortedError,
-  LedgerSnapshotterError,
-  StorageError,
-  VerificationError,
-} from '../core/errors.ts';
+import { StorageError, VerificationError } from '../core/errors.ts';
 import type { Seqno } from '../core/words.ts';
 import {
   checkCopy,
@@ -30,19 +24,13 @@ import {
   type PrunedSnapshots,
   pruneSnapshots,
 } from '../files/retention.ts';
-import { type FoundSnapshot, findSnapshots } from '../files/snapshot-directory.ts';
+import { type FoundSnapshot, foundOf, surveySnapshots } from '../files/snapshot-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { leafOf } from './entry-leaf.ts';
 import { type Environment, environmentOf } from './environment.ts';
+import { findNewestValid, type NewestValid } from './newest-valid.ts';
 import type { RecoveredSnapshot, RefusedSnapshot } from './recovery-report.ts';
-import { treeOf } from './replay-start.ts';
-import { readVerifiable, type VerifiableFile } from './verifiable-file.ts';
-import {
-  openSnapshotVerifier,
-  type SnapshotVerification,
-  type SnapshotVerifier,
-} from './verify.ts';
 
 /** What {@link prune} looks at, and what it lets go. */
 export interface PruneOptions {
@@ -57,6 +45,8 @@ export interface PruneOptions {
   readonly services?: readonly (KeyObject | Certificate)[];
   /** The ledger whose committed chunks go too; then `copies` must be there. @default none */
   readonly ledger?: PruneLedgerOptions | undefined;
+  /** Largest snapshot file that is read, in bytes. @default 256 GiB */
+  readonly snapshotBytesMax?: number | undefined;
   /** Says what would go, and changes nothing. @default false */
   readonly dryRun?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -152,83 +142,12 @@ interface Plan {
   readonly chunks: readonly LedgerChunk[];
 }
 
-interface NewestValid {
-  readonly snapshot: RecoveredSnapshot;
-  readonly leaf: Uint8Array;
-}
-
 async function plan(pruning: Pruning): Promise<Plan> {
   const { options, environment } = pruning;
-  const found = await findSnapshots(options.snapshots, environment.fileSystem);
-  const { newest, refused } = await findNewestValid(pruning, found);
+  const surveyed = await surveySnapshots(options.snapshots, environment.fileSystem);
+  const { newest, refused } = await findNewestValid(surveyed, options, environment);
   const chunks = newest && options.ledger ? await planChunks(pruning, options.ledger, newest) : [];
-  return { found, refused, newest, chunks };
-}
-
-/** The newest committed file that verifies, and those newer ones that do not. */
-async function findNewestValid(
-  { options, environment }: Pruning,
-  found: readonly FoundSnapshot[],
-): Promise<Pick<Plan, 'newest' | 'refused'>> {
-  const refused: RefusedSnapshot[] = [];
-  const verifier = new CandidateVerifier(options, environment);
-  for (const { file, seqno, ignored } of found) {
-    if (ignored !== undefined || seqno === undefined) continue;
-    if (options.signal?.aborted) throw new AbortedError('the pruning');
-    try {
-      const verified = await verifier.verify(file);
-      const { evidenceSeqno, digest, trusted, content } = verified;
-      const snapshot = { file, seqno, evidenceSeqno, digest, trusted };
-      return { newest: { snapshot, leaf: content.leaf }, refused };
-    } catch (error) {
-      if (!(error instanceof LedgerSnapshotterError) || error instanceof AbortedError) throw error;
-      refused.push({ file, seqno, code: error.code, message: error.message });
-    }
-  }
-  return { newest: undefined, refused };
-}
-
-/** Verifies as a recovery does: directly, else through the endorsements of the ledger, which is only then read. */
-class CandidateVerifier {
-  readonly #options: PruneOptions;
-  readonly #environment: Environment;
-  #direct: Promise<SnapshotVerifier> | undefined;
-  #overLedger: Promise<SnapshotVerifier> | undefined;
-
-  constructor(options: PruneOptions, environment: Environment) {
-    this.#options = options;
-    this.#environment = environment;
-  }
-
-  async verify(file: string): Promise<SnapshotVerification> {
-    const { snapshots, signal } = this.#options;
-    const { fileSystem } = this.#environment;
-    const read = await readVerifiable(fileSystem, join(snapshots, file), { signal });
-    const verification = await this.#verifyFile(read);
-    treeOf(verification.content);
-    return verification;
-  }
-
-  async #verifyFile(file: VerifiableFile): Promise<SnapshotVerification> {
-    this.#direct ??= this.#open(undefined);
-    try {
-      return await (await this.#direct).verifyFile(file);
-    } catch (error) {
-      const { ledger } = this.#options;
-      if (!isUntrusted(error) || ledger === undefined) throw error;
-      this.#overLedger ??= this.#open(ledger.directory);
-      return (await this.#overLedger).verifyFile(file);
-    }
-  }
-
-  #open(ledger: string | undefined): Promise<SnapshotVerifier> {
-    const { services = [], signal } = this.#options;
-    return openSnapshotVerifier({ services, ledger, signal, environment: this.#environment });
-  }
-}
-
-function isUntrusted(error: unknown): boolean {
-  return error instanceof VerificationError && error.code === 'UNTRUSTED_SERVICE';
+  return { found: surveyed.map(foundOf), refused, newest, chunks };
 }
 
 async function planChunks(
@@ -306,23 +225,35 @@ async function carryOut(pruning: Pruning, locks: Locks): Promise<PruneReport> {
   if (newestValid === undefined) {
     return reportOf(planned, { removed: [], failed: [] }, ledger && noChunks);
   }
-  const chunks = await carryOutChunks(pruning, locks, { newestValid, expired: planned.chunks });
+  const chunks = await carryOutChunks(pruning, locks, {
+    newestValid,
+    identity: planned.newest?.identity,
+    expired: planned.chunks,
+  });
   const { fileSystem } = environment;
-  const pruned = await pruneSnapshots({ fileSystem, lock: locks.snapshots, keep, newestValid });
+  const { identity } = planned.newest ?? {};
+  const retention = { keep, newestValid, identity };
+  const pruned = await pruneSnapshots({ fileSystem, lock: locks.snapshots, ...retention });
   return reportOf(planned, pruned, chunks);
 }
 
 const noChunks: PrunedChunks = { removed: [], stopped: undefined };
 
+interface ChunkRemoval {
+  readonly newestValid: string;
+  readonly identity: string | undefined;
+  readonly expired: readonly LedgerChunk[];
+}
+
 async function carryOutChunks(
   { options, environment: { fileSystem } }: Pruning,
   { snapshots, ledger: lock }: Locks,
-  { newestValid, expired }: { newestValid: string; expired: readonly LedgerChunk[] },
+  { newestValid, identity, expired }: ChunkRemoval,
 ): Promise<PrunedChunks | undefined> {
   if (lock === undefined || options.ledger === undefined) return undefined;
   if (expired.length === 0) return noChunks;
   // The chunks go on the strength of this one file, so no power cut may take it.
-  await makeDurable(fileSystem, snapshots.directory, newestValid);
+  await makeDurable(fileSystem, snapshots.directory, newestValid, identity);
   return pruneChunks({ fileSystem, lock, copies: options.ledger.copies, expired });
 }
 

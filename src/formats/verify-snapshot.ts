@@ -5,7 +5,7 @@ import { type Digest, digest, type Seqno, type TxId } from '../core/words.ts';
 import { type Certificate, isEndorsedBy, verifyEndorsed } from './certificate.ts';
 import { type CoseReceipt, decodeCoseReceipt, verifyCoseReceipt } from './cose-receipt.ts';
 import { keyIdOf } from './ec-key.ts';
-import { parseSnapshotName } from './file-name.ts';
+import { parseCommittedName } from './file-name.ts';
 import { decodeJsonReceipt, type JsonReceipt, verifyJsonReceipt } from './json-receipt.ts';
 import { sha256 } from './sha256.ts';
 import {
@@ -142,12 +142,17 @@ function ownService(subject: SnapshotSubject, signer: string): Certificate {
 
 type Proved = Pick<VerifiedSnapshot, 'evidence' | 'signerKeyId' | 'serviceKeyId' | 'trusted'>;
 
-type DecodedReceipt =
+/** A receipt of either form. */
+export type DecodedReceipt =
   | { readonly form: 'cose'; readonly receipt: CoseReceipt }
   | { readonly form: 'json'; readonly receipt: JsonReceipt };
 
-/** The first byte tells the form: 0xd2 is COSE's tag 18, `{` is JSON. */
-function decodeReceipt(receipt: Uint8Array, offset: number): DecodedReceipt {
+/**
+ * Decodes a receipt. The first byte tells the form: 0xd2 is COSE's tag 18, `{` is JSON.
+ * @param offset where it lies in its file
+ * @throws FormatError `RECEIPT_MISSING`, `RECEIPT_FORMAT`, `RECEIPT_TRUNCATED`, and as its form's decoder
+ */
+export function decodeReceipt(receipt: Uint8Array, offset: number): DecodedReceipt {
   const first = receipt[0];
   if (first === undefined) {
     throw new FormatError('RECEIPT_MISSING', 'the file ends after the snapshot entry', { offset });
@@ -229,10 +234,7 @@ function checkPlace(seqno: Seqno, evidenceSeqno: Seqno, fileName: string | undef
     throw new VerificationError('EVIDENCE_NOT_AFTER_SNAPSHOT', message, { seqno });
   }
   if (fileName === undefined) return;
-  const name = parseSnapshotName(fileName);
-  if (name === undefined) {
-    throw new FormatError('BAD_NAME', 'not a snapshot file name', { file: fileName });
-  }
+  const name = parseCommittedName(fileName);
   if (name.seqno !== seqno) {
     const place = { file: fileName, actual: name.seqno, limit: seqno };
     throw new VerificationError(
