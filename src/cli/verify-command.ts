@@ -1,20 +1,18 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { LedgerSnapshotterError, StorageError } from '../core/errors.ts';
-import {
-  openSnapshotVerifier,
-  type SnapshotVerification,
-  type SnapshotVerifier,
-} from '../engine/verify.ts';
+import { openSnapshotVerifier, type SnapshotVerifier } from '../engine/verify.ts';
 import { parseSnapshotName } from '../formats/file-name.ts';
 import { type CommandContext, type CommonFlags, startProgress, tellError } from './context.ts';
 import { nextOf, UsageError, whatOf } from './errors.ts';
 import { type ExitStatus, exitStatusOf, worstOf } from './exit-status.ts';
 import { readPins, serviceCertOption } from './key-files.ts';
 import { readOnlyLedgerOption } from './repeatable-option.ts';
+import { addSnapshotOptions, type SnapshotFlags, snapshotOptions } from './snapshot-options.ts';
 import { count } from './table.ts';
+import { TwinOutcomes, type VerifiedOutcome, type VerifyOutcome } from './twin-outcomes.ts';
 
-interface VerifyFlags extends CommonFlags {
+interface VerifyFlags extends CommonFlags, SnapshotFlags {
   readonly serviceCert: readonly string[];
   readonly ledger?: string;
   readonly readOnlyLedger: readonly string[];
@@ -23,7 +21,7 @@ interface VerifyFlags extends CommonFlags {
 }
 
 export function addVerifyCommand(program: Command, context: CommandContext): void {
-  program
+  const command = program
     .command('verify')
     .description('check snapshot files in full, and who vouches for them')
     .argument('<file...>', 'snapshot files')
@@ -34,7 +32,8 @@ export function addVerifyCommand(program: Command, context: CommandContext): voi
     )
     .addOption(readOnlyLedgerOption())
     .option('--cross-check', 'have cose-js, another implementation, check COSE receipts too')
-    .option('--json', 'one JSON object a line')
+    .option('--json', 'one JSON object a line');
+  addSnapshotOptions(command)
     .addHelpText('after', help)
     .action((files: readonly string[], _flags: unknown, command: Command) =>
       context.run(() => verify(files, command.optsWithGlobals<VerifyFlags>(), context)),
@@ -45,7 +44,8 @@ const help = `
 Checked are the name, every length, the digest, the receipt, and the signature. "trusted" is a file for which
 an identity vouches that you named. Without --service-cert a file is only checked against the identity that
 it names itself, or with --ledger against that of the ledger: true as far as it goes, but not trusted.
-A receipt proves that a snapshot was recorded in that ledger, not that there is no newer one.
+A receipt proves that a snapshot was recorded in that ledger, not that there is no newer one: --min-seqno refuses those
+that are older than you know of. Of two files of one seqno that differ and both verify, both are refused.
 
 Exit status: 0 all verify, 1 one is refused, 3 one cannot be read.
 
@@ -65,7 +65,7 @@ async function verify(
   }
   const services = await readPins(flags.serviceCert, context);
   const options = { services, ledger, readOnlyLedgers, crossCheck, signal, environment };
-  const verifier = await openSnapshotVerifier(options);
+  const verifier = await openSnapshotVerifier({ ...options, ...snapshotOptions(flags) });
   try {
     return await verifyAll(files, { flags, verifier, context });
   } finally {
@@ -83,36 +83,47 @@ async function verifyAll(files: readonly string[], verifying: Verifying): Promis
   const { flags, context } = verifying;
   const progress = startProgress(context, flags, { verb: 'verifying', unit: 'files' });
   const statuses: ExitStatus[] = [];
+  const outcomes = new TwinOutcomes(files);
   for (const file of files) {
     progress.update(statuses.length, files.length);
-    statuses.push(await verifyOne(file, verifying));
+    outcomes.add(file, await outcomeOf(file, verifying));
+    for (const [done, outcome] of outcomes.take()) statuses.push(tell(done, outcome, verifying));
   }
   progress.end();
   if (!flags.json && files.length > 1) context.terminal.result(closingLine(statuses));
   return worstOf(statuses);
 }
 
-async function verifyOne(file: string, verifying: Verifying): Promise<ExitStatus> {
-  const { flags, verifier, context } = verifying;
+async function outcomeOf(file: string, { verifier, context }: Verifying): Promise<VerifyOutcome> {
   try {
-    tellVerified(file, await verifier.verify(file), verifying);
-    return 0;
+    const { content: _, ...verified } = await verifier.verify(file);
+    return verified;
   } catch (error) {
     if (!(error instanceof LedgerSnapshotterError) || context.signal.aborted) throw error;
-    tellRefused(file, error, verifying);
-    if (flags.debug) tellError(context, error, flags);
-    return exitStatusOf(error);
+    return error;
   }
+}
+
+function tell(file: string, outcome: VerifyOutcome, verifying: Verifying): ExitStatus {
+  const { flags, context } = verifying;
+  if (!(outcome instanceof LedgerSnapshotterError)) {
+    tellVerified(file, outcome, verifying);
+    return 0;
+  }
+  tellRefused(file, outcome, verifying);
+  if (flags.debug) tellError(context, outcome, flags);
+  return exitStatusOf(outcome);
 }
 
 function tellVerified(
   file: string,
-  verification: SnapshotVerification,
+  verification: VerifiedOutcome,
   { flags, context: { terminal } }: Verifying,
 ): void {
-  const { seqno, evidenceSeqno, digest, trusted } = verification;
+  const { seqno, evidenceSeqno, digest, trusted, warnings } = verification;
   if (flags.json) {
-    terminal.json({ file, seqno, evidenceSeqno, digest, verified: true, trusted });
+    const codes = warnings.length > 0 ? { warnings: warnings.map(({ code }) => code) } : {};
+    terminal.json({ file, seqno, evidenceSeqno, digest, verified: true, trusted, ...codes });
     return;
   }
   const { view } = verification.evidence;
@@ -120,13 +131,11 @@ function tellVerified(
   terminal.result(`  seqno ${seqno}, evidence ${evidenceSeqno} in view ${view}`);
   terminal.result(`  digest ${digest}`);
   for (const line of signerLines(verification, flags)) terminal.result(`  ${line}`);
+  for (const { code, message } of warnings) terminal.result(`  warning: ${message} [${code}]`);
   if (!trusted) terminal.result('  next: name the service that you trust with --service-cert');
 }
 
-function signerLines(
-  verification: SnapshotVerification,
-  { ledger, crossCheck }: VerifyFlags,
-): string[] {
+function signerLines(verification: VerifiedOutcome, { ledger, crossCheck }: VerifyFlags): string[] {
   const { receiptForm, signerKeyId, serviceKeyId, trusted, endorsements } = verification;
   const isCose = receiptForm === 'cose';
   const own = ledger === undefined ? 'the snapshot itself' : 'the ledger';
