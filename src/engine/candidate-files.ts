@@ -4,6 +4,7 @@ import { FormatError, type LedgerSnapshotterError, VerificationError } from '../
 import type { Logger } from '../core/host-ports.ts';
 import { warningsAt } from '../files/file-warnings.ts';
 import { surveySnapshots } from '../files/snapshot-directory.ts';
+import { type EitherVerifier, withEither } from './either-verifier.ts';
 import type { Environment } from './environment.ts';
 import type { FileDefect, RecoverOptions } from './recovery-report.ts';
 import type { ReadSnapshot, SnapshotReader } from './recovery-snapshots.ts';
@@ -86,30 +87,22 @@ export class CandidateFiles {
     readFile: () => Promise<Read>,
   ): Promise<ProvenSnapshot<Read>> {
     await this.#warnOf(this.#pathOf(file));
-    const verifier = await this.#judge(file);
-    return this.#onFile(file, async () => {
-      const read = await readFile();
-      return { read, verification: await verifier.verifyFile(read.file) };
-    });
+    const path = this.#pathOf(file);
+    const verifiers = this.#verifiers();
+    await withEither(verifiers, (one) => this.#onFile(file, () => one.judge(path)));
+    const read = await this.#onFile(file, readFile);
+    const verify = (one: SnapshotVerifier) => this.#onFile(file, () => one.verifyFile(read.file));
+    return { read, verification: await withEither(verifiers, verify) };
   }
 
-  /** Under a pinned identity or the one that it names itself; else through the ledger's endorsements. */
-  async #judge(file: string): Promise<SnapshotVerifier> {
-    const { services = [], snapshotBytesMax } = this.#parts.options;
-    const { environment, overLedger } = this.#parts;
-    this.#direct ??= openVerifierOver(undefined, { services, snapshotBytesMax, environment });
-    const path = this.#pathOf(file);
-    const direct = await this.#direct;
-    try {
-      await this.#onFile(file, () => direct.judge(path));
-      return direct;
-    } catch (error) {
-      const opening = isUntrusted(error) ? overLedger() : undefined;
-      if (opening === undefined) throw error;
-      const verifier = await opening;
-      await this.#onFile(file, () => verifier.judge(path));
-      return verifier;
-    }
+  #verifiers(): EitherVerifier {
+    const { options, environment, overLedger } = this.#parts;
+    const { services = [], snapshotBytesMax } = options;
+    const direct = () => {
+      this.#direct ??= openVerifierOver(undefined, { services, snapshotBytesMax, environment });
+      return this.#direct;
+    };
+    return { direct, overLedger };
   }
 
   #pathOf(file: string): string {
@@ -169,8 +162,4 @@ const otherwise: ReadonlySet<string> = new Set([
 export function isDefect(error: unknown): error is FormatError | VerificationError {
   const isVerdict = error instanceof FormatError || error instanceof VerificationError;
   return isVerdict && !otherwise.has(error.code);
-}
-
-function isUntrusted(error: unknown): boolean {
-  return error instanceof VerificationError && error.code === 'UNTRUSTED_SERVICE';
 }

@@ -1,8 +1,9 @@
 import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
-import { AbortedError, LedgerSnapshotterError, VerificationError } from '../core/errors.ts';
+import { AbortedError, LedgerSnapshotterError } from '../core/errors.ts';
 import type { SurveyedSnapshot } from '../files/snapshot-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
+import { type EitherVerifier, withEither } from './either-verifier.ts';
 import type { Environment } from './environment.ts';
 import type { RecoveredSnapshot, RefusedSnapshot } from './recovery-report.ts';
 import { treeOf } from './replay-start.ts';
@@ -134,27 +135,25 @@ class CandidateVerifier {
     const { snapshots, signal } = this.#options;
     const { fileSystem } = this.#environment;
     const path = join(snapshots, file);
-    const verifier = await this.#judge(path);
+    const verifiers = this.#verifiers();
+    await withEither(verifiers, (one) => one.judge(path));
     const read = await readVerifiable(fileSystem, path, { signal });
-    const verification = await verifier.verifyFile(read);
+    const verification = await withEither(verifiers, (one) => one.verifyFile(read));
     treeOf(verification.content);
     return verification;
   }
 
-  async #judge(path: string): Promise<SnapshotVerifier> {
-    this.#direct ??= this.#open(undefined);
-    const direct = await this.#direct;
-    try {
-      await direct.judge(path);
-      return direct;
-    } catch (error) {
+  #verifiers(): EitherVerifier {
+    const direct = () => {
+      this.#direct ??= this.#open(undefined);
+      return this.#direct;
+    };
+    const overLedger = () => {
       const { ledger } = this.#options;
-      if (!isUntrusted(error) || ledger === undefined) throw error;
-      this.#overLedger ??= this.#open(ledger.directory);
-      const verifier = await this.#overLedger;
-      await verifier.judge(path);
-      return verifier;
-    }
+      if (ledger !== undefined) this.#overLedger ??= this.#open(ledger.directory);
+      return this.#overLedger;
+    };
+    return { direct, overLedger };
   }
 
   #open(ledger: string | undefined): Promise<SnapshotVerifier> {
@@ -162,8 +161,4 @@ class CandidateVerifier {
     const environment = this.#environment;
     return openSnapshotVerifier({ services, ledger, signal, snapshotBytesMax, environment });
   }
-}
-
-function isUntrusted(error: unknown): boolean {
-  return error instanceof VerificationError && error.code === 'UNTRUSTED_SERVICE';
 }
