@@ -109,6 +109,8 @@ export const writerPorts = {
 export interface SnapshotCandidate {
   readonly file: string;
   readonly seqno: Seqno;
+  /** Whether the disk keeps less of it than its size. @default false */
+  readonly isSparse?: boolean;
 }
 
 /** What there is to recover from. */

@@ -26,7 +26,7 @@ export type RecoveryRefusal = 'listing-failed' | 'checking-failed' | 'replay-fai
 export interface RecoveryContext {
   /** Seqno that the ledger begins with; `undefined` without a ledger. */
   readonly first: Seqno | undefined;
-  /** Candidates not yet decided on, newest first; the first is the one being checked. */
+  /** Candidates not yet decided on, newest first, sparse files last; the first is the one being checked. */
   readonly candidates: readonly SnapshotCandidate[];
   readonly refused: readonly RefusedCandidate[];
   /** The snapshot that was usable. */
@@ -68,7 +68,10 @@ const recoverySetup = setup({
   },
   actors: recoveryPorts,
   actions: {
-    rememberSources: assign((_, { candidates, first }: RecoverySources) => ({ candidates, first })),
+    rememberSources: assign((_, { candidates, first }: RecoverySources) => ({
+      candidates: sparseLast(candidates),
+      first,
+    })),
     startAtCandidate: assign({
       start: ({ context }) => context.candidates[0],
       candidates: ({ context }) => context.candidates.slice(1),
@@ -99,6 +102,15 @@ const recoverySetup = setup({
     isUsable: (_, { verdict }: { verdict: CandidateVerdict }) => verdict.verdict === 'usable',
   },
 });
+
+/**
+ * A hole takes no room on the disk, and as long to read as any other bytes: whoever makes a file of holes makes others
+ * work. It may be good all the same, as on a disk that compresses.
+ */
+function sparseLast(candidates: readonly SnapshotCandidate[]): readonly SnapshotCandidate[] {
+  const isSparse = ({ isSparse: sparse = false }: SnapshotCandidate) => sparse;
+  return [...candidates.filter((one) => !isSparse(one)), ...candidates.filter(isSparse)];
+}
 
 function withRefused(
   { refused, candidates: [candidate] }: RecoveryContext,

@@ -5,8 +5,14 @@ import { LedgerSnapshotterError } from '../core/errors.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { UsageError } from './errors.ts';
 
-/** A file of options is written by hand. */
-const configBytesMax = 1024 * 1024;
+/** A file of options is written by hand; the YAML parser takes time by the square of some malformed texts. */
+const configBytesMax = 16 * 1024;
+
+/** Options are two levels deep: the parser calls itself for each level, and so ends the process where there are thousands. */
+const nestingMax = 32;
+
+/** Widest indentation, and most indicators of a level (`- `, `? `, `: `) in one line. */
+const indentMax = 64;
 
 /** The file that a command line names with `--config`, if it does: the last one counts. */
 export function configFileOf(args: readonly string[]): string | undefined {
@@ -29,8 +35,10 @@ export async function applyConfig(
   fileSystem: FileSystem,
 ): Promise<void> {
   const bytes = await fileSystem.readFile(file, { bytesMax: configBytesMax });
+  const text = textOf(bytes, file);
+  checkNesting(text, file);
   const lines = new LineCounter();
-  const document = parseDocument(textOf(bytes, file), { lineCounter: lines });
+  const document = parseDocument(text, { lineCounter: lines });
   const refuse: Refuse = (node, message, next) => {
     const { line, col } = lines.linePos(offsetOf(node));
     throw new UsageError(`${file}:${line}:${col}: ${message}`, next);
@@ -58,6 +66,29 @@ function textOf(bytes: Uint8Array, file: string): string {
     if (!(error instanceof LedgerSnapshotterError)) throw error;
     throw new UsageError(`${file}: it is not UTF-8 text`);
   }
+}
+
+/**
+ * Refuses what is nested too deep before it is parsed, brackets in quotes included.
+ * @throws UsageError
+ */
+function checkNesting(text: string, file: string): void {
+  let depth = 0;
+  for (const [index, line] of text.split(/\r\n|\r|\n/).entries()) {
+    for (const letter of line) {
+      if (letter === '[' || letter === '{') depth += 1;
+      if (letter === ']' || letter === '}') depth = Math.max(0, depth - 1);
+      if (depth > nestingMax) throw tooDeep(file, index + 1);
+    }
+    const indent = /^[\s?-]*/.exec(line)?.[0].length ?? 0;
+    const levels = line.match(/(?:^|\s)[-?:](?=\s|$)/g)?.length ?? 0;
+    if (indent > indentMax || levels > indentMax) throw tooDeep(file, index + 1);
+  }
+}
+
+function tooDeep(file: string, line: number): UsageError {
+  const message = `${file}:${line}:1: it is nested too deep: options are two levels, at most ${nestingMax} are read`;
+  return new UsageError(message, 'write options as key: value, those of a command below its name');
 }
 
 /** Those that say how something is done; `--version` and `--config` do something by themselves. */

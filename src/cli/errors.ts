@@ -118,6 +118,11 @@ const restoreView =
 const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   NOT_FOUND: 'check the path',
   NOT_A_DIRECTORY: 'give the directory, not a file in it',
+  HARDLINK_REFUSED: 'copy the file, and give that name alone; without --strict it is a warning',
+  INSECURE_MODE: 'chmod go-w what is named; without --strict it is a warning',
+  ROLLBACK_REFUSED: 'find the newer files, or give the last seqno that is really known',
+  FORK_DETECTED: 'find out which node wrote which, and keep the file of the right one only',
+  SNAPSHOT_TOO_LARGE: 'give a larger --max-snapshot-bytes if the file is yours',
   NOT_A_REGULAR_FILE: 'give a file; the snapshots of a directory are DIR/*.committed',
   SYMLINK_REFUSED: 'give the file itself',
   READ_FAILED: 'check who owns it and its mode',

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { type FileWarning, warningsAt } from '../files/file-warnings.ts';
 import {
   type FoundSnapshot,
   findSnapshots,
@@ -47,10 +48,30 @@ async function list(
   } else {
     for (const line of formatListing(directory, found)) terminal.result(line);
   }
+  for (const line of await warningLines(directory, found, environment)) terminal.note(line);
   if (found.every(({ ignored }) => ignored !== undefined) && found.some(isOfNode)) {
     terminal.note(`  next: a node keeps its snapshots in ${join(directory, 'snapshots')}`);
   }
   return 0;
+}
+
+/** What the rows cannot say. */
+async function warningLines(
+  directory: string,
+  found: readonly FoundSnapshot[],
+  { fileSystem }: CommandContext['environment'],
+): Promise<readonly string[]> {
+  const usable = found.filter(({ ignored }) => ignored === undefined);
+  const twins = usable.filter(({ seqno }, i) => seqno === usable[i - 1]?.seqno);
+  return [
+    ...(await warningsAt(fileSystem, directory)).map(
+      ({ code, message }) => `warning: ${message} [${code}]`,
+    ),
+    ...twins.map(
+      ({ seqno }) =>
+        `warning: several files are of seqno ${seqno}: verify them together, which tells a copy from a fork`,
+    ),
+  ];
 }
 
 const isOfNode = ({ file }: FoundSnapshot): boolean => file === 'snapshots';
@@ -76,10 +97,23 @@ const columns = [
   { title: 'STATE' },
 ] as const;
 
-function rowOf({ file, seqno, evidenceSeqno, bytes, ignored }: FoundSnapshot): readonly string[] {
-  const state = ignored === undefined ? 'committed' : `ignored: ${ignoredWords[ignored]}`;
+function rowOf({
+  file,
+  seqno,
+  evidenceSeqno,
+  bytes,
+  ignored,
+  warnings = [],
+}: FoundSnapshot): readonly string[] {
+  const words = warnings.map((code) => `; ${warningWords[code]} [${code}]`).join('');
+  const state = `${ignored === undefined ? 'committed' : `ignored: ${ignoredWords[ignored]}`}${words}`;
   return [file, String(seqno ?? '-'), String(evidenceSeqno ?? '-'), groupDigits(bytes), state];
 }
+
+const warningWords: Readonly<Record<FileWarning, string>> = {
+  HARDLINK_REFUSED: 'it has another name, a hard link',
+  INSECURE_MODE: 'others may write it',
+};
 
 const ignoredWords: Readonly<Record<SnapshotIgnored, string>> = {
   BAD_NAME: 'not the name of a snapshot',

@@ -6,9 +6,10 @@ import type { ExitStatus } from './exit-status.ts';
 import { readKeys, readPins, serviceCertOption } from './key-files.ts';
 import { readOnlyLedgerOption } from './repeatable-option.ts';
 import { presence } from './replay-output.ts';
+import { addSnapshotOptions, type SnapshotFlags, snapshotOptions } from './snapshot-options.ts';
 import { count, formatFacts, groupDigits } from './table.ts';
 
-interface RecoverFlags extends CommonFlags {
+interface RecoverFlags extends CommonFlags, SnapshotFlags {
   readonly snapshots: string;
   readonly ledger: string;
   readonly readOnlyLedger: readonly string[];
@@ -18,7 +19,7 @@ interface RecoverFlags extends CommonFlags {
 }
 
 export function addRecoverCommand(program: Command, context: CommandContext): void {
-  program
+  const command = program
     .command('recover')
     .description('bring files back to a verified state: newest valid snapshot, then the ledger')
     .requiredOption('--snapshots <dir>', 'directory of snapshots; it may be empty')
@@ -26,7 +27,8 @@ export function addRecoverCommand(program: Command, context: CommandContext): vo
     .addOption(readOnlyLedgerOption())
     .addOption(serviceCertOption())
     .option('--member-keys <dir>', "members' RSA private keys (.pem), which open what is private")
-    .option('--json', 'one JSON object a line: each snapshot refused, and last the summary')
+    .option('--json', 'one JSON object a line: each snapshot refused, and last the summary');
+  addSnapshotOptions(command)
     .addHelpText('after', help)
     .action((_flags: unknown, command: Command) =>
       context.run(() => recover(command.optsWithGlobals<RecoverFlags>(), context)),
@@ -65,6 +67,8 @@ async function recover(flags: RecoverFlags, context: CommandContext): Promise<Ex
     memberKeys,
     signal,
     environment,
+    ...snapshotOptions(flags),
+    onWarning: (warning) => terminal.note(`warning: ${warning.message} [${warning.code}]`),
     onProgress: ({ seqno, last }) => progress.update(seqno, last),
     onRefused: (refused) => {
       if (json) terminal.json(jsonOfRefused(refused));

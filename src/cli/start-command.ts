@@ -14,11 +14,12 @@ import { parseCount } from './count-option.ts';
 import { type ExitStatus, worstOf } from './exit-status.ts';
 import { type LiveServer, startLiveServer, untilInterrupted } from './live-server.ts';
 import { mainFile } from './main-file.ts';
+import { addSnapshotOptions, type SnapshotFlags, snapshotOptions } from './snapshot-options.ts';
 import { followGenerations, liveTable } from './start-live.ts';
 import { formatStart } from './start-output.ts';
 import { runWorkload } from './workload.ts';
 
-interface StartFlags extends CommonFlags {
+interface StartFlags extends CommonFlags, SnapshotFlags {
   readonly dir: string;
   readonly transactions: number;
   readonly snapshotEvery: number;
@@ -29,7 +30,7 @@ interface StartFlags extends CommonFlags {
 }
 
 export function addStartCommand(program: Command, context: CommandContext): void {
-  program
+  const command = program
     .command('start')
     .description('run a service of one node: transactions, snapshots, and a restart from them')
     .option('--dir <dir>', 'where the node keeps its ledger, snapshots and keys', 'data')
@@ -41,7 +42,8 @@ export function addStartCommand(program: Command, context: CommandContext): void
       'serve the live page, metrics and health on loopback; without a port on any that is free',
       parseCount(0, 65_535),
     )
-    .option('--json', 'one JSON object a line: acknowledgements, snapshots, and last the summary')
+    .option('--json', 'one JSON object a line: acknowledgements, snapshots, and last the summary');
+  addSnapshotOptions(command)
     .addHelpText('after', help)
     .action((_flags: unknown, command: Command) =>
       context.run(() => start(command.optsWithGlobals<StartFlags>(), context)),
@@ -127,6 +129,7 @@ function openNode(flags: StartFlags, context: CommandContext, more: Partial<Node
     snapshotTxInterval: flags.snapshotEvery,
     ...(flags.keep !== undefined && { keepSnapshots: flags.keep }),
     signatureDelayMs: 250,
+    ...snapshotOptions(flags),
     environment: context.environment,
     signal: context.signal,
     onProgress: ({ seqno, last }) => progress.update(seqno, last),

@@ -1,11 +1,7 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { LedgerSnapshotterError, StorageError } from '../core/errors.ts';
-import {
-  openSnapshotVerifier,
-  type SnapshotVerification,
-  type SnapshotVerifier,
-} from '../engine/verify.ts';
+import { openSnapshotVerifier, type SnapshotVerifier } from '../engine/verify.ts';
 import { parseSnapshotName } from '../formats/file-name.ts';
 import { type CommandContext, type CommonFlags, startProgress, tellError } from './context.ts';
 import { nextOf, UsageError, whatOf } from './errors.ts';
@@ -13,9 +9,11 @@ import { type ExitStatus, exitStatusOf, worstOf } from './exit-status.ts';
 import { readPins, serviceCertOption } from './key-files.ts';
 import { type OtherKind, otherKindOf } from './other-kind.ts';
 import { readOnlyLedgerOption } from './repeatable-option.ts';
+import { addSnapshotOptions, type SnapshotFlags, snapshotOptions } from './snapshot-options.ts';
 import { count } from './table.ts';
+import { TwinOutcomes, type VerifiedOutcome, type VerifyOutcome } from './twin-outcomes.ts';
 
-interface VerifyFlags extends CommonFlags {
+interface VerifyFlags extends CommonFlags, SnapshotFlags {
   readonly serviceCert: readonly string[];
   readonly ledger?: string;
   readonly readOnlyLedger: readonly string[];
@@ -25,7 +23,7 @@ interface VerifyFlags extends CommonFlags {
 }
 
 export function addVerifyCommand(program: Command, context: CommandContext): void {
-  program
+  const command = program
     .command('verify')
     .description('check snapshot files in full, and who vouches for them')
     .argument('<file...>', 'snapshot files')
@@ -40,7 +38,8 @@ export function addVerifyCommand(program: Command, context: CommandContext): voi
       'exit 0 also without --service-cert, when nobody says whose files these are',
     )
     .option('--cross-check', 'have cose-js, another implementation, check COSE receipts too')
-    .option('--json', 'one JSON object a line')
+    .option('--json', 'one JSON object a line');
+  addSnapshotOptions(command)
     .addHelpText('after', help)
     .action((files: readonly string[], _flags: unknown, command: Command) =>
       context.run(() => verify(files, command.optsWithGlobals<VerifyFlags>(), context)),
@@ -52,7 +51,8 @@ Checked are the name, every length, the digest, the receipt, and the signature. 
 an identity vouches that you named. Without --service-cert a file is only checked against the identity that
 it names itself, or with --ledger against that of the ledger: anyone could have made both, so it is not trusted, and
 the exit status is 1 unless --allow-untrusted says that this is enough.
-A receipt proves that a snapshot was recorded in that ledger, not that there is no newer one.
+A receipt proves that a snapshot was recorded in that ledger, not that there is no newer one: --min-seqno refuses those
+that are older than you know of. Of two files of one seqno that differ and both verify, both are refused.
 
 Exit status: 0 all verify and are trusted, 1 one is refused or not trusted, 3 one cannot be read.
 
@@ -72,7 +72,7 @@ async function verify(
   }
   const services = await readPins(flags.serviceCert, context);
   const options = { services, ledger, readOnlyLedgers, crossCheck, signal, environment };
-  const verifier = await openSnapshotVerifier(options);
+  const verifier = await openSnapshotVerifier({ ...options, ...snapshotOptions(flags) });
   try {
     return await verifyAll(files, { flags, verifier, context });
   } finally {
@@ -100,9 +100,13 @@ async function verifyAll(files: readonly string[], verifying: Verifying): Promis
   const { flags, context } = verifying;
   const progress = startProgress(context, flags, { verb: 'verifying', unit: 'files' });
   const verdicts: Verdict[] = [];
+  const outcomes = new TwinOutcomes(files);
   for (const file of files) {
     progress.update(verdicts.length, files.length);
-    verdicts.push(await verifyOne(file, verifying));
+    outcomes.add(file, await outcomeOf(file, verifying));
+    for (const [done, outcome] of outcomes.take()) {
+      verdicts.push(await tell(done, outcome, verifying));
+    }
   }
   progress.end();
   if (!flags.json && files.length > 1) context.terminal.result(closingLine(verdicts));
@@ -112,19 +116,26 @@ async function verifyAll(files: readonly string[], verifying: Verifying): Promis
   return worstOf(verdicts.map((verdict) => exitStatusBy[verdict]));
 }
 
-async function verifyOne(file: string, verifying: Verifying): Promise<Verdict> {
-  const { flags, verifier, context } = verifying;
+async function outcomeOf(file: string, { verifier, context }: Verifying): Promise<VerifyOutcome> {
   try {
-    const verification = await verifier.verify(file);
-    tellVerified(file, verification, verifying);
-    return verification.trusted || flags.allowUntrusted ? 'verified' : 'not trusted';
+    const { content: _, ...verified } = await verifier.verify(file);
+    return verified;
   } catch (error) {
     if (!(error instanceof LedgerSnapshotterError) || context.signal.aborted) throw error;
-    const kind = await otherKindOf(file, error, context.environment.fileSystem);
-    tellRefused(file, { error, kind }, verifying);
-    if (flags.debug) tellError(context, error, flags);
-    return exitStatusOf(error) === 1 ? 'refused' : 'not checked';
+    return error;
   }
+}
+
+async function tell(file: string, outcome: VerifyOutcome, verifying: Verifying): Promise<Verdict> {
+  const { flags, context } = verifying;
+  if (!(outcome instanceof LedgerSnapshotterError)) {
+    tellVerified(file, outcome, verifying);
+    return outcome.trusted || flags.allowUntrusted ? 'verified' : 'not trusted';
+  }
+  const kind = await otherKindOf(file, outcome, context.environment.fileSystem);
+  tellRefused(file, { error: outcome, kind }, verifying);
+  if (flags.debug) tellError(context, outcome, flags);
+  return exitStatusOf(outcome) === 1 ? 'refused' : 'not checked';
 }
 
 const pinIt =
@@ -132,12 +143,13 @@ const pinIt =
 
 function tellVerified(
   file: string,
-  verification: SnapshotVerification,
+  verification: VerifiedOutcome,
   { flags, context: { terminal } }: Verifying,
 ): void {
-  const { seqno, evidenceSeqno, digest, trusted } = verification;
+  const { seqno, evidenceSeqno, digest, trusted, warnings } = verification;
   if (flags.json) {
-    terminal.json({ file, seqno, evidenceSeqno, digest, verified: true, trusted });
+    const codes = warnings.length > 0 ? { warnings: warnings.map(({ code }) => code) } : {};
+    terminal.json({ file, seqno, evidenceSeqno, digest, verified: true, trusted, ...codes });
     return;
   }
   const { view } = verification.evidence;
@@ -145,13 +157,11 @@ function tellVerified(
   terminal.result(`  seqno ${seqno}, evidence ${evidenceSeqno} in view ${view}`);
   terminal.result(`  digest ${digest}`);
   for (const line of signerLines(verification, flags)) terminal.result(`  ${line}`);
+  for (const { code, message } of warnings) terminal.result(`  warning: ${message} [${code}]`);
   if (!trusted && !flags.allowUntrusted) terminal.result(`  next: ${pinIt}`);
 }
 
-function signerLines(
-  verification: SnapshotVerification,
-  { ledger, crossCheck }: VerifyFlags,
-): string[] {
+function signerLines(verification: VerifiedOutcome, { ledger, crossCheck }: VerifyFlags): string[] {
   const { receiptForm, signerKeyId, serviceKeyId, trusted, endorsements } = verification;
   const isCose = receiptForm === 'cose';
   const own = ledger === undefined ? 'the snapshot itself' : 'the ledger';

@@ -9,6 +9,9 @@ export const chunkBytesMax = 0xffff_ffff;
 /** Largest snapshot file held whole, where a caller asks for all of its content: one Node buffer. Others are read piece by piece. */
 export const snapshotBytesMax = 2 * 1024 * 1024 * 1024;
 
+/** Largest snapshot file that is read at all, unless another bound is asked for: a node's store holds no larger state. */
+export const snapshotFileBytesMax = 256 * 1024 * 1024 * 1024;
+
 /** Longest key of a snapshot that is read piece by piece, and record that is held: no ledger entry could have a longer one. */
 export const heldRecordBytesMax = 64 * 1024 * 1024;
 

@@ -27,6 +27,7 @@ import {
   SharedSerialiser,
   type SharedSerialiserOptions,
 } from './serialise-shared.ts';
+import { checkFileBytes, readSnapshotEnds } from './snapshot-ends.ts';
 import {
   type LoadedSnapshot,
   type LoadSnapshotJob,
@@ -354,8 +355,11 @@ async function verifyFile(
   { path, services }: VerifyFileJob,
   signal: AbortSignal,
 ) {
-  const file = await readVerifiable(fileSystem, path, { signal });
   const trustedKeys = services.map((spki) => publicKeyOfSpki(spki, 'BAD_CERTIFICATE'));
+  const ends = await readSnapshotEnds(fileSystem, path);
+  await ends.verify({ fileName: ends.fileName, trustedKeys });
+  checkFileBytes(ends);
+  const file = await readVerifiable(fileSystem, path, { signal });
   const { digest, trusted } = await file.verify({ fileName: file.fileName, trustedKeys });
   return { digest, trusted };
 }

@@ -1,23 +1,19 @@
-import { basename, join } from 'node:path';
-import {
-  FormatError,
-  LedgerSnapshotterError,
-  StorageError,
-  VerificationError,
-} from '../core/errors.ts';
+import { join } from 'node:path';
+import { LedgerSnapshotterError, StorageError } from '../core/errors.ts';
 import type { Logger } from '../core/host-ports.ts';
 import { type DirectoryLock, lockDirectory } from '../files/directory-lock.ts';
 import { quarantineSnapshot } from '../files/quarantine.ts';
 import { parseSnapshotName } from '../formats/file-name.ts';
+import { isDefect } from './candidate-files.ts';
 import type { Environment } from './environment.ts';
 import type { NodePlace } from './node-place.ts';
-import type { RefusedSnapshot } from './recovery-report.ts';
+import type { FileDefect, RecoveredLedger } from './recovery-report.ts';
 import { verifySnapshot } from './verify.ts';
 
 /**
  * Sets aside those snapshots of a node's own directory that a recovery refused and that do not verify by themselves:
- * they would be tried again at every start, and count where the newest ones are kept. Each is read once more, under the
- * lock, so that the verdict is on the file alone. What may be good elsewhere or later stays: what cannot be
+ * they would be tried again at every start, and count where the newest ones are kept. The recovery has read each, and
+ * its verdict is on the file alone; under the lock it is still that file. What may be good elsewhere or later stays: what cannot be
  * read, what is of another ledger or service, what the ledger does not go on from, and the names of CCF 1.x,
  * which wrote no receipts.
  *
@@ -25,7 +21,7 @@ import { verifySnapshot } from './verify.ts';
  * @throws StorageError `LOCKED` when another process has the directory
  */
 export async function setInvalidAside(
-  refused: readonly RefusedSnapshot[],
+  { refused, defects }: Pick<RecoveredLedger, 'refused' | 'defects'>,
   { paths, environment }: NodePlace,
   logger: Logger | undefined,
 ): Promise<void> {
@@ -34,12 +30,25 @@ export async function setInvalidAside(
   try {
     // Oldest first, as the oldest are the first to go when there are too many.
     for (const { file } of refused.toReversed()) {
-      const flaw = await flawOf(join(paths.snapshots, file), environment);
-      if (flaw !== undefined) await setAside(file, flaw, { lock, environment, logger });
+      const defect = defects.get(file);
+      if (defect === undefined || parseSnapshotName(file)?.commitSeqno !== undefined) continue;
+      const error = await stillDefective(join(paths.snapshots, file), defect, environment);
+      if (error !== undefined) await setAside(file, error, { lock, environment, logger });
     }
   } finally {
     await lock.release();
   }
+}
+
+/** A file that has changed meanwhile may be good; where the file system does not say, it is read again. */
+async function stillDefective(
+  path: string,
+  { identity, error }: FileDefect,
+  environment: Environment,
+): Promise<LedgerSnapshotterError | undefined> {
+  const now = await environment.fileSystem.stat(path);
+  if (now?.identity !== identity) return undefined;
+  return identity === undefined ? flawOf(path, environment) : error;
 }
 
 /** Why a file does not verify by itself, if it is so. */
@@ -47,20 +56,13 @@ async function flawOf(
   path: string,
   environment: Environment,
 ): Promise<LedgerSnapshotterError | undefined> {
-  if (parseSnapshotName(basename(path))?.commitSeqno !== undefined) return undefined;
   try {
     await verifySnapshot(path, { environment });
     return undefined;
   } catch (error) {
     if (!(error instanceof LedgerSnapshotterError)) throw error;
-    return isFlaw(error) ? error : undefined;
+    return isDefect(error) ? error : undefined;
   }
-}
-
-/** Nobody is pinned here, so that a stranger's snapshot verifies; one that names no identity cannot be judged. */
-function isFlaw(error: LedgerSnapshotterError): boolean {
-  if (error instanceof FormatError) return true;
-  return error instanceof VerificationError && error.code !== 'SERVICE_UNKNOWN';
 }
 
 interface Setting {

@@ -78,7 +78,7 @@ export interface OpenedService {
  */
 export async function openService(
   { paths, environment }: NodePlace,
-  { onProgress, signal, logger, inspect }: NodeOptions,
+  { onProgress, signal, logger, inspect, minSeqno, snapshotBytesMax, strict }: NodeOptions,
 ): Promise<OpenedService> {
   const { fileSystem } = environment;
   const keys = await readNodeKeys(fileSystem, paths);
@@ -87,6 +87,7 @@ export async function openService(
     snapshots: paths.snapshots,
     services: [createPublicKey(keys.service)],
     memberKeys: keys.members,
+    ...{ minSeqno, snapshotBytesMax, strict },
     environment,
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),

@@ -43,6 +43,15 @@ export interface NodeOptions {
   readonly keepSnapshots?: number;
   /** What becomes of a snapshot that is due when so many are under way. @default 'keep', until one has ended */
   readonly whenFull?: 'drop' | 'keep';
+  /** Oldest state that a start lets pass, by its last seqno: an older one may be a rollback. @default 0 */
+  readonly minSeqno?: number;
+  /** Largest snapshot file that a start reads, in bytes. @default 256 GiB */
+  readonly snapshotBytesMax?: number;
+  /**
+   * Refuses to start from snapshots that others could change: with a hard link, or where the file or its directory may
+   * be written by its group or by everybody. @default false: the log says so
+   */
+  readonly strict?: boolean;
   /** Called while the ledger of an earlier run is read. */
   readonly onProgress?: (progress: { readonly seqno: Seqno; readonly last: Seqno }) => void;
   /** An XState inspection observer; it sees every actor. */
@@ -156,7 +165,7 @@ export async function createNode(options: NodeOptions): Promise<LedgerNode> {
     const place = { paths, environment };
     const isNew = await beginService(place, settings, options.signal);
     const service = await openService(place, options);
-    await setInvalidAside(service.recovered.refused, place, options.logger);
+    await setInvalidAside(service.recovered, place, options.logger);
     return await startNode({ ...place, options, settings, service, isNew, lock });
   } catch (error) {
     await lock.release();

@@ -1,13 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import { join } from 'node:path';
 import { equalBytes } from '../core/bytes.ts';
-import {
-  AbortedError,
-  LedgerSnapshotterError,
-  StorageError,
-  VerificationError,
-} from '../core/errors.ts';
-import type { Seqno } from '../core/words.ts';
+import { StorageError, VerificationError } from '../core/errors.ts';
 import {
   checkCopy,
   checkElsewhere,
@@ -17,9 +10,9 @@ import {
 } from '../files/chunk-retention.ts';
 import { type DirectoryLock, lockDirectory } from '../files/directory-lock.ts';
 import {
+  entryAt,
   type LedgerChunk,
   type LedgerDirectory,
-  type LedgerEntry,
   openLedger,
 } from '../files/ledger-directory.ts';
 import {
@@ -30,20 +23,13 @@ import {
   type PrunedSnapshots,
   pruneSnapshots,
 } from '../files/retention.ts';
-import { type FoundSnapshot, findSnapshots } from '../files/snapshot-directory.ts';
+import { type FoundSnapshot, foundOf, surveySnapshots } from '../files/snapshot-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { leafOf } from './entry-leaf.ts';
 import { type Environment, environmentOf } from './environment.ts';
-import { checkEvidenceEntry, isProvenEntry } from './evidence-entry.ts';
+import { findNewestValid, type NewestValid } from './newest-valid.ts';
 import type { RecoveredSnapshot, RefusedSnapshot } from './recovery-report.ts';
-import { treeOf } from './replay-start.ts';
-import { readVerifiable, type VerifiableFile } from './verifiable-file.ts';
-import {
-  openSnapshotVerifier,
-  type SnapshotVerification,
-  type SnapshotVerifier,
-} from './verify.ts';
 
 /** What {@link prune} looks at, and what it lets go. */
 export interface PruneOptions {
@@ -58,6 +44,8 @@ export interface PruneOptions {
   readonly services?: readonly (KeyObject | Certificate)[];
   /** The ledger whose committed chunks go too; then `copies` must be there. @default none */
   readonly ledger?: PruneLedgerOptions | undefined;
+  /** Largest snapshot file that is read, in bytes. @default 256 GiB */
+  readonly snapshotBytesMax?: number | undefined;
   /** Says what would go, and changes nothing. @default false */
   readonly dryRun?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -153,108 +141,18 @@ interface Plan {
   readonly chunks: readonly LedgerChunk[];
 }
 
-interface NewestValid {
-  readonly snapshot: RecoveredSnapshot;
-  readonly leaf: Uint8Array;
-}
-
 async function plan(pruning: Pruning): Promise<Plan> {
   const { options, environment } = pruning;
   const { fileSystem } = environment;
-  const found = await findSnapshots(options.snapshots, fileSystem);
+  const surveyed = await surveySnapshots(options.snapshots, fileSystem);
   const ledger = options.ledger && (await openLedger(fileSystem, options.ledger.directory));
-  const { newest, refused } = await findNewestValid(pruning, found, ledger);
+  const search = { ...options, ledger };
+  const { newest, refused } = await findNewestValid(surveyed, search, environment);
   const chunks =
     newest && ledger && options.ledger
       ? await planChunks(ledger, options.ledger, { newest, fileSystem })
       : [];
-  return { found, refused, newest, chunks };
-}
-
-/** The newest committed file that verifies, and those newer ones that do not. */
-async function findNewestValid(
-  { options, environment }: Pruning,
-  found: readonly FoundSnapshot[],
-  ledger: LedgerDirectory | undefined,
-): Promise<Pick<Plan, 'newest' | 'refused'>> {
-  const refused: RefusedSnapshot[] = [];
-  const verifier = new CandidateVerifier(options, environment, ledger);
-  for (const { file, seqno, ignored } of found) {
-    if (ignored !== undefined || seqno === undefined) continue;
-    if (options.signal?.aborted) throw new AbortedError('the pruning');
-    try {
-      const verified = await verifier.verify(file);
-      const { evidenceSeqno, digest, trusted, content } = verified;
-      const snapshot = { file, seqno, evidenceSeqno, digest, trusted };
-      return { newest: { snapshot, leaf: content.leaf }, refused };
-    } catch (error) {
-      if (!(error instanceof LedgerSnapshotterError) || error instanceof AbortedError) throw error;
-      refused.push({ file, seqno, code: error.code, message: error.message });
-    }
-  }
-  return { newest: undefined, refused };
-}
-
-/** Verifies as a recovery does: directly, else through the endorsements of the ledger, which is only then read. */
-class CandidateVerifier {
-  readonly #options: PruneOptions;
-  readonly #environment: Environment;
-  #direct: Promise<SnapshotVerifier> | undefined;
-  #overLedger: Promise<SnapshotVerifier> | undefined;
-  readonly #ledger: LedgerDirectory | undefined;
-
-  constructor(
-    options: PruneOptions,
-    environment: Environment,
-    ledger: LedgerDirectory | undefined,
-  ) {
-    this.#options = options;
-    this.#environment = environment;
-    this.#ledger = ledger;
-  }
-
-  async verify(file: string): Promise<SnapshotVerification> {
-    const { snapshots, signal } = this.#options;
-    const { fileSystem } = this.#environment;
-    const read = await readVerifiable(fileSystem, join(snapshots, file), { signal });
-    const verification = await this.#verifyFile(read);
-    treeOf(verification.content);
-    await this.#checkEvidence(file, verification);
-    return verification;
-  }
-
-  async #verifyFile(file: VerifiableFile): Promise<SnapshotVerification> {
-    this.#direct ??= this.#open(undefined);
-    try {
-      return await (await this.#direct).verifyFile(file);
-    } catch (error) {
-      const { ledger } = this.#options;
-      if (!isUntrusted(error) || ledger === undefined) throw error;
-      this.#overLedger ??= this.#open(ledger.directory);
-      return (await this.#overLedger).verifyFile(file);
-    }
-  }
-
-  /** Against the entry in the ledger, where one is given and has it. */
-  async #checkEvidence(file: string, verification: SnapshotVerification): Promise<void> {
-    const ledger = this.#ledger;
-    const { evidenceSeqno } = verification;
-    if (ledger === undefined || evidenceSeqno < ledger.first) return;
-    const entry = await entryAt(ledger, evidenceSeqno);
-    // That it is of another ledger is an error of its own, where chunks are to go for it.
-    if (entry !== undefined && isProvenEntry(verification, entry)) {
-      checkEvidenceEntry(file, verification, entry);
-    }
-  }
-
-  #open(ledger: string | undefined): Promise<SnapshotVerifier> {
-    const { services = [], signal } = this.#options;
-    return openSnapshotVerifier({ services, ledger, signal, environment: this.#environment });
-  }
-}
-
-function isUntrusted(error: unknown): boolean {
-  return error instanceof VerificationError && error.code === 'UNTRUSTED_SERVICE';
+  return { found: surveyed.map(foundOf), refused, newest, chunks };
 }
 
 async function planChunks(
@@ -283,11 +181,6 @@ async function checkOfLedger(
   if (leaf !== undefined && equalBytes(leaf, expected)) return;
   const message = `${file} is not of the ledger in ${ledger.directory}: another transaction is at seqno ${seqno}`;
   throw new VerificationError('LEAF_MISMATCH', message, { file, seqno });
-}
-
-async function entryAt(ledger: LedgerDirectory, seqno: Seqno): Promise<LedgerEntry | undefined> {
-  for await (const entry of ledger.entries({ from: seqno })) return entry;
-  return undefined;
 }
 
 async function preview({ options, environment }: Pruning, planned: Plan): Promise<PruneReport> {
@@ -331,23 +224,35 @@ async function carryOut(pruning: Pruning, locks: Locks): Promise<PruneReport> {
   if (newestValid === undefined) {
     return reportOf(planned, { removed: [], failed: [] }, ledger && noChunks);
   }
-  const chunks = await carryOutChunks(pruning, locks, { newestValid, expired: planned.chunks });
+  const chunks = await carryOutChunks(pruning, locks, {
+    newestValid,
+    identity: planned.newest?.identity,
+    expired: planned.chunks,
+  });
   const { fileSystem } = environment;
-  const pruned = await pruneSnapshots({ fileSystem, lock: locks.snapshots, keep, newestValid });
+  const { identity } = planned.newest ?? {};
+  const retention = { keep, newestValid, identity };
+  const pruned = await pruneSnapshots({ fileSystem, lock: locks.snapshots, ...retention });
   return reportOf(planned, pruned, chunks);
 }
 
 const noChunks: PrunedChunks = { removed: [], stopped: undefined };
 
+interface ChunkRemoval {
+  readonly newestValid: string;
+  readonly identity: string | undefined;
+  readonly expired: readonly LedgerChunk[];
+}
+
 async function carryOutChunks(
   { options, environment: { fileSystem } }: Pruning,
   { snapshots, ledger: lock }: Locks,
-  { newestValid, expired }: { newestValid: string; expired: readonly LedgerChunk[] },
+  { newestValid, identity, expired }: ChunkRemoval,
 ): Promise<PrunedChunks | undefined> {
   if (lock === undefined || options.ledger === undefined) return undefined;
   if (expired.length === 0) return noChunks;
   // The chunks go on the strength of this one file, so no power cut may take it.
-  await makeDurable(fileSystem, snapshots.directory, newestValid);
+  await makeDurable(fileSystem, snapshots.directory, newestValid, identity);
   return pruneChunks({ fileSystem, lock, copies: options.ledger.copies, expired });
 }
 

@@ -26,10 +26,16 @@ export type { Recovered, RecoveredLedger } from './recovery-report.ts';
  * @throws TypeError without `ledger`
  */
 export async function recover(options: RecoverOptions): Promise<Recovered> {
-  const { store, tree, viewHistory, secrets, service, end, ...recovered } = await recoverLedger(
-    options,
-    { keepsTombstones: true },
-  );
+  const {
+    store,
+    tree,
+    viewHistory,
+    secrets,
+    service,
+    end,
+    defects: _,
+    ...recovered
+  } = await recoverLedger(options, { keepsTombstones: true });
   return { ...recovered, tables: tablesOf(store) };
 }
 

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type {
   CandidateVerdict,
   RecoverySources,
@@ -14,31 +13,27 @@ import {
   LedgerSnapshotterError,
   VerificationError,
 } from '../core/errors.ts';
-import { type Digest, digest, type Seqno, seqno as toSeqno } from '../core/words.ts';
+import { type Digest, digest, seqno as toSeqno } from '../core/words.ts';
 import { CrashedLedger } from '../files/crashed-ledger.ts';
-import type { LedgerEntry } from '../files/ledger-directory.ts';
-import { findSnapshots } from '../files/snapshot-directory.ts';
+import { entryAt } from '../files/ledger-directory.ts';
+import { CandidateFiles, type ProvenSnapshot } from './candidate-files.ts';
 import { leafOf } from './entry-leaf.ts';
 import type { Environment } from './environment.ts';
 import { checkEvidenceEntry } from './evidence-entry.ts';
 import type { VerifierStart } from './ledger-verifier.ts';
 import type { StoreKeeping } from './open-stores.ts';
+import { checkFloor } from './recovery-floor.ts';
 import { type Beginning, type Replay, replayBehind } from './recovery-replay.ts';
 import type { RecoveredLedger, RecoverOptions } from './recovery-report.ts';
 import { type ReadSnapshot, SnapshotReader } from './recovery-snapshots.ts';
 import { type ReplayStart, startOfLedger } from './replay-start.ts';
+import { SeqnoForks } from './seqno-forks.ts';
 import { readSignedLedger, type SignedLedger } from './signed-ledger.ts';
-import { openVerifierOver, type SnapshotVerification, type SnapshotVerifier } from './verify.ts';
+import { openVerifierOver, type SnapshotVerifier } from './verify.ts';
 import { pinnedKeys } from './vouching.ts';
 
 /** What a recovery found out by itself; its machine knows which snapshots were refused. */
 export type RecoveredState = Omit<RecoveredLedger, 'refused'>;
-
-/** A snapshot file that verified. */
-interface ProvenSnapshot {
-  readonly read: ReadSnapshot;
-  readonly verification: SnapshotVerification;
-}
 
 /** What a recovery's machine asks for, done on files: everything that it knows by name lies here. */
 export class RecoveryEffects {
@@ -46,6 +41,8 @@ export class RecoveryEffects {
   readonly #environment: Environment;
   readonly #keeping: StoreKeeping;
   readonly #snapshots: SnapshotReader;
+  readonly #candidates: CandidateFiles;
+  readonly #forks = new SeqnoForks();
   #ledger: CrashedLedger | undefined;
   #ledgerVerifier: Promise<SnapshotVerifier> | undefined;
   #beginning: Beginning | undefined;
@@ -59,6 +56,10 @@ export class RecoveryEffects {
     this.#environment = environment;
     this.#keeping = keeping;
     this.#snapshots = new SnapshotReader({ environment, keeping, signal: options.signal });
+    const overLedger = () =>
+      this.#open.first === undefined ? undefined : this.#verifierOverLedger();
+    const reader = this.#snapshots;
+    this.#candidates = new CandidateFiles({ options, environment, reader, overLedger });
   }
 
   /** What was thrown, when a port rejected. */
@@ -80,14 +81,9 @@ export class RecoveryEffects {
   listSources(): Promise<RecoverySources> {
     return this.#run(async () => {
       const { fileSystem } = this.#environment;
-      const { ledger, readOnlyLedgers, snapshots } = this.#options;
+      const { ledger, readOnlyLedgers } = this.#options;
       this.#ledger = await CrashedLedger.open(fileSystem, ledger, readOnlyLedgers);
-      const found = snapshots === undefined ? [] : await findSnapshots(snapshots, fileSystem);
-      // What bears the name of a committed snapshot and is odd is not passed over in silence.
-      const candidates = found.flatMap(({ file, seqno, committed }) =>
-        committed && seqno !== undefined ? [{ file, seqno }] : [],
-      );
-      return { candidates, first: this.#ledger.first };
+      return { candidates: await this.#candidates.list(), first: this.#ledger.first };
     });
   }
 
@@ -96,8 +92,9 @@ export class RecoveryEffects {
       const refusal = await this.#check(candidate);
       if (refusal === undefined) return { verdict: 'usable' };
       const { code, message } = refusal;
-      this.#options.logger?.warn({ ...candidate, code, reason: message }, 'snapshot refused');
-      this.#options.onRefused?.({ ...candidate, code, message });
+      const { file, seqno } = candidate;
+      this.#options.logger?.warn({ file, seqno, code, reason: message }, 'snapshot refused');
+      this.#options.onRefused?.({ file, seqno, code, message });
       return { verdict: 'refused', code, reason: message };
     });
   }
@@ -114,6 +111,7 @@ export class RecoveryEffects {
         ...(logger && { logger }),
         ...(onProgress && { onProgress }),
       });
+      this.#checkFloor(replay);
       this.#recovered = await this.#recoveredBy(replay);
       const { seqno, verifiedUntil } = this.#recovered;
       return { seqno, verifiedUntil };
@@ -140,14 +138,17 @@ export class RecoveryEffects {
   /** Why a candidate cannot be used; rejects when the ledger itself cannot be read. */
   async #check(candidate: SnapshotCandidate): Promise<LedgerSnapshotterError | undefined> {
     this.#checkAborted();
-    const path = join(this.#options.snapshots ?? '', candidate.file);
-    const proven = await orRefusal(() => this.#readSnapshot(path, candidate.file));
+    const known = this.#forks.refusalOf(candidate);
+    if (known !== undefined) return known;
+    const proven = await orRefusal(() => this.#candidates.read(candidate.file));
     if (proven instanceof LedgerSnapshotterError) return proven;
     const { read, verification } = proven;
     const start = await orRefusal(async () => read.startAfter(verification.content));
     if (start instanceof LedgerSnapshotterError) return start;
     const misfit = await this.#misfitOf(candidate, proven);
     if (misfit !== undefined) return misfit;
+    const fork = await this.#forkOf(candidate, verification.digest);
+    if (fork !== undefined) return fork;
     const index = await this.#readSigned(start);
     const opened = await orRefusal(() => start.open(index.secrets));
     if (opened instanceof LedgerSnapshotterError) return opened;
@@ -157,23 +158,6 @@ export class RecoveryEffects {
     return undefined;
   }
 
-  /** Under a pinned identity or the one that it names itself; else through the ledger's endorsements. */
-  async #readSnapshot(path: string, fileName: string): Promise<ProvenSnapshot> {
-    const read = await this.#snapshots.read({ path, fileName });
-    const { services = [] } = this.#options;
-    try {
-      const verifier = await openVerifierOver(undefined, {
-        services,
-        environment: this.#environment,
-      });
-      return { read, verification: await verifier.verifyFile(read.file) };
-    } catch (error) {
-      if (!isUntrusted(error) || this.#open.first === undefined) throw error;
-      const verifier = await this.#verifierOverLedger();
-      return { read, verification: await verifier.verifyFile(read.file) };
-    }
-  }
-
   #verifierOverLedger(): Promise<SnapshotVerifier> {
     const { services = [], signal } = this.#options;
     const options = { services, signal, environment: this.#environment };
@@ -181,10 +165,31 @@ export class RecoveryEffects {
     return this.#ledgerVerifier;
   }
 
+  /** Whether another file of the same seqno is as good as this one, and says something else. */
+  async #forkOf(
+    { file, seqno }: SnapshotCandidate,
+    own: Digest,
+  ): Promise<LedgerSnapshotterError | undefined> {
+    for (const twin of this.#candidates.twinsOf(file)) {
+      const candidate = { file: twin, seqno };
+      if (this.#forks.refusalOf(candidate) !== undefined) continue;
+      this.#checkAborted();
+      const proven = await orRefusal(() => this.#candidates.verify(twin));
+      const refusal =
+        proven instanceof LedgerSnapshotterError ? proven : await this.#misfitOf(candidate, proven);
+      if (refusal !== undefined) this.#forks.refuse(twin, refusal);
+      else if (!(proven instanceof LedgerSnapshotterError)) {
+        const { digest: other } = proven.verification;
+        if (other !== own) return this.#forks.forked({ seqno, files: [file, twin] });
+      }
+    }
+    return undefined;
+  }
+
   /** Whether a snapshot that verifies is of this ledger, and the ledger goes on behind it. */
   async #misfitOf(
     { file, seqno }: SnapshotCandidate,
-    proven: ProvenSnapshot,
+    proven: ProvenSnapshot<Pick<ReadSnapshot, 'file'>>,
   ): Promise<LedgerSnapshotterError | undefined> {
     const { first, directory } = this.#open;
     if (first === undefined) return undefined;
@@ -193,7 +198,7 @@ export class RecoveryEffects {
       return new FormatError('CHUNK_GAP', message, { file, seqno: seqno + 1, limit: first });
     }
     if (seqno + 1 === first) return this.#evidenceFlaw(file, proven);
-    const entry = await this.#entryAt(seqno);
+    const entry = await entryAt(this.#open, seqno);
     if (entry === undefined) return this.#foreignerBeyondTheEnd(proven);
     // A malformed entry has none: the replay comes upon it at its place.
     const leaf = leafOf(entry);
@@ -211,7 +216,7 @@ export class RecoveryEffects {
   async #foreignerBeyondTheEnd({
     read,
     verification,
-  }: ProvenSnapshot): Promise<LedgerSnapshotterError | undefined> {
+  }: ProvenSnapshot<Pick<ReadSnapshot, 'file'>>): Promise<LedgerSnapshotterError | undefined> {
     if (verification.trusted || (this.#options.services ?? []).length > 0) return undefined;
     const verifying = await orRefusal(async () =>
       (await this.#verifierOverLedger()).verifyFile(read.file),
@@ -223,19 +228,14 @@ export class RecoveryEffects {
   /** What the ledger says against the evidence; an entry that it does not have says nothing. */
   async #evidenceFlaw(
     file: string,
-    { verification }: ProvenSnapshot,
+    { verification }: Pick<ProvenSnapshot, 'verification'>,
   ): Promise<LedgerSnapshotterError | undefined> {
-    const entry = await this.#entryAt(verification.evidenceSeqno);
+    const entry = await entryAt(this.#open, verification.evidenceSeqno);
     if (entry === undefined) return undefined;
     return orRefusal(async () => {
       checkEvidenceEntry(file, verification, entry);
       return undefined;
     });
-  }
-
-  async #entryAt(seqno: Seqno): Promise<LedgerEntry | undefined> {
-    for await (const entry of this.#open.entries({ from: seqno })) return entry;
-    return undefined;
   }
 
   #readSigned(start: Pick<ReplayStart, 'inTheClear'>): Promise<SignedLedger> {
@@ -252,6 +252,13 @@ export class RecoveryEffects {
     const start = startOfLedger({ directory, first }, openEmpty);
     const index = await this.#readSigned(start);
     return { start: await start.open(index.secrets), index, snapshot: undefined };
+  }
+
+  /** An entry counts that authenticates, or that a signature covers. @throws VerificationError `ROLLBACK_REFUSED` */
+  #checkFloor({ beginning, verifier, last }: Replay): void {
+    const isProven = beginning.index.secrets.secretAt(last.seqno) !== undefined;
+    const seqno = isProven ? last.seqno : verifier.counts.verifiedUntil;
+    checkFloor(seqno, this.#options.minSeqno, this.#open.directory);
   }
 
   async #recoveredBy(replay: Replay): Promise<RecoveredState> {
@@ -277,6 +284,7 @@ export class RecoveryEffects {
       secrets: index.secrets,
       service: start.register.service,
       end: await this.#open.end(cut),
+      defects: this.#candidates.defects,
     };
   }
 }
@@ -289,10 +297,6 @@ async function orRefusal<T>(work: () => Promise<T>): Promise<T | LedgerSnapshott
     if (error instanceof LedgerSnapshotterError && !(error instanceof AbortedError)) return error;
     throw error;
   }
-}
-
-function isUntrusted(error: unknown): boolean {
-  return error instanceof VerificationError && error.code === 'UNTRUSTED_SERVICE';
 }
 
 function rootOf({ tree }: Pick<VerifierStart, 'tree'>): Digest {

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { ErrorCode } from '../core/errors.ts';
+import type { ErrorCode, LedgerSnapshotterError } from '../core/errors.ts';
 import type { FrozenTable, Logger } from '../core/host-ports.ts';
 import type { Digest, Seqno, View } from '../core/words.ts';
 import type { LedgerEnd } from '../files/ledger-writer.ts';
@@ -32,6 +32,17 @@ export interface RecoverOptions {
   readonly onProgress?: (progress: { readonly seqno: Seqno; readonly last: Seqno }) => void;
   /** Called for each snapshot that cannot be used, newest first. */
   readonly onRefused?: (snapshot: RefusedSnapshot) => void;
+  /** Called for each way in which others could change a snapshot that is looked at, or the directory. */
+  readonly onWarning?: ((warning: LedgerSnapshotterError) => void) | undefined;
+  /** Oldest state that is let pass, by its last seqno: an older one may be a rollback. @default 0 */
+  readonly minSeqno?: number | undefined;
+  /** Largest snapshot file that is read, in bytes. @default 256 GiB */
+  readonly snapshotBytesMax?: number | undefined;
+  /**
+   * Refuses snapshots that others could change: with a hard link, or where the file or its directory may be written by
+   * its group or by everybody. @default false: `onWarning` and the log say so
+   */
+  readonly strict?: boolean | undefined;
   /** Sees the recovery's actor. */
   readonly inspect?: InspectObserver | undefined;
   readonly logger?: Logger | undefined;
@@ -103,4 +114,13 @@ export interface RecoveredLedger extends RecoveryReport {
   /** The service's identity in force. */
   readonly service: Certificate | undefined;
   readonly end: LedgerEnd;
+  /** Snapshot files that do not verify, whoever is trusted, by their names. */
+  readonly defects: ReadonlyMap<string, FileDefect>;
+}
+
+/** What is wrong with a file, whoever is trusted. */
+export interface FileDefect {
+  /** Of the file that was read, see `FileStat.identity`: of any other nothing is known. */
+  readonly identity: string | undefined;
+  readonly error: LedgerSnapshotterError;
 }

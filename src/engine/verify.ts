@@ -1,8 +1,16 @@
 import type { KeyObject } from 'node:crypto';
-import { AbortedError, assert, FormatError, VerificationError } from '../core/errors.ts';
-import { snapshotBytesMax } from '../core/limits.ts';
+import { basename } from 'node:path';
+import {
+  AbortedError,
+  assert,
+  FormatError,
+  type StorageError,
+  VerificationError,
+} from '../core/errors.ts';
+import { receiptBytesMax, snapshotBytesMax } from '../core/limits.ts';
 import { type Seqno, type TxId, seqno as toSeqno } from '../core/words.ts';
-import { type LedgerDirectory, type LedgerEntry, openLedger } from '../files/ledger-directory.ts';
+import { warningsFor } from '../files/file-warnings.ts';
+import { entryAt, type LedgerDirectory, openLedger } from '../files/ledger-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import { decodeCoseReceipt } from '../formats/cose-receipt.ts';
 import { keyIdOf, spkiOf } from '../formats/ec-key.ts';
@@ -19,8 +27,10 @@ import type { JobExecutor } from '../tasks/job.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import { checkEvidenceEntry } from './evidence-entry.ts';
 import type { SnapshotJobs } from './jobs.ts';
+import { checkFloor } from './recovery-floor.ts';
 import { publicGenesis } from './replay-start.ts';
 import { readSignedLedger, type SignedLedger } from './signed-ledger.ts';
+import { checkFileBytes, readSnapshotEnds } from './snapshot-ends.ts';
 import { readVerifiable, type VerifiableFile } from './verifiable-file.ts';
 import { pinnedKeys } from './vouching.ts';
 
@@ -44,6 +54,15 @@ export interface VerifySnapshotOptions {
    * @default false
    */
   readonly crossCheck?: boolean | undefined;
+  /** Oldest snapshot that is let pass, by seqno: an older one may be a rollback. @default 0 */
+  readonly minSeqno?: number | undefined;
+  /** Largest file that is read, in bytes. @default 256 GiB */
+  readonly snapshotBytesMax?: number | undefined;
+  /**
+   * Refuses a file that others could change: with a hard link, or where it or its directory may be written by its group
+   * or by everybody. @default false: `warnings` say so
+   */
+  readonly strict?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly environment?: Partial<Environment>;
 }
@@ -54,6 +73,8 @@ export interface SnapshotVerification extends VerifiedSnapshot {
   readonly endorsements: number;
   /** Whether cose-js accepted the receipt too; never so for a JSON receipt. */
   readonly crossChecked: boolean;
+  /** What others could change the file by, where the file itself was read. */
+  readonly warnings: readonly StorageError[];
 }
 
 /**
@@ -115,7 +136,12 @@ export async function openVerifierOver(
   const pinned = pinnedKeys(services);
   const identities = ledger && (await readIdentities(ledger, pinned, signal));
   const executor = crossCheck ? environment.startExecutor() : undefined;
-  return new SnapshotVerifier({ fileSystem, pinned, identities, executor, signal, wholeBytesMax });
+  const { minSeqno, snapshotBytesMax: fileBytesMax, strict } = options;
+  const bounds = { minSeqno, fileBytesMax, strict };
+  return new SnapshotVerifier({
+    ...bounds,
+    ...{ fileSystem, pinned, identities, executor, signal, wholeBytesMax },
+  });
 }
 
 interface VerifierParts {
@@ -126,6 +152,9 @@ interface VerifierParts {
   readonly executor: JobExecutor<SnapshotJobs> | undefined;
   readonly signal: AbortSignal | undefined;
   readonly wholeBytesMax: number | undefined;
+  readonly minSeqno: number | undefined;
+  readonly fileBytesMax: number | undefined;
+  readonly strict: boolean | undefined;
 }
 
 /** Verifies snapshot files against the same identities; made by {@link openSnapshotVerifier} only. */
@@ -142,9 +171,32 @@ export class SnapshotVerifier {
 
   /** @throws as {@link verifySnapshot}, what concerns the file */
   async verify(path: string): Promise<SnapshotVerification> {
-    const { fileSystem, signal, wholeBytesMax } = this.#parts;
+    const { fileSystem, signal, wholeBytesMax, strict } = this.#parts;
     if (signal?.aborted) throw new AbortedError('the verification');
-    return this.verifyFile(await readVerifiable(fileSystem, path, { signal, wholeBytesMax }));
+    const warnings = await warningsFor(fileSystem, path);
+    const [warning] = warnings;
+    if (strict && warning !== undefined) throw warning;
+    await this.judge(path);
+    const read = await readVerifiable(fileSystem, path, { signal, wholeBytesMax });
+    const verified = { ...(await this.verifyFile(read)), warnings };
+    checkFloor(verified.seqno, this.#parts.minSeqno, path);
+    return verified;
+  }
+
+  /**
+   * Judges a file by its ends, before its body is read. One that is no larger than a receipt may be, and really
+   * takes that room on the disk, costs no more to read whole: then all of it is there to say what is wrong.
+   * @throws as {@link verifySnapshot}, what is wrong without a look into the body
+   */
+  async judge(path: string): Promise<void> {
+    const { fileSystem, fileBytesMax } = this.#parts;
+    const { size = 0, allocatedBytes = size } = (await fileSystem.stat(path)) ?? {};
+    if (size <= receiptBytesMax && allocatedBytes >= size) {
+      return checkFileBytes({ fileName: basename(path), fileBytes: size }, fileBytesMax);
+    }
+    const ends = await readSnapshotEnds(fileSystem, path);
+    await this.#verify(ends);
+    checkFileBytes(ends, fileBytesMax);
   }
 
   /** Verifies a file that was read already. @throws as {@link verifySnapshot}, what concerns the file */
@@ -161,7 +213,7 @@ export class SnapshotVerifier {
       await executor.run('checkReceipt', job, { signal });
     }
     const trusted = verified.trusted && pinned.length > 0;
-    return { ...verified, trusted, endorsements: links.length, crossChecked };
+    return { ...verified, trusted, endorsements: links.length, crossChecked, warnings: [] };
   }
 
   async close(): Promise<void> {
@@ -176,7 +228,7 @@ export class SnapshotVerifier {
   }
 
   /** Directly if that will do; else through the endorsements of the ledger. */
-  async #verify(file: VerifiableFile): Promise<Vouched> {
+  async #verify<T>(file: Subject<T>): Promise<Vouched<T>> {
     const epochs = await this.#anchorEpochs();
     const options = { fileName: file.fileName, trustedKeys: this.#anchors, epochs };
     try {
@@ -232,8 +284,13 @@ export class SnapshotVerifier {
   }
 }
 
-interface Vouched {
-  readonly verified: VerifiedSnapshot;
+/** A file as far as it was read, and what it proves so far. */
+interface Subject<T> extends Pick<VerifiableFile, 'fileName' | 'receipt'> {
+  verify(options: Parameters<VerifiableFile['verify']>[0]): Promise<T>;
+}
+
+interface Vouched<T> {
+  readonly verified: T;
   /** From the pinned identity to the one that vouches. */
   readonly links: readonly EndorsementLink[];
 }
@@ -251,7 +308,7 @@ function currentIdentity(identities: LedgerIdentities | undefined): readonly Key
  * Where a COSE receipt says it was signed. Like CCF, an old JSON receipt must come from a pinned identity
  * itself: no chain of endorsements leads to it.
  */
-function signatureSeqnoOf(file: VerifiableFile): Seqno | undefined {
+function signatureSeqnoOf(file: Pick<VerifiableFile, 'receipt'>): Seqno | undefined {
   try {
     return decodeCoseReceipt(file.receipt()).signature.txId.seqno;
   } catch (error) {
@@ -297,10 +354,4 @@ async function readIdentities(
       starts.set(certificate.keyId, createTxId);
   }
   return { ledger, current: identities.at(-1)?.certificate, starts, endorsements };
-}
-
-async function entryAt(ledger: IdentitySource, seqno: Seqno): Promise<LedgerEntry | undefined> {
-  if (ledger.first === undefined || seqno < ledger.first) return undefined;
-  for await (const entry of ledger.entries({ from: seqno })) return entry;
-  return undefined;
 }

@@ -243,6 +243,23 @@ export class LedgerDirectory {
   }
 }
 
+/** Where entries are looked up by their seqno. */
+export interface EntrySource {
+  /** `undefined` without an entry. */
+  readonly first: Seqno | undefined;
+  entries(options?: Pick<EntriesOptions, 'from'>): AsyncIterable<LedgerEntry>;
+}
+
+/**
+ * The entry at a seqno; `undefined` where the ledger has none, before its first or behind its last.
+ * @throws as {@link LedgerDirectory.entries}
+ */
+export async function entryAt(ledger: EntrySource, seqno: Seqno): Promise<LedgerEntry | undefined> {
+  if (ledger.first === undefined || seqno < ledger.first) return undefined;
+  for await (const entry of ledger.entries({ from: seqno })) return entry;
+  return undefined;
+}
+
 /** How a last chunk breaks off, of which `read` was accepted. */
 function brokenTailOf(
   chunk: LedgerChunk,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { StorageError } from '../core/errors.ts';
 import type { FileSystem } from '../io/file-system.ts';
+import { changedError } from '../io/storage-error.ts';
 import type { DirectoryLock } from './directory-lock.ts';
 import { removeIfThere } from './remove-if-there.ts';
 import { type FoundSnapshot, findSnapshots } from './snapshot-directory.ts';
@@ -11,6 +12,8 @@ export interface Retention {
   readonly keep: number;
   /** File name of the newest one that verifies: it stays, and so does everything newer. */
   readonly newestValid: string;
+  /** Of the file that was found to verify, see `FileStat.identity`; for any other nothing goes. @default not checked */
+  readonly identity?: string | undefined;
 }
 
 /** A file that would not go, and why. */
@@ -59,15 +62,15 @@ export function checkKept(name: string, value: number): void {
  * Removes the {@link expiredSnapshots} of the lock's directory, oldest first; one that will not go is told, and the
  * rest goes on. The newest that verifies is made durable before: a crash may have left its name, or a copy its
  * bytes, only in the system's memory, and a power cut could otherwise take it and keep the removals.
- * @throws StorageError `LOCKED`, `CLOSED` without the lock; `READ_FAILED` when the directory cannot be listed, and
- * `SYNC_FAILED`: then nothing has been removed, or the removals may come back
+ * @throws StorageError `LOCKED`, `CLOSED` without the lock; `READ_FAILED` when the directory cannot be listed, `CHANGED_WHILE_READING`
+ * when the newest valid one is another file by now, and `SYNC_FAILED`: then nothing has been removed, or the removals may come back
  */
 export function pruneSnapshots(options: PruneSnapshotsOptions): Promise<PrunedSnapshots> {
   const { fileSystem, lock, newestValid } = options;
   return lock.exclusively(async () => {
     const expired = expiredSnapshots(await findSnapshots(lock.directory, fileSystem), options);
     if (expired.length === 0) return { removed: [], failed: [] };
-    await makeDurable(fileSystem, lock.directory, newestValid);
+    await makeDurable(fileSystem, lock.directory, newestValid, options.identity);
     const pruned = await removeAll(fileSystem, lock.directory, expired);
     await fileSystem.syncDirectory(lock.directory);
     return pruned;
@@ -95,14 +98,21 @@ async function removeAll(
 
 /**
  * Makes a file's content and name durable, whoever wrote it; it is only opened for reading.
- * @throws StorageError as {@link FileSystem.open} for reading; `SYNC_FAILED`
+ * @param identity of the file that is meant, see `FileStat.identity`
+ * @throws StorageError as {@link FileSystem.open} for reading; `SYNC_FAILED`; `CHANGED_WHILE_READING` when it is another
+ * file by now
  */
 export async function makeDurable(
   fileSystem: FileSystem,
   directory: string,
   file: string,
+  identity?: string | undefined,
 ): Promise<void> {
-  const handle = await fileSystem.open(join(directory, file), { for: 'read' });
+  const path = join(directory, file);
+  if (identity !== undefined && (await fileSystem.stat(path))?.identity !== identity) {
+    throw changedError(path);
+  }
+  const handle = await fileSystem.open(path, { for: 'read' });
   try {
     await handle.sync();
   } finally {

@@ -3,9 +3,10 @@ import { compareBytes, toUtf8 } from '../core/bytes.ts';
 import { StorageError } from '../core/errors.ts';
 import type { Seqno } from '../core/words.ts';
 import { parseSnapshotName, parseSpoolName } from '../formats/file-name.ts';
-import type { DirectoryEntry, FileSystem } from '../io/file-system.ts';
+import type { DirectoryEntry, FileStat, FileSystem } from '../io/file-system.ts';
 import { realFileSystem } from '../io/real-file-system.ts';
 import { type DirectoryLock, isLockName } from './directory-lock.ts';
+import { type FileWarning, warningsOf } from './file-warnings.ts';
 
 /** Name of the directory in which files that did not verify are set aside. */
 export const quarantineName = 'quarantine';
@@ -32,6 +33,16 @@ export interface FoundSnapshot {
   readonly committed: boolean;
   /** Absent for a file worth verifying. */
   readonly ignored?: SnapshotIgnored;
+  /** What somebody else could change it by; refused only where that is asked for. @default nothing */
+  readonly warnings?: readonly FileWarning[];
+}
+
+/** A name of a snapshots directory, with what tells its file from any other. */
+export interface SurveyedSnapshot extends FoundSnapshot {
+  /** See `FileStat.identity`. */
+  readonly identity: string | undefined;
+  /** Whether the disk keeps less of it than its size: a hole takes no room, and as long to read as any other bytes. */
+  readonly isSparse: boolean;
 }
 
 /**
@@ -43,8 +54,22 @@ export async function findSnapshots(
   directory: string,
   fileSystem: FileSystem = realFileSystem,
 ): Promise<readonly FoundSnapshot[]> {
+  const surveyed = await surveySnapshots(directory, fileSystem);
+  return surveyed.map(foundOf);
+}
+
+/** Without what is nobody's but ours. */
+export function foundOf({ identity: _, isSparse: __, ...found }: SurveyedSnapshot): FoundSnapshot {
+  return found;
+}
+
+/** As {@link findSnapshots}, for whoever keeps verdicts or has an order to find. @throws as that */
+export async function surveySnapshots(
+  directory: string,
+  fileSystem: FileSystem,
+): Promise<readonly SurveyedSnapshot[]> {
   const entries = await fileSystem.list(directory);
-  const found: FoundSnapshot[] = [];
+  const found: SurveyedSnapshot[] = [];
   for (let i = 0; i < entries.length; i += statsAtOnce) {
     const some = entries.slice(i, i + statsAtOnce);
     const batch = await Promise.all(some.map((entry) => describe(fileSystem, directory, entry)));
@@ -61,26 +86,32 @@ async function describe(
   fileSystem: FileSystem,
   directory: string,
   entry: DirectoryEntry,
-): Promise<FoundSnapshot | undefined> {
-  const size = await sizeOf(fileSystem, join(directory, entry.name));
-  if (size === undefined) return undefined;
+): Promise<SurveyedSnapshot | undefined> {
+  const stat = await statOf(fileSystem, join(directory, entry.name));
+  if (stat === undefined) return undefined;
+  const size = stat === 'READ_FAILED' ? stat : stat.size;
   const name = parseSnapshotName(entry.name);
   const ignored = ignoredByName(entry.name) ?? ignoredByFile(entry, size);
+  const known = stat === 'READ_FAILED' ? undefined : stat;
+  const warnings = name === undefined ? [] : warningsOf(known);
   return {
     file: entry.name,
     ...(name && { seqno: name.seqno, evidenceSeqno: name.evidenceSeqno }),
     bytes: size === 'READ_FAILED' ? 0 : size,
     committed: name?.committed ?? false,
     ...(ignored && { ignored }),
+    ...(warnings.length > 0 && { warnings }),
+    identity: known?.identity,
+    isSparse: (known?.allocatedBytes ?? Number.POSITIVE_INFINITY) < (known?.size ?? 0),
   };
 }
 
-async function sizeOf(
+async function statOf(
   fileSystem: FileSystem,
   path: string,
-): Promise<number | 'READ_FAILED' | undefined> {
+): Promise<FileStat | 'READ_FAILED' | undefined> {
   try {
-    return (await fileSystem.stat(path))?.size;
+    return await fileSystem.stat(path);
   } catch (error) {
     if (error instanceof StorageError) return 'READ_FAILED';
     throw error;

@@ -1,3 +1,4 @@
+import { FormatError } from '../core/errors.ts';
 import { type Seqno, seqno } from '../core/words.ts';
 
 /**
@@ -44,6 +45,20 @@ export function parseSnapshotName(name: string): SnapshotName | undefined {
   const commit = parseDecimal(match[4]);
   if (commit === undefined || commit < evidence) return undefined;
   return { ...parsed, commitSeqno: seqno(commit) };
+}
+
+/**
+ * Reads the name of a committed snapshot; a file of any other name is none, whatever is in it.
+ * @throws FormatError `BAD_NAME`
+ */
+export function parseCommittedName(fileName: string): SnapshotName {
+  const name = parseSnapshotName(fileName);
+  if (name?.committed === true) return name;
+  const message =
+    name === undefined
+      ? 'not a snapshot file name'
+      : `${fileName} is the name of a snapshot that is not committed, expected ${fileName}.committed`;
+  throw new FormatError('BAD_NAME', message, { file: fileName });
 }
 
 /** The file name that {@link parseSnapshotName} reads back. */

@@ -7,7 +7,7 @@ import { decodeCbor } from './cbor.ts';
 import { type Certificate, isEndorsedBy, verifyEndorsed } from './certificate.ts';
 import { type CoseReceipt, decodeCoseReceipt, verifyCoseReceipt } from './cose-receipt.ts';
 import { keyIdOf } from './ec-key.ts';
-import { parseSnapshotName } from './file-name.ts';
+import { parseCommittedName } from './file-name.ts';
 import type { EndorsementLink } from './identity-endorsement.ts';
 import { decodeJsonReceipt, type JsonReceipt, verifyJsonReceipt } from './json-receipt.ts';
 import { checkInEpoch, checkSnapshotPlace, type Epoch, snapshotTxId } from './proof-order.ts';
@@ -170,7 +170,8 @@ interface Proved {
   readonly isEndorsed: boolean;
 }
 
-type DecodedReceipt =
+/** A receipt of either form. */
+export type DecodedReceipt =
   | { readonly form: 'cose'; readonly receipt: CoseReceipt }
   | { readonly form: 'json'; readonly receipt: JsonReceipt };
 
@@ -180,8 +181,13 @@ type DecodedReceipt =
  */
 const coseTags = [16, 17, 18, 61, 96, 97, 98];
 
-/** The first byte tells the form: `{` is JSON, a CBOR array, map or tag (0xd2 is COSE's, 18) means to be COSE. */
-function decodeReceipt(receipt: Uint8Array, offset: number): DecodedReceipt {
+/**
+ * Decodes a receipt. The first byte tells the form: `{` is JSON, a CBOR array, map or tag (0xd2 is COSE's, 18) means
+ * to be COSE.
+ * @param offset where it lies in its file
+ * @throws FormatError `RECEIPT_MISSING`, `RECEIPT_FORMAT`, `RECEIPT_TRUNCATED`, and as its form's decoder
+ */
+export function decodeReceipt(receipt: Uint8Array, offset: number): DecodedReceipt {
   const first = receipt[0];
   if (first === undefined) {
     throw new FormatError('RECEIPT_MISSING', 'the file ends after the snapshot entry', { offset });
@@ -245,6 +251,10 @@ async function verifyJson(
   subject: SnapshotSubject,
   options: VerifySnapshotOptions,
 ): Promise<Proved> {
+  if (receipt.isSignatureTransaction === true) {
+    const message = 'the receipt is of a signature transaction, which is no evidence of a snapshot';
+    throw new VerificationError('NOT_SNAPSHOT_EVIDENCE', message);
+  }
   const { evidence, leaf, node } = await verifyJsonReceipt(receipt, {
     claimsDigest: subject.digest,
   });
@@ -299,10 +309,7 @@ function checkPlaces(
 
 function checkName(seqno: Seqno, evidenceSeqno: Seqno, fileName: string | undefined): void {
   if (fileName === undefined) return;
-  const name = parseSnapshotName(fileName);
-  if (name === undefined) {
-    throw new FormatError('BAD_NAME', 'not a snapshot file name', { file: fileName });
-  }
+  const name = parseCommittedName(fileName);
   if (name.seqno !== seqno) {
     const place = { file: fileName, actual: name.seqno, limit: seqno };
     throw new VerificationError(

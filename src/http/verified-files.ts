@@ -2,7 +2,12 @@ import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { LedgerSnapshotterError, StorageError } from '../core/errors.ts';
 import type { Environment } from '../engine/environment.ts';
-import { type FoundSnapshot, findSnapshots } from '../files/snapshot-directory.ts';
+import {
+  type FoundSnapshot,
+  foundOf,
+  type SurveyedSnapshot,
+  surveySnapshots,
+} from '../files/snapshot-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import { spkiOf } from '../formats/ec-key.ts';
 
@@ -28,7 +33,7 @@ export interface FileVerification {
 export type ListedFile = FoundSnapshot & { readonly verification?: FileVerification };
 
 /**
- * The snapshots directory, newest first, each committed file verified once: it never changes. That is done by a
+ * The snapshots directory, newest first, each committed file verified once, for as long as it is the same file. That is done by a
  * thread of its own, begun when somebody first asks, and nobody who asks waits for it.
  */
 export class VerifiedFiles {
@@ -49,12 +54,13 @@ export class VerifiedFiles {
   /** What is there, with what is known of it by now. */
   async list(): Promise<readonly ListedFile[]> {
     const { directory, environment } = this.#options;
-    const found = await findSnapshots(directory, environment.fileSystem);
+    const found = await surveySnapshots(directory, environment.fileSystem);
     this.#forgetGone(found);
-    return found.map((file) => {
+    return found.map((surveyed) => {
+      const file = foundOf(surveyed);
       if (file.ignored !== undefined) return file;
-      const verification = this.#known.get(keyOf(file)) ?? { status: 'not-yet' };
-      this.#begin(file);
+      const verification = this.#known.get(keyOf(surveyed)) ?? { status: 'not-yet' };
+      this.#begin(surveyed);
       return { ...file, verification };
     });
   }
@@ -65,12 +71,12 @@ export class VerifiedFiles {
     await this.#executor?.close();
   }
 
-  #forgetGone(found: readonly FoundSnapshot[]): void {
+  #forgetGone(found: readonly SurveyedSnapshot[]): void {
     const there = new Set(found.map(keyOf));
     for (const key of this.#known.keys()) if (!there.has(key)) this.#known.delete(key);
   }
 
-  #begin(file: FoundSnapshot): void {
+  #begin(file: SurveyedSnapshot): void {
     const key = keyOf(file);
     const { status } = this.#known.get(key) ?? {};
     // What could not be read says nothing of the file: it is tried again whenever somebody asks.
@@ -78,9 +84,11 @@ export class VerifiedFiles {
     const isFull = this.#underWay.size >= verifiedAtOnce;
     if (!isWanted || isFull || this.#underWay.has(key) || this.#isClosed) return;
     this.#underWay.add(key);
-    const settle = (verification: FileVerification) => {
+    const settle = async (verification: FileVerification) => {
+      const isSame = await this.#isSame(file);
       this.#underWay.delete(key);
-      this.#known.set(key, verification);
+      // What was read may have been the next file of that name, which is asked for by itself.
+      if (isSame) this.#known.set(key, verification);
     };
     this.#executor ??= this.#options.environment.startExecutor();
     const path = join(this.#options.directory, file.file);
@@ -88,6 +96,16 @@ export class VerifiedFiles {
       (proved) => settle({ status: 'verified', ...proved }),
       (error: unknown) => settle(outcomeOf(error)),
     );
+  }
+
+  async #isSame({ file, identity }: SurveyedSnapshot): Promise<boolean> {
+    const { directory, environment } = this.#options;
+    try {
+      return (await environment.fileSystem.stat(join(directory, file)))?.identity === identity;
+    } catch (error) {
+      if (error instanceof StorageError) return false;
+      throw error;
+    }
   }
 }
 
@@ -99,4 +117,5 @@ function outcomeOf(error: unknown): FileVerification {
   return { status: error instanceof StorageError ? 'unreadable' : 'refused', code, message };
 }
 
-const keyOf = ({ file, bytes }: FoundSnapshot) => `${file} ${bytes}`;
+/** Another file of that name, or the same one rewritten in place, has another key, whatever its times were set to. */
+const keyOf = ({ file, bytes, identity }: SurveyedSnapshot) => `${file} ${bytes} ${identity}`;

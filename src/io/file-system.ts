@@ -31,6 +31,17 @@ export interface FileStat {
   /** In bytes. */
   readonly size: number;
   readonly kind: FileKind;
+  /** What the disk keeps of it, in bytes: less than `size` for a sparse or a compressed file. @default not known */
+  readonly allocatedBytes?: number;
+  /** Names that lead to it: above 1 where there are hard links. @default not known */
+  readonly links?: number;
+  /** Permission bits, such as 0o600. @default not known */
+  readonly mode?: number;
+  /**
+   * As long as it is the same the file was neither replaced nor changed: device, inode, size, and the times of the
+   * last change of content and of inode. Nobody can set the last one back. @default not known
+   */
+  readonly identity?: string;
 }
 
 /** Names of the operations, for journals and faults. */

@@ -1,3 +1,5 @@
+import type { FileStat } from './file-system.ts';
+
 /**
  * What a disk holds and what of it would survive a power cut: each file and each directory has a current and
  * a durable state, and every change that is not durable yet stands in one list, in order.
@@ -90,6 +92,8 @@ type Pending = PendingContent | PendingNames;
 export class MemoryDisk {
   readonly root: MemoryDirectory;
   #pending: Pending[] = [];
+  readonly #inodes = new WeakMap<MemoryFile, number>();
+  #lastInode = 0;
 
   constructor(root = new MemoryDirectory()) {
     this.root = root;
@@ -97,6 +101,15 @@ export class MemoryDisk {
 
   get pendingOperations(): readonly PendingOperation[] {
     return this.#pending.map(({ described }) => described);
+  }
+
+  statOf(node: MemoryNode): FileStat {
+    if (node.kind !== 'file') return { size: 0, kind: node.kind };
+    const inode = this.#inodes.get(node) ?? ++this.#lastInode;
+    this.#inodes.set(node, inode);
+    // The second number stands for the times: it can't be set back.
+    const identity = `${inode} ${node.changes}`;
+    return { size: node.current.length, kind: 'file', identity };
   }
 
   write(file: MemoryFile, path: string, bytes: Uint8Array, position: number): void {

@@ -181,8 +181,7 @@ export class MemoryFileSystem implements FileSystem {
   async stat(path: string): Promise<FileStat | undefined> {
     await this.#start('stat', path);
     const node = this.#find('stat', path);
-    if (node === undefined) return undefined;
-    return { size: node.kind === 'file' ? node.current.length : 0, kind: node.kind };
+    return node && this.#disk.statOf(node);
   }
 
   async makeDirectory(path: string): Promise<void> {

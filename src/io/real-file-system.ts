@@ -113,12 +113,24 @@ async function isUnchanged(path: string, before: BigIntStats): Promise<boolean> 
 
 async function stat(path: string): Promise<FileStat | undefined> {
   try {
-    const found = await attempt('stat', path, () => lstat(path));
-    return { size: found.size, kind: kindOf(found) };
+    const found = await attempt('stat', path, () => lstat(path, { bigint: true }));
+    return {
+      size: Number(found.size),
+      kind: kindOf(found),
+      // POSIX counts blocks of 512 bytes, whatever the file system's own are.
+      allocatedBytes: Number(found.blocks) * 512,
+      links: Number(found.nlink),
+      mode: Number(found.mode) & 0o7777,
+      identity: identityOf(found),
+    };
   } catch (error) {
     if (error instanceof StorageError && error.code === 'NOT_FOUND') return undefined;
     throw error;
   }
+}
+
+function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
 }
 
 function kindOf(found: Pick<Dirent, 'isFile' | 'isDirectory' | 'isSymbolicLink'>): FileKind {

@@ -58,7 +58,7 @@ describe.concurrent('completion', () => {
   });
 
   test('offers the options of a command', async () => {
-    expect(await offered('start', '--s')).toEqual(['--snapshot-every']);
+    expect(await offered('start', '--s')).toEqual(['--snapshot-every', '--strict']);
   });
 
   test('offers the choices of an option', async () => {

@@ -183,11 +183,18 @@ describe('quarantineSnapshot()', () => {
     expect((await putAside(7, 3, { filesMax: 3 })).evicted).toEqual([`${named(5)}.1`]);
   });
 
-  test('I16 what is larger than the bound stays where it is, and nothing goes for it', async () => {
+  test('I16 what alone is larger than the bound goes there too, and only for the next one of that kind', async () => {
     await putAside(5, 3, { bytesMax: 10 });
-    await expect(putAside(6, 11, { bytesMax: 10 })).rejects.toMatchObject({ code: 'TOO_LARGE' });
-    expect(await names('/s')).toEqual(['quarantine', named(6)]);
-    expect(await names('/s/quarantine')).toEqual([named(5)]);
+    expect((await putAside(6, 11, { bytesMax: 10 })).evicted).toEqual([]);
+    expect((await putAside(7, 7, { bytesMax: 10 })).evicted).toEqual([]);
+    expect((await putAside(8, 12, { bytesMax: 10 })).evicted).toEqual([named(6)]);
+    expect(await names('/s')).toEqual(['quarantine']);
+    expect(await names('/s/quarantine')).toEqual([named(5), named(7), named(8)]);
+  });
+
+  test('I16 the bound on files counts what is larger, too', async () => {
+    await putAside(5, 11, { bytesMax: 10 });
+    expect((await putAside(6, 1, { bytesMax: 10, filesMax: 1 })).evicted).toEqual([named(5)]);
   });
 
   test('I13 never removes from quarantine/ what is not ours, and does not count it', async () => {

@@ -144,8 +144,8 @@ class WriterOnDisk {
   async #findPublished(bytes: Uint8Array): Promise<void> {
     await this.#disk.writeSynced(file, bytes);
     this.expected.set(file, bytes);
-    const found = await this.#disk.fileSystem.stat(this.#disk.at(file));
-    checkSame(found, { size: bytes.length, kind: 'file' }, 'stat of the taken final name');
+    const { size, kind } = (await this.#disk.fileSystem.stat(this.#disk.at(file))) ?? {};
+    checkSame({ size, kind }, { size: bytes.length, kind: 'file' }, 'stat of the taken final name');
   }
 
   async #failToPublish(): Promise<void> {
