@@ -51,3 +51,6 @@ export const transactionBytesMax = 32 * 1024 * 1024;
 
 /** Keys that one transaction changes: their lengths take room beside them, and the entry must stay below its bound. */
 export const transactionChangesMax = 256 * 1024;
+
+/** Highest view of a ledger's entry: the history of views has an item for each of them. */
+export const viewMax = 2 ** 20;

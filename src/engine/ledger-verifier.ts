@@ -1,6 +1,7 @@
 import { equalBytes, toHex } from '../core/bytes.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
 import type { FrozenState, FrozenTable } from '../core/host-ports.ts';
+import { viewMax } from '../core/limits.ts';
 import { type Seqno, seqno as toSeqno, view as toView, type View } from '../core/words.ts';
 import type { LedgerEntry } from '../files/ledger-directory.ts';
 import { commitEvidence, commitEvidenceDigest } from '../formats/commit-evidence.ts';
@@ -205,6 +206,10 @@ export class LedgerVerifier {
       const place = { actual: domain.seqno, limit: this.#last + 1 };
       const message = `seqno ${this.#last + 1} was expected, the entry says ${domain.seqno}, its IV ${seqno}`;
       throw new VerificationError('SEQNO_MISMATCH', message, place);
+    }
+    if (view > viewMax) {
+      const place = { actual: view, limit: viewMax };
+      throw new FormatError('NUMBER_TOO_LARGE', `view ${view} is above ${viewMax}`, place);
     }
     if (view < this.#view) {
       const message = `view ${view} comes after view ${this.#view}`;

@@ -80,6 +80,8 @@ export interface SignedLedger {
   readonly endorsements: IdentityHistory['endorsements'];
   /** The first entry above `signedUntil` that steers. */
   readonly steering: SteeringEntry | undefined;
+  /** The first entry above `signedUntil` that writes a table of signatures, and is none that holds: torn, or steering. */
+  readonly loose: SteeringEntry | undefined;
   /** Signatures that need not be verified again over the same bytes. */
   readonly proven: ProvenSignatures;
   /** Why the files could not be read further. */
@@ -146,7 +148,8 @@ class SignedLedgerReader {
   readonly #evidences: IndexedEvidence[] = [];
   readonly #signatures: IndexedSignature[] = [];
   /** Of entries that no signature covers yet. */
-  #unsigned: SteeringEntry[] = [];
+  #steering: SteeringEntry | undefined;
+  #loose: SteeringEntry | undefined;
   #last: Seqno;
   #signedUntil: Seqno;
   #trustedUntil: Seqno;
@@ -195,7 +198,8 @@ class SignedLedgerReader {
       failure: this.#failure,
       identities: this.#identities.introduced(this.#signedUntil),
       endorsements: this.#identities.endorsements,
-      steering: this.#unsigned[0],
+      steering: this.#steering,
+      loose: this.#loose,
       proven: this.#proven,
       unreadable,
     };
@@ -215,7 +219,8 @@ class SignedLedgerReader {
 
   #believe(seqno: Seqno, signatures: NonNullable<AppliedEntry['signatures']>): void {
     this.#signedUntil = seqno;
-    this.#unsigned = [];
+    this.#steering = undefined;
+    this.#loose = undefined;
     this.#signers = signersOf(signatures, this.#register);
     if (this.#pinned.length === 0 || this.#isVouchedFor(this.#signers)) this.#trustedUntil = seqno;
   }
@@ -231,9 +236,10 @@ class SignedLedgerReader {
   }
 
   #noteSteering(seqno: Seqno, domain: PublicDomain): void {
-    const table =
-      steeringTableIn(domain) ?? (this.#failure ? undefined : looseSignatureTableIn(domain));
-    if (table !== undefined) this.#unsigned.push({ seqno, table });
+    const table = steeringTableIn(domain);
+    if (table !== undefined) this.#steering ??= { seqno, table };
+    const loose = looseSignatureTableIn(domain);
+    if (loose !== undefined) this.#loose ??= { seqno, table: loose };
   }
 
   #addEvidence(seqno: Seqno, domain: PublicDomain): void {

@@ -35,34 +35,48 @@ export interface UnsignedTail {
  */
 export async function unsignedTailOf(
   ledger: CrashedLedger,
-  { signedUntil, steering, secrets }: Pick<SignedLedger, 'signedUntil' | 'steering' | 'secrets'>,
+  signed: Pick<SignedLedger, 'signedUntil' | 'steering' | 'loose' | 'secrets'>,
 ): Promise<UnsignedTail | undefined> {
-  if (steering === undefined) return undefined;
+  const { signedUntil, secrets } = signed;
+  if (signed.steering === undefined && signed.loose === undefined) return undefined;
+  let { steering } = signed;
   let first: LedgerEntry | undefined;
   let last = signedUntil;
   let acknowledged: Seqno | undefined;
   for await (const entry of ledger.entries({ from: toSeqno(signedUntil + 1) })) {
     first ??= entry;
     last = entry.seqno;
+    if (entry.seqno === signed.loose?.seqno && authenticates(entry, secrets)) {
+      steering ??= signed.loose;
+    }
     if (acknowledged === undefined && isOfApplication(entry, secrets)) acknowledged = last;
   }
-  if (first === undefined) return undefined;
+  if (first === undefined || steering === undefined) return undefined;
   const { seqno, file, offset } = first;
   const isOpen = await ledger.isInOpenChunk(first);
   return { seqno, last, steering, file, offset, isOpen, acknowledged };
 }
 
+const authenticates = (entry: LedgerEntry, secrets: LedgerSecrets): boolean =>
+  mapsOf(entry, secrets) !== undefined;
+
 /** Whether an entry authenticates, and is of a transaction that a caller made. */
-function isOfApplication({ bytes, seqno }: LedgerEntry, secrets: LedgerSecrets): boolean {
+const isOfApplication = (entry: LedgerEntry, secrets: LedgerSecrets): boolean =>
+  mapsOf(entry, secrets)?.some(isOfApplicationTable) ?? false;
+
+/** What an entry writes; `undefined` where it does not authenticate. */
+function mapsOf(
+  { bytes, seqno }: LedgerEntry,
+  secrets: LedgerSecrets,
+): readonly MapWrites[] | undefined {
   const secret = secrets.secretAt(seqno);
-  if (secret === undefined) return false;
+  if (secret === undefined) return undefined;
   try {
     const envelope = decodeEnvelope(bytes);
     const { maps } = decodePublicDomain(envelope.publicDomain);
-    const privateMaps = decodePrivateDomain(openPrivateDomain(envelope, secret));
-    return [...maps, ...privateMaps].some(isOfApplicationTable);
+    return [...maps, ...decodePrivateDomain(openPrivateDomain(envelope, secret))];
   } catch (error) {
-    if (error instanceof FormatError || error instanceof VerificationError) return false;
+    if (error instanceof FormatError || error instanceof VerificationError) return undefined;
     throw error;
   }
 }
