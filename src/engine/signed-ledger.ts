@@ -238,7 +238,8 @@ class SignedLedgerReader {
   #noteSteering(seqno: Seqno, domain: PublicDomain): void {
     const table = steeringTableIn(domain);
     if (table !== undefined) this.#steering ??= { seqno, table };
-    const loose = looseSignatureTableIn(domain);
+    // Behind an entry that does not verify no signature can hold: that is damage, or torn.
+    const loose = this.#failure === undefined ? looseSignatureTableIn(domain) : undefined;
     if (loose !== undefined) this.#loose ??= { seqno, table: loose };
   }
 
