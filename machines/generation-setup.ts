@@ -204,6 +204,18 @@ export const ends = (outcome: Outcome, reason: string) =>
     actions: { type: 'end', params: { outcome, reason } },
   }) as const;
 
+/** Ends the generation for whoever asked, in his words where he gave any. */
+export const cancelled = {
+  target: '#generation.releasing',
+  actions: {
+    type: 'end',
+    params: ({ event }: { event: { readonly reason?: string } }) => ({
+      outcome: 'cancelled' as const,
+      reason: event.reason ?? 'cancelled',
+    }),
+  },
+} as const;
+
 /** A child that broke off by a fault of ours. */
 export const brokeOff = {
   type: 'end',
@@ -312,6 +324,23 @@ export const finalStates = {
     output: outputOf(undefined),
   },
 } as const;
+
+/** How a generation ended that broke off by a fault of ours. */
+export function brokenOff({ generation, seqno }: GenerationRef, error: unknown): GenerationOutput {
+  return {
+    generation,
+    seqno,
+    outcome: 'poisoned',
+    reason: wordsOf(error),
+    digest: undefined,
+    evidenceSeqno: undefined,
+    signatureSeqno: undefined,
+    file: undefined,
+    step: undefined,
+    refusedEvidence: 0,
+    leftover: true,
+  };
+}
 
 /** What the receipt is built from; the gate has seen to it that all of it is there. */
 export function receiptRequest(context: GenerationContext): ActionRequest {

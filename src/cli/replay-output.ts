@@ -102,8 +102,10 @@ const passedOverWords: Readonly<Record<ChunkIgnored, string>> = {
 };
 
 /** What was left out behind the files and the entries that count, for whoever relies on the result. */
-export function warningsOf({ torn, notCompared = [], from }: ReplayReport): readonly string[] {
+export function warningsOf(report: ReplayReport): readonly string[] {
+  const { torn, notCompared = [], from, crossCheck } = report;
   const lines: string[] = [];
+  if (crossCheck.status === 'unavailable') lines.push(`no cross-check: ${crossCheck.reason}`);
   if (torn !== undefined) {
     const { file, offset, bytes, reason } = torn;
     const what = `${count(bytes, 'byte')} of ${file} from offset ${offset} on`;

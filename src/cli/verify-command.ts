@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { LedgerSnapshotterError, StorageError } from '../core/errors.ts';
+import type { CrossCheck } from '../engine/second-opinion.ts';
 import {
   openSnapshotVerifier,
   type SnapshotVerification,
@@ -8,6 +9,7 @@ import {
 } from '../engine/verify.ts';
 import { parseSnapshotName } from '../formats/file-name.ts';
 import { type CommandContext, type CommonFlags, startProgress, tellError } from './context.ts';
+import { crossCheckOption } from './cross-check-option.ts';
 import { nextOf, UsageError, whatOf } from './errors.ts';
 import { type ExitStatus, exitStatusOf, worstOf } from './exit-status.ts';
 import { readPins, serviceCertOption } from './key-files.ts';
@@ -18,7 +20,7 @@ interface VerifyFlags extends CommonFlags {
   readonly serviceCert: readonly string[];
   readonly ledger?: string;
   readonly readOnlyLedger: readonly string[];
-  readonly crossCheck?: boolean;
+  readonly crossCheck?: CrossCheck;
   readonly json?: boolean;
 }
 
@@ -33,7 +35,7 @@ export function addVerifyCommand(program: Command, context: CommandContext): voi
       'ledger whose endorsements lead from a trusted identity to older ones',
     )
     .addOption(readOnlyLedgerOption())
-    .option('--cross-check', 'have cose-js, another implementation, check COSE receipts too')
+    .addOption(crossCheckOption('off'))
     .option('--json', 'one JSON object a line')
     .addHelpText('after', help)
     .action((files: readonly string[], _flags: unknown, command: Command) =>
@@ -89,6 +91,8 @@ async function verifyAll(files: readonly string[], verifying: Verifying): Promis
   }
   progress.end();
   if (!flags.json && files.length > 1) context.terminal.result(closingLine(statuses));
+  const whyNot = await verifying.verifier.whyNotCrossChecked();
+  if (whyNot !== undefined) context.terminal.note(`warning: no cross-check: ${whyNot}`);
   return worstOf(statuses);
 }
 
@@ -139,13 +143,10 @@ function signerLines(
     `${isCose ? 'COSE' : 'JSON'} receipt signed by ${isCose ? 'service' : 'node'} ${signerKeyId}`,
     isCose ? standing : `of service ${serviceKeyId}, ${standing}`,
   ];
-  if (!crossCheck) return lines;
-  return [
-    ...lines,
-    verification.crossChecked
-      ? 'cose-js accepts the receipt too'
-      : 'cose-js was not asked: it does not read JSON receipts',
-  ];
+  if (verification.crossChecked) return [...lines, 'cose-js accepts the receipt too'];
+  if (crossCheck === undefined || crossCheck === 'off') return lines;
+  const whyNot = isCose ? 'it is unavailable' : 'it does not read JSON receipts';
+  return [...lines, `cose-js was not asked: ${whyNot}`];
 }
 
 function tellRefused(

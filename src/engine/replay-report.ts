@@ -3,6 +3,7 @@ import type { Digest, Outcome, Seqno } from '../core/words.ts';
 import type { IgnoredFile } from '../files/ledger-directory.ts';
 import type { TornTail } from '../files/torn-tail.ts';
 import type { ProducerProfile } from '../formats/snapshot-body.ts';
+import type { CrossCheckVerdict } from './second-opinion.ts';
 
 /**
  * `identical`: our snapshot has the digest that the ledger vouches for. `public-identical`: without the
@@ -72,6 +73,8 @@ export interface ReplayReport {
   readonly notCompared: readonly string[] | undefined;
   /** `undefined` without one, and where another snapshot alone was asked for. */
   readonly from: ReplayedFrom | undefined;
+  /** What the self-test of cose-js came to; `off` also where no COSE receipt came out of the ledger. */
+  readonly crossCheck: CrossCheckVerdict;
   /** Why the ledger could not be verified to its end. */
   readonly failure: LedgerSnapshotterError | undefined;
 }

@@ -122,6 +122,7 @@ function startSnapshotter(
     timeIntervalMs: settings.snapshotTimeIntervalMs,
     minTxInterval: settings.snapshotMinTxInterval,
     capacity: settings.capacity,
+    crossCheck: settings.crossCheck,
     whenFull: options.whenFull ?? 'keep',
     slowIoMs: settings.slowIoMs,
     metrics,
@@ -256,6 +257,9 @@ function nodeSnapshots(
     },
     get isOpen() {
       return snapshotter.isOpen;
+    },
+    get crossCheck() {
+      return snapshotter.crossCheck;
     },
     subscribe: (listener) => snapshotter.subscribe(listener),
     inspect: (observer) => snapshotter.inspect(observer),

@@ -25,6 +25,7 @@ import type { FileSystem } from '../io/file-system.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import type { SnapshotJobs } from './jobs.ts';
+import { type CrossCheck, crossCheckMode, SecondOpinion } from './second-opinion.ts';
 import { readVerifiable, type VerifiableFile } from './verifiable-file.ts';
 
 /** Who must vouch for a snapshot file, and how thoroughly it is checked. */
@@ -43,10 +44,11 @@ export interface VerifySnapshotOptions {
   /** Other directories of the same ledger, as CCF's `read_only_directories`: their committed chunks. @default none */
   readonly readOnlyLedgers?: readonly string[] | undefined;
   /**
-   * Asks cose-js about COSE receipts as well, on a worker thread.
-   * @default false
+   * Asks cose-js about COSE receipts as well, on a worker thread: `required`, or `when-available` where it passes its
+   * self-test. `true` is `required`, `false` is `off`.
+   * @default 'off'
    */
-  readonly crossCheck?: boolean | undefined;
+  readonly crossCheck?: CrossCheck | boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly environment?: Partial<Environment>;
 }
@@ -110,13 +112,16 @@ export async function openVerifierOver(
   ledger: IdentitySource | undefined,
   options: Omit<SnapshotVerifierOptions, 'ledger' | 'readOnlyLedgers'>,
 ): Promise<SnapshotVerifier> {
-  const { services = [], crossCheck = false, signal, wholeBytesMax } = options;
+  const { services = [], signal, wholeBytesMax } = options;
+  const mode = crossCheckMode(options.crossCheck, 'off');
   const environment = environmentOf(options.environment);
   const { fileSystem } = environment;
   const identities = ledger && (await readIdentities(ledger, signal));
   const pinned = services.map((service) => ('x509' in service ? service.publicKey : service));
-  const executor = crossCheck ? environment.startExecutor() : undefined;
-  return new SnapshotVerifier({ fileSystem, pinned, identities, executor, signal, wholeBytesMax });
+  const executor = mode === 'off' ? undefined : environment.startExecutor();
+  const opinion = executor && new SecondOpinion({ mode, executor });
+  const asking = { executor, opinion };
+  return new SnapshotVerifier({ fileSystem, pinned, identities, ...asking, signal, wholeBytesMax });
 }
 
 interface VerifierParts {
@@ -125,6 +130,7 @@ interface VerifierParts {
   readonly identities: LedgerIdentities | undefined;
   /** There when cose-js is to be asked. */
   readonly executor: JobExecutor<SnapshotJobs> | undefined;
+  readonly opinion: SecondOpinion | undefined;
   readonly signal: AbortSignal | undefined;
   readonly wholeBytesMax: number | undefined;
 }
@@ -149,18 +155,23 @@ export class SnapshotVerifier {
 
   /** Verifies a file that was read already. @throws as {@link verifySnapshot}, what concerns the file */
   async verifyFile(file: VerifiableFile): Promise<SnapshotVerification> {
-    const { pinned, executor, signal } = this.#parts;
+    const { pinned, opinion, signal } = this.#parts;
     const { verified, links } = await this.#verify(file);
-    const crossChecked = executor !== undefined && verified.receiptForm === 'cose';
-    if (crossChecked) {
+    let crossChecked = false;
+    if (opinion !== undefined && verified.receiptForm === 'cose') {
       const { digest } = verified;
       const receipt = file.receipt().slice();
       const spki = this.#spkiOf(verified, links);
-      const job = { form: 'cose', receipt, digest, spki, crossCheck: true } as const;
-      await executor.run('checkReceipt', job, { signal });
+      crossChecked = await opinion.check({ form: 'cose', receipt, digest, spki }, signal);
     }
     const trusted = verified.trusted && pinned.length > 0;
     return { ...verified, trusted, endorsements: links.length, crossChecked };
+  }
+
+  /** Why cose-js is not asked, though it should be where it is available. */
+  async whyNotCrossChecked(): Promise<string | undefined> {
+    const verdict = await this.#parts.opinion?.verdict();
+    return verdict?.status === 'unavailable' ? verdict.reason : undefined;
   }
 
   async close(): Promise<void> {
