@@ -38,7 +38,12 @@ export type ChainRequest =
 /** What a chain tells its generation after each action. */
 export type ChainReport =
   | { readonly type: 'action.completed'; readonly output: ActionOutput }
-  | { readonly type: 'action.failed'; readonly kind: ActionKind; readonly reason: string };
+  | {
+      readonly type: 'action.failed';
+      readonly kind: ActionKind;
+      readonly reason: string;
+      readonly isUndecided?: boolean;
+    };
 
 /** Why a chain has ended. */
 export interface ChainOutput {

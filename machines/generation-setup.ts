@@ -7,6 +7,7 @@ import {
   coseSignatureVerified,
   digestAgrees,
   evidenceMatches,
+  isUndecided,
   nodeSignatureVerified,
   signatureCoversEvidence,
   treeOfSignature,
@@ -190,8 +191,12 @@ export const actionFailed = (expected: ActionKind, outcome: Outcome) =>
     target: '#generation.releasing',
     actions: {
       type: 'end',
-      params: ({ event }: { event: { readonly reason: string } }) => ({
-        outcome,
+      params: ({
+        event,
+      }: {
+        event: { readonly reason: string; readonly isUndecided?: boolean };
+      }) => ({
+        outcome: outcome === 'proof-refused' && event.isUndecided ? 'cancelled' : outcome,
         reason: event.reason,
       }),
     },
@@ -225,13 +230,13 @@ export const brokeOff = {
   }),
 } as const;
 
-/** A proof that did not verify; the verifier's own words say which and where. */
+/** A proof that did not verify, or could not be looked at; the verifier's own words say which and where. */
 export const proofRefused = {
   target: '#generation.releasing',
   actions: {
     type: 'end',
     params: ({ event }: { event: { readonly error: unknown } }) => ({
-      outcome: 'proof-refused' as const,
+      outcome: isUndecided(event.error) ? ('cancelled' as const) : ('proof-refused' as const),
       reason: wordsOf(event.error),
     }),
   },

@@ -132,6 +132,35 @@ describe.each([notThere, died])('where cose-js is required and not there, by %o,
   });
 });
 
+test.each([
+  ['the cross-check is required and gone', notThere],
+  ['the thread dies', died],
+] as const)(
+  'createSnapshotter() cancels a generation, and refuses no proof, when %s',
+  async (_what, fault) => {
+    const { environment } = listening((job) => (job === 'checkReceipt' ? fault : undefined));
+    const setup = await setUp({ environment, crossCheck: 'required' });
+    expect(await untilCommitted(setup)).toMatchObject({
+      outcome: 'cancelled',
+      reason: `${fault.code}: ${fault.message}`,
+    });
+  },
+);
+
+test.each(['verifySignature', 'proveEvidence'] as const)(
+  'createSnapshotter() cancels a generation, and refuses no proof, when the thread dies of %s',
+  async (job) => {
+    const fileSystem = new MemoryFileSystem();
+    const jobs = { ...snapshotJobs(fileSystem), [job]: () => Promise.reject(died) };
+    const startExecutor = () => new InlineExecutor<SnapshotJobs>(jobs);
+    const setup = await setUp({ environment: { fileSystem, startExecutor }, crossCheck: 'off' });
+    expect(await untilCommitted(setup)).toMatchObject({
+      outcome: 'cancelled',
+      reason: died.message,
+    });
+  },
+);
+
 test('createNode() starts without cose-js, and says why', async () => {
   const { environment, told, logger } = listening((job) =>
     job === 'prepareCrossCheck' ? notThere : undefined,
