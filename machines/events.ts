@@ -38,7 +38,12 @@ export type ChainRequest =
 /** What a chain tells its generation after each action. */
 export type ChainReport =
   | { readonly type: 'action.completed'; readonly output: ActionOutput }
-  | { readonly type: 'action.failed'; readonly kind: ActionKind; readonly reason: string };
+  | {
+      readonly type: 'action.failed';
+      readonly kind: ActionKind;
+      readonly reason: string;
+      readonly isUndecided?: boolean;
+    };
 
 /** Why a chain has ended. */
 export interface ChainOutput {
@@ -76,7 +81,7 @@ export type GenerationEvent =
   | LedgerEvent
   | ChainReport
   | WriterReport
-  | { readonly type: 'cancel.requested' }
+  | { readonly type: 'cancel.requested'; readonly reason?: string }
   | DoneActorEvent<ChainOutput, 'chain'>
   | ErrorActorEvent<unknown, 'chain'>
   | DoneActorEvent<WriterOutput, 'writer'>
@@ -121,7 +126,8 @@ export type SnapshotterEvent =
   | { readonly type: 'snapshots.enabled' }
   | { readonly type: 'snapshots.disabled' }
   | { readonly type: 'generation.cancelled'; readonly generation: number }
-  | { readonly type: 'shutdown.requested' }
+  /** With a reason where the ledger has failed: what lives and what waits is told why. */
+  | { readonly type: 'shutdown.requested'; readonly reason?: string }
   | DoneActorEvent<GenerationOutput, SlotId>
   | ErrorActorEvent<unknown, SlotId>;
 

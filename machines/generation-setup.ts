@@ -7,6 +7,7 @@ import {
   coseSignatureVerified,
   digestAgrees,
   evidenceMatches,
+  isUndecided,
   nodeSignatureVerified,
   signatureCoversEvidence,
   treeOfSignature,
@@ -190,8 +191,12 @@ export const actionFailed = (expected: ActionKind, outcome: Outcome) =>
     target: '#generation.releasing',
     actions: {
       type: 'end',
-      params: ({ event }: { event: { readonly reason: string } }) => ({
-        outcome,
+      params: ({
+        event,
+      }: {
+        event: { readonly reason: string; readonly isUndecided?: boolean };
+      }) => ({
+        outcome: outcome === 'proof-refused' && event.isUndecided ? 'cancelled' : outcome,
         reason: event.reason,
       }),
     },
@@ -204,6 +209,18 @@ export const ends = (outcome: Outcome, reason: string) =>
     actions: { type: 'end', params: { outcome, reason } },
   }) as const;
 
+/** Ends the generation for whoever asked, in his words where he gave any. */
+export const cancelled = {
+  target: '#generation.releasing',
+  actions: {
+    type: 'end',
+    params: ({ event }: { event: { readonly reason?: string } }) => ({
+      outcome: 'cancelled' as const,
+      reason: event.reason ?? 'cancelled',
+    }),
+  },
+} as const;
+
 /** A child that broke off by a fault of ours. */
 export const brokeOff = {
   type: 'end',
@@ -213,13 +230,13 @@ export const brokeOff = {
   }),
 } as const;
 
-/** A proof that did not verify; the verifier's own words say which and where. */
+/** A proof that did not verify, or could not be looked at; the verifier's own words say which and where. */
 export const proofRefused = {
   target: '#generation.releasing',
   actions: {
     type: 'end',
     params: ({ event }: { event: { readonly error: unknown } }) => ({
-      outcome: 'proof-refused' as const,
+      outcome: isUndecided(event.error) ? ('cancelled' as const) : ('proof-refused' as const),
       reason: wordsOf(event.error),
     }),
   },
@@ -312,6 +329,23 @@ export const finalStates = {
     output: outputOf(undefined),
   },
 } as const;
+
+/** How a generation ended that broke off by a fault of ours. */
+export function brokenOff({ generation, seqno }: GenerationRef, error: unknown): GenerationOutput {
+  return {
+    generation,
+    seqno,
+    outcome: 'poisoned',
+    reason: wordsOf(error),
+    digest: undefined,
+    evidenceSeqno: undefined,
+    signatureSeqno: undefined,
+    file: undefined,
+    step: undefined,
+    refusedEvidence: 0,
+    leftover: true,
+  };
+}
 
 /** What the receipt is built from; the gate has seen to it that all of it is there. */
 export function receiptRequest(context: GenerationContext): ActionRequest {

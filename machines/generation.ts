@@ -3,6 +3,7 @@ import {
   actionFailed,
   answered,
   brokeOff,
+  cancelled,
   chainEnded,
   digestOf,
   endings,
@@ -81,7 +82,7 @@ export const generationMachine = generationSetup.createMachine({
     },
   ],
   on: {
-    'cancel.requested': ends('cancelled', 'cancelled'),
+    'cancel.requested': cancelled,
     'spool.opened': {
       description: 'Filled from the frozen state: the first spool, and each after one that failed.',
       actions: { type: 'requestAction', params: { action: { kind: 'serialise' } } },

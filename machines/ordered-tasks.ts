@@ -49,7 +49,7 @@ const chainSetup = setup({
       const report: ChainReport =
         result.status === 'completed'
           ? { type: 'action.completed', output: result.output }
-          : { type: 'action.failed', kind: result.kind, reason: result.reason };
+          : failureOf(result);
       if (owner) enqueue.sendTo(owner, report);
     }),
   },
@@ -193,6 +193,11 @@ export const orderedTasksMachine = chainSetup.createMachine({
     },
   },
 });
+
+function failureOf(failed: Extract<ActionResult, { status: 'failed' }>): ChainReport {
+  const { status: _, ...failure } = failed;
+  return { type: 'action.failed', ...failure };
+}
 
 /** The action to run; a chain runs only while one is there. */
 function firstAction(queue: readonly ActionRequest[]): ActionRequest {

@@ -38,7 +38,13 @@ export type ActionOutput =
 /** An action that could not do its work says so; one that throws poisons its chain. */
 export type ActionResult =
   | { readonly status: 'completed'; readonly output: ActionOutput }
-  | { readonly status: 'failed'; readonly kind: ActionKind; readonly reason: string };
+  | {
+      readonly status: 'failed';
+      readonly kind: ActionKind;
+      readonly reason: string;
+      /** What should have judged could not be asked, so that nothing was refused. @default false */
+      readonly isUndecided?: boolean;
+    };
 
 /** Which action is to be run, and for how manieth time. */
 export interface RunActionInput extends GenerationRef {

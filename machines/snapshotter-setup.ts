@@ -15,7 +15,7 @@ import type {
   SnapshotterEvent,
 } from './events.ts';
 import { generationMachine } from './generation.ts';
-import { wordsOf } from './guards.ts';
+import { brokenOff } from './generation-setup.ts';
 import type { GenerationRef } from './ports.ts';
 
 /** What a snapshotter is begun with: its intervals and bounds, and where the ledger stands. */
@@ -157,25 +157,9 @@ function pointEnded(seqno: Seqno, end: PointEnd, reason?: SkipReason): Snapshott
   return { type: 'point.ended', seqno, end, reason };
 }
 
-/** How the generation in `slot` ended that broke off by a fault of ours. */
-function brokenOff(context: SnapshotterContext, slot: SlotId, error: unknown): GenerationOutput {
-  const { generation, seqno } = context.slots.find(({ id }) => id === slot) ?? {
-    generation: 0,
-    seqno: none,
-  };
-  return {
-    generation,
-    seqno,
-    outcome: 'poisoned',
-    reason: wordsOf(error),
-    digest: undefined,
-    evidenceSeqno: undefined,
-    signatureSeqno: undefined,
-    file: undefined,
-    step: undefined,
-    refusedEvidence: 0,
-    leftover: true,
-  };
+/** Who has a slot. */
+function ownerOfSlot({ slots }: SnapshotterContext, slot: SlotId): GenerationRef {
+  return slots.find(({ id }) => id === slot) ?? { generation: 0, seqno: none };
 }
 
 /** The names that the chart of the snapshotter is written in. */
@@ -234,9 +218,15 @@ export const snapshotterSetup = setup({
         if (slot) enqueue.sendTo(slot.id, { type: 'cancel.requested' });
       },
     ),
-    cancelGenerations: enqueueActions(({ enqueue, context }) => {
-      for (const slot of context.slots) enqueue.sendTo(slot.id, { type: 'cancel.requested' });
-    }),
+    cancelGenerations: enqueueActions(
+      ({ enqueue, context }, { reason }: { reason: string | undefined }) => {
+        const request = {
+          type: 'cancel.requested',
+          ...(reason !== undefined && { reason }),
+        } as const;
+        for (const slot of context.slots) enqueue.sendTo(slot.id, request);
+      },
+    ),
     /** Points that a newer one, reached by the same commit, stands in for. */
     coalesceOlder: enqueueActions(({ enqueue, context }) => {
       const newest = reachedPoint(context)?.seqno ?? 0;
@@ -285,7 +275,7 @@ export const snapshotterSetup = setup({
     }),
     /** Frees the slot of a generation that has ended, and says how it ended. */
     settle: enqueueActions(({ enqueue, context }, { slot, ended, error }: Ended) => {
-      const output = ended ?? brokenOff(context, slot, error);
+      const output = ended ?? brokenOff(ownerOfSlot(context, slot), error);
       enqueue.stopChild(slot);
       const [freed, slots] = partition(context.slots, ({ id }) => id === slot);
       const recordedMs = freed[0]?.recordedMs ?? 0;
@@ -355,6 +345,12 @@ export const evidenceRecorded = [
   },
   { actions: refuse },
 ] as const;
+
+/** Asks every generation to end, and says why if that is known. */
+export const cancelGenerations = {
+  type: 'cancelGenerations',
+  params: ({ event }: { event: { readonly reason?: string } }) => ({ reason: event.reason }),
+} as const;
 
 /** Frees the slot of a generation that has ended by its chart. */
 export const settle = {

@@ -1,5 +1,6 @@
 import {
   advance,
+  cancelGenerations,
   evidenceRecorded,
   fact,
   initialContext,
@@ -67,7 +68,7 @@ export const snapshotterMachine = snapshotterSetup.createMachine({
         },
         'shutdown.requested': [
           { guard: 'noneLive', target: 'closed', actions: 'cancelPoints' },
-          { target: 'closing', actions: ['cancelPoints', 'cancelGenerations'] },
+          { target: 'closing', actions: ['cancelPoints', cancelGenerations] },
         ],
         'xstate.done.actor.*': { actions: settle },
         'xstate.error.actor.*': { actions: settleBroken },

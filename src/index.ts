@@ -43,6 +43,7 @@ export {
 } from './core/words.ts';
 export type { Environment } from './engine/environment.ts';
 export type { InspectObserver } from './engine/inspection.ts';
+export type { LiveGeneration, PipelineListener } from './engine/live-generation.ts';
 export { readMemberKeys } from './engine/member-keys.ts';
 export {
   createNode,
@@ -51,7 +52,6 @@ export {
   type NodeSnapshots,
   type NodeStatus,
 } from './engine/node.ts';
-export type { LiveGeneration, PipelineListener } from './engine/pipeline.ts';
 export {
   type PruneLedgerOptions,
   type PruneOptions,
@@ -74,6 +74,7 @@ export type {
   ReplayResult,
   ReplaySummary,
 } from './engine/replay-report.ts';
+export type { CrossCheck, CrossCheckVerdict } from './engine/second-opinion.ts';
 export type { Applied, Until } from './engine/sequencer.ts';
 export { type ReadSnapshot, readSnapshot } from './engine/show.ts';
 export {

@@ -136,6 +136,10 @@ const repeats = ({ variadic, defaultValue }: Option): boolean =>
 
 function readOne(option: Option, node: unknown, refuse: Refuse): unknown {
   const name = nameOf(option);
+  // Of an option that may stand alone: true is alone, false is off.
+  if (isScalar(node) && typeof node.value === 'boolean' && option.presetArg !== undefined) {
+    return node.value ? option.presetArg : 'off';
+  }
   if (!isScalar(node) || !['string', 'number'].includes(typeof node.value)) {
     return refuse(node, `${name} is a word or a number`);
   }

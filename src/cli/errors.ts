@@ -166,7 +166,8 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   LEDGER_BEHIND_SNAPSHOT:
     'restore the ledger from a copy; recover reads a snapshot without it. To begin another service give an empty directory',
   LAYOUT_UNAVAILABLE: 'install elkjs beside ledger-snapshotter, and try again',
-  CROSS_CHECK_UNAVAILABLE: 'install what is named, or leave out --cross-check',
+  CROSS_CHECK_UNAVAILABLE:
+    'install what is named, or go on without it: --cross-check=when-available or =off (crossCheck in the library)',
 };
 
 /** What to do about an error, where there is something. */

@@ -1,4 +1,4 @@
-/** The oldest Node.js that the package runs on; the same as `engines` in package.json. */
+/** The oldest Node.js that the package runs on; the first of `engines` in package.json, which names those that are tried. */
 export const nodeVersionMin = '20.19';
 
 /** What is wrong with a version of Node.js, such as `18.20.8`, and what to do; `undefined` when nothing is. */

@@ -5,6 +5,7 @@ import type { FileSystem } from '../io/file-system.ts';
 import { addCompletionCommand } from './completion-command.ts';
 import { applyConfig, configFileOf } from './config.ts';
 import type { CommandContext, CommonFlags } from './context.ts';
+import { withCrossCheckMode } from './cross-check-option.ts';
 import { addDiagramCommand } from './diagram-command.ts';
 import { explain } from './errors.ts';
 import { type ExitStatus, exitStatusOf } from './exit-status.ts';
@@ -46,7 +47,7 @@ export async function runProgram(
   try {
     const file = configFileOf(args);
     if (file !== undefined) await run(() => configured(program, file, environment.fileSystem));
-    if (status === 0) await program.parseAsync(args, { from: 'user' });
+    if (status === 0) await program.parseAsync(withCrossCheckMode(args), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Commander has said what is wrong already; help and version are no error.

@@ -3,10 +3,12 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Seqno, seqno as toSeqno } from '../core/words.ts';
 import { type ReplayOptions, replayLedger } from '../engine/replay.ts';
 import type { ReplayedSnapshot, ReplayReport } from '../engine/replay-report.ts';
+import type { CrossCheck } from '../engine/second-opinion.ts';
 import { removeIfThere } from '../files/remove-if-there.ts';
 import { parseDecimal } from '../formats/file-name.ts';
 import { makeTemporaryDirectory } from '../io/temporary-directory.ts';
 import { type CommandContext, type CommonFlags, startProgress, tellError } from './context.ts';
+import { crossCheckOption } from './cross-check-option.ts';
 import { giveEmptyOut } from './errors.ts';
 import { type ExitStatus, worstOf } from './exit-status.ts';
 import { readKeys, readPins, serviceCertOption } from './key-files.ts';
@@ -32,6 +34,7 @@ interface ReplayFlags extends CommonFlags {
   readonly serviceCert: readonly string[];
   readonly receipt?: 'json' | 'cose';
   readonly at?: Seqno;
+  readonly crossCheck?: CrossCheck;
   readonly json?: boolean;
 }
 
@@ -51,6 +54,7 @@ export function addReplayCommand(program: Command, context: CommandContext): voi
         ['json', 'cose'],
       ),
     )
+    .addOption(crossCheckOption('when-available'))
     .option('--at <seqno>', 'regenerate only the snapshot of this seqno', parseSeqno)
     .option('--json', 'one JSON object a line: each snapshot, and last the summary')
     .addHelpText('after', help)
@@ -126,6 +130,7 @@ async function run(
     snapshots,
     receipt,
     at,
+    crossCheck: flags.crossCheck,
     signal,
     environment,
     onPassedOver: (file) => {

@@ -107,7 +107,7 @@ const passedOverWords: Readonly<Record<ChunkIgnored, string>> = {
 
 /** What was left out behind the files and the entries that count, for whoever relies on the result. */
 export function warningsOf(report: ReplayReport): readonly string[] {
-  const { torn, notCompared = [], from, unsigned } = report;
+  const { torn, notCompared = [], from, unsigned, crossCheck } = report;
   const lines: string[] = [];
   if (unsigned !== undefined) {
     const { seqno, table } = unsigned;
@@ -115,6 +115,7 @@ export function warningsOf(report: ReplayReport): readonly string[] {
       `stopped at the last signature, seqno ${report.summary.verifiedUntil}: seqno ${seqno} writes ${table}, and no signature covers it`,
     );
   }
+  if (crossCheck.status === 'unavailable') lines.push(`no cross-check: ${crossCheck.reason}`);
   if (torn !== undefined) {
     const { file, offset, bytes, reason } = torn;
     const what = `${count(bytes, 'byte')} of ${file} from offset ${offset} on`;

@@ -6,11 +6,13 @@ import type { Digest, Seqno, View } from '../core/words.ts';
 import { createNode, type LedgerNode, type NodeOptions } from '../engine/node.ts';
 import { nodePaths } from '../engine/node-keys.ts';
 import type { RecoveryReport } from '../engine/recovery-report.ts';
+import type { CrossCheck, CrossCheckVerdict } from '../engine/second-opinion.ts';
 import { findSnapshots } from '../files/snapshot-directory.ts';
 import { formatTxId } from '../formats/tx-id.ts';
 import { cpuSeconds, runNodeProgram } from '../io/process.ts';
 import { type CommandContext, type CommonFlags, startProgress } from './context.ts';
 import { parseCount } from './count-option.ts';
+import { crossCheckOption, crossCheckText } from './cross-check-option.ts';
 import { type ExitStatus, worstOf } from './exit-status.ts';
 import { type LiveServer, startLiveServer, untilInterrupted } from './live-server.ts';
 import { mainFile } from './main-file.ts';
@@ -24,6 +26,7 @@ interface StartFlags extends CommonFlags, SnapshotFlags {
   readonly transactions: number;
   readonly snapshotEvery: number;
   readonly keep?: number;
+  readonly crossCheck?: CrossCheck;
   /** Port to serve on; true without one. */
   readonly live?: number | true;
   readonly json?: boolean;
@@ -37,6 +40,7 @@ export function addStartCommand(program: Command, context: CommandContext): void
     .option('--transactions <n>', 'transactions to run', parseCount(0), 20_000)
     .option('--snapshot-every <n>', 'transactions between two snapshots', parseCount(3), 2_000)
     .option('--keep <n>', 'snapshots to keep, the newest; without it all', parseCount(1))
+    .addOption(crossCheckOption('when-available'))
     .option(
       '--live [port]',
       'serve the live page, metrics and health on loopback; without a port on any that is free',
@@ -83,6 +87,8 @@ export interface StartReport {
   readonly snapshots: readonly VerifiedLine[];
   /** Generations of this run that ended without a file. */
   readonly unfinished: number;
+  /** Whether cose-js checked the receipts too. */
+  readonly crossCheck: CrossCheckVerdict;
   readonly restart: RecoveryReport;
 }
 
@@ -105,7 +111,8 @@ async function start(flags: StartFlags, context: CommandContext): Promise<ExitSt
   if (flags.live !== undefined) return ran.unfinished === 0 ? 0 : 3;
   if (signal.aborted) throw new AbortedError('start');
   const snapshots = await verifyAll(flags, context);
-  const restarted = await openNode(flags, context);
+  // It takes no snapshot, so there is nothing to check.
+  const restarted = await openNode(flags, context, { crossCheck: 'off' });
   const report: StartReport = {
     ...ran,
     directory: flags.dir,
@@ -128,6 +135,7 @@ function openNode(flags: StartFlags, context: CommandContext, more: Partial<Node
     directory: flags.dir,
     snapshotTxInterval: flags.snapshotEvery,
     ...(flags.keep !== undefined && { keepSnapshots: flags.keep }),
+    ...(flags.crossCheck !== undefined && { crossCheck: flags.crossCheck }),
     signatureDelayMs: 250,
     ...snapshotOptions(flags),
     environment: context.environment,
@@ -141,12 +149,16 @@ function openNode(flags: StartFlags, context: CommandContext, more: Partial<Node
 async function runNode(
   flags: StartFlags,
   context: CommandContext,
-): Promise<Pick<StartReport, 'found' | 'seconds' | 'seqno' | 'view' | 'root' | 'unfinished'>> {
+): Promise<
+  Omit<StartReport, 'directory' | 'transactions' | 'cpuSeconds' | 'snapshots' | 'restart'>
+> {
   const { terminal } = context;
   const node = await openNode(flags, context);
   let server: LiveServer | undefined;
   try {
     terminal.note(introduction(node, flags));
+    const crossCheck = await node.snapshots.crossCheck;
+    terminal.note(`cross-check: ${crossCheckText(crossCheck)}`);
     for (const { file, code, message } of node.recovered.refused) {
       terminal.note(`${file}: passed over: ${message} [${code}]`);
     }
@@ -161,7 +173,7 @@ async function runNode(
     const { seqno, view } = node.status;
     const { recovered: found } = node;
     const { unfinished } = generations;
-    return { found, seconds, seqno, view, root: node.root(), unfinished };
+    return { found, seconds, seqno, view, root: node.root(), unfinished, crossCheck };
   } catch (error) {
     throw context.signal.aborted ? new AbortedError('start') : error;
   } finally {

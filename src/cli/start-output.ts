@@ -1,3 +1,4 @@
+import { crossCheckText } from './cross-check-option.ts';
 import type { StartReport, VerifiedLine } from './start-command.ts';
 import { count, formatFacts, formatTable, groupDigits, shortHex } from './table.ts';
 
@@ -38,6 +39,7 @@ function factsOf(report: StartReport): readonly (readonly [string, string])[] {
       'snapshots',
       `${good} of ${snapshots.length} verified by another process, under the service's certificate`,
     ],
+    ['cross-check', crossCheckText(report.crossCheck)],
     ['restart', `from ${from} and ${after} after it: ${outcome}`],
   ];
 }

@@ -1,9 +1,11 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { LedgerSnapshotterError, StorageError } from '../core/errors.ts';
+import type { CrossCheck } from '../engine/second-opinion.ts';
 import { openSnapshotVerifier, type SnapshotVerifier } from '../engine/verify.ts';
 import { parseSnapshotName } from '../formats/file-name.ts';
 import { type CommandContext, type CommonFlags, startProgress, tellError } from './context.ts';
+import { crossCheckOption } from './cross-check-option.ts';
 import { nextOf, UsageError, whatOf } from './errors.ts';
 import { type ExitStatus, exitStatusOf, worstOf } from './exit-status.ts';
 import { readPins, serviceCertOption } from './key-files.ts';
@@ -17,7 +19,7 @@ interface VerifyFlags extends CommonFlags, SnapshotFlags {
   readonly serviceCert: readonly string[];
   readonly ledger?: string;
   readonly readOnlyLedger: readonly string[];
-  readonly crossCheck?: boolean;
+  readonly crossCheck?: CrossCheck;
   readonly allowUntrusted?: boolean;
   readonly json?: boolean;
 }
@@ -37,7 +39,7 @@ export function addVerifyCommand(program: Command, context: CommandContext): voi
       '--allow-untrusted',
       'exit 0 also without --service-cert, when nobody says whose files these are',
     )
-    .option('--cross-check', 'have cose-js, another implementation, check COSE receipts too')
+    .addOption(crossCheckOption('off'))
     .option('--json', 'one JSON object a line');
   addSnapshotOptions(command)
     .addHelpText('after', help)
@@ -113,6 +115,8 @@ async function verifyAll(files: readonly string[], verifying: Verifying): Promis
   if (flags.json && verdicts.includes('not trusted')) {
     context.terminal.note(`not trusted: no identity is pinned; next: ${pinIt}`);
   }
+  const whyNot = await verifying.verifier.whyNotCrossChecked();
+  if (whyNot !== undefined) context.terminal.note(`warning: no cross-check: ${whyNot}`);
   return worstOf(verdicts.map((verdict) => exitStatusBy[verdict]));
 }
 
@@ -174,13 +178,10 @@ function signerLines(verification: VerifiedOutcome, { ledger, crossCheck }: Veri
     `${isCose ? 'COSE' : 'JSON'} receipt signed by ${isCose ? 'service' : 'node'} ${signerKeyId}`,
     isCose ? standing : `of service ${serviceKeyId}, ${standing}`,
   ];
-  if (!crossCheck) return lines;
-  return [
-    ...lines,
-    verification.crossChecked
-      ? 'cose-js accepts the receipt too'
-      : 'cose-js was not asked: it does not read JSON receipts',
-  ];
+  if (verification.crossChecked) return [...lines, 'cose-js accepts the receipt too'];
+  if (crossCheck === undefined || crossCheck === 'off') return lines;
+  const whyNot = isCose ? 'it is unavailable' : 'it does not read JSON receipts';
+  return [...lines, `cose-js was not asked: ${whyNot}`];
 }
 
 interface Refusal {

@@ -1,5 +1,6 @@
 import { fromPromise } from 'xstate';
 import { generationMachine } from '../../machines/generation.ts';
+import { isUndecided } from '../../machines/guards.ts';
 import { orderedTasksMachine } from '../../machines/ordered-tasks.ts';
 import type {
   ActionResult,
@@ -109,6 +110,7 @@ async function runAction(effects: Effects, input: RunActionInput): Promise<Actio
     return { status: 'completed', output: await effects.run(input, input.action) };
   } catch (error) {
     if (!(error instanceof LedgerSnapshotterError)) throw error;
-    return { status: 'failed', kind: input.action.kind, reason: `${error.code}: ${error.message}` };
+    const reason = `${error.code}: ${error.message}`;
+    return { status: 'failed', kind: input.action.kind, reason, isUndecided: isUndecided(error) };
   }
 }

@@ -22,6 +22,7 @@ import {
   type ReceiptParts,
   type ReceiptRequest,
 } from './receipts.ts';
+import type { SecondOpinion } from './second-opinion.ts';
 import type { FrozenToSerialise } from './serialise-frozen.ts';
 import { SerialiseProgress } from './serialise-progress.ts';
 
@@ -37,8 +38,8 @@ export interface EffectsOptions {
   readonly executor: JobExecutor<SnapshotJobs>;
   readonly serialise: Serialise;
   readonly evidence: EvidenceLog;
-  /** Whether cose-js must accept each COSE receipt, too. */
-  readonly crossCheck: boolean;
+  /** Checks each receipt before it is published. */
+  readonly opinion: SecondOpinion;
   readonly logger: Logger | undefined;
 }
 
@@ -236,9 +237,8 @@ export class Effects {
     if (request.receipt !== 'none') {
       work.receipt = encodeReceipt({ ...this.#receiptParts(work, request), signature });
       const { digest, receipt: form } = request;
-      const { crossCheck, executor } = this.#options;
-      const job = { form, receipt: work.receipt, digest, spki: signature.spki, crossCheck };
-      await executor.run('checkReceipt', job, { signal: work.abort.signal });
+      const job = { form, receipt: work.receipt, digest, spki: signature.spki };
+      await this.#options.opinion.check(job, work.abort.signal);
     }
     return {
       kind: 'build-receipt',

@@ -157,7 +157,7 @@ export interface SnapshotJobs {
     input: VerifyFileJob;
     output: { readonly digest: Digest; readonly trusted: boolean };
   };
-  /** Loads cose-js ahead of the first receipt; what is wrong with it shows at that receipt. */
+  /** Loads cose-js and tries it. */
   prepareCrossCheck: { input: undefined; output: undefined };
 }
 

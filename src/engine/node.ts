@@ -7,12 +7,18 @@ import type { FoundSnapshot } from '../files/snapshot-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import type { InspectObserver } from './inspection.ts';
+import type { LiveGeneration, PipelineListener } from './live-generation.ts';
 import { nodePaths } from './node-keys.ts';
 import { setInvalidAside } from './node-quarantine.ts';
 import { beginService, openService } from './node-start.ts';
-import type { LiveGeneration, PipelineListener } from './pipeline.ts';
 import type { RecoveryReport } from './recovery-report.ts';
 import { startNode } from './running-node.ts';
+import {
+  type CrossCheck,
+  type CrossCheckVerdict,
+  checkCrossCheck,
+  crossCheckMode,
+} from './second-opinion.ts';
 import type { Applied, Until } from './sequencer.ts';
 import { slowIoMsDefault } from './slow-io.ts';
 import type { TransactionBody } from './transaction-run.ts';
@@ -52,6 +58,12 @@ export interface NodeOptions {
    * be written by its group or by everybody. @default false: the log says so
    */
   readonly strict?: boolean;
+  /**
+   * Whether cose-js, an implementation of its own, must accept each receipt as well as node:crypto before it is
+   * published. `required`: without it the node does not start. `true` is `required`, `false` is `off`.
+   * @default 'when-available'
+   */
+  readonly crossCheck?: CrossCheck | boolean;
   /** Called while the ledger of an earlier run is read. */
   readonly onProgress?: (progress: { readonly seqno: Seqno; readonly last: Seqno }) => void;
   /** An XState inspection observer; it sees every actor. */
@@ -86,19 +98,27 @@ export interface NodeSnapshots {
   readonly directory: string;
   /** Generations that have not ended. */
   readonly live: readonly LiveGeneration[];
-  /** Whether snapshots are taken: not yet closed, and not broken. */
+  /** Whether snapshots are taken: not yet closed, not failed, and not broken. */
   readonly isOpen: boolean;
+  /** What the self-test of cose-js came to, once it is over. */
+  readonly crossCheck: Promise<CrossCheckVerdict>;
   /** Calls `listener` for every point and generation that begins or ends; returns how to stop that. */
   subscribe(listener: PipelineListener): () => void;
   /** Tells an observer of every actor that lives, and then of all that happens; returns how to stop that. */
   inspect(observer: InspectObserver): () => void;
   /** Hands counts and measures to one more sink; returns how to stop that. */
   measure(metrics: Metrics): () => void;
-  /** Makes the next signature a snapshot point. A rollback that comes before it takes the request back. */
+  /**
+   * Makes the next signature a snapshot point. A rollback that comes before it takes the request back.
+   * @throws StorageError when the ledger cannot be written; ConsensusError `CLOSED`
+   */
   force(): void;
   /** What the directory holds, newest first. */
   list(): Promise<readonly FoundSnapshot[]>;
-  /** Resolves when no generation is under way, and those that `keepSnapshots` lets go are gone. */
+  /**
+   * Resolves when no generation is under way, and those that `keepSnapshots` lets go are gone.
+   * @throws StorageError when the ledger cannot be written: the generations have ended then, as `cancelled`
+   */
   untilIdle(): Promise<void>;
 }
 
@@ -127,11 +147,16 @@ export interface LedgerNode extends AsyncDisposable {
   get(table: string, key: string | Uint8Array): Uint8Array | undefined;
   /** The Merkle root over every entry so far. */
   root(): Digest;
-  /** Resolves once everything up to `seqno` is signed and on disk. @throws ConsensusError `ROLLED_BACK`, `CLOSED` */
+  /**
+   * Resolves once everything up to `seqno` is signed and on disk.
+   * @throws ConsensusError `ROLLED_BACK`, `CLOSED`
+   * @throws StorageError when the ledger cannot be written; the node has stopped then
+   */
   untilCommitted(seqno: Seqno): Promise<void>;
   /**
    * Signs what is not signed yet, and answers once it is committed with the last signature's seqno.
    * @throws ConsensusError `ROLLED_BACK`, `CLOSED`
+   * @throws StorageError when the ledger cannot be written; the node has stopped then
    */
   sign(): Promise<Seqno>;
   /**
@@ -149,7 +174,8 @@ export interface LedgerNode extends AsyncDisposable {
  * its newest valid snapshot and the ledger after it. Newer snapshots that do not verify are moved to `quarantine/`.
  * @throws StorageError `LOCKED` when another process has the directory; those of the file system
  * @throws FormatError, VerificationError when ledger, keys and snapshots do not fit together; with
- * `SECRETS_MISSING`, `KID_MISMATCH`, `LEDGER_BEHIND_SNAPSHOT`, `BAD_KEY`, and those of `recover`
+ * `SECRETS_MISSING`, `KID_MISMATCH`, `LEDGER_BEHIND_SNAPSHOT`, `BAD_KEY`, and those of `recover`; before anything is
+ * written `CROSS_CHECK_UNAVAILABLE`, when cose-js is required, and is not there or fails its self-test
  * @throws RangeError for options out of range
  * @throws AbortedError when `signal` has aborted already
  */
@@ -159,6 +185,7 @@ export async function createNode(options: NodeOptions): Promise<LedgerNode> {
   if (options.signal?.aborted) throw new AbortedError('the node');
   const environment = environmentOf(options.environment);
   const paths = nodePaths(options.directory);
+  await checkCrossCheck(settings.crossCheck, environment.startExecutor);
   await environment.fileSystem.makeDirectory(paths.root);
   const lock = await lockDirectory(paths.root, environment);
   try {
@@ -203,6 +230,7 @@ function resolveOptions(options: NodeOptions) {
     signatureDelayMs: count('signatureDelayMs', options.signatureDelayMs ?? 1000),
     chunkBytesMax: count('chunkBytesMax', options.chunkBytesMax ?? 5_000_000),
     capacity: count('capacity', options.capacity ?? 5),
+    crossCheck: crossCheckMode(options.crossCheck, 'when-available'),
     slowIoMs: count('slowIoMs', options.slowIoMs ?? slowIoMsDefault, anyCount),
     keepSnapshots:
       options.keepSnapshots === undefined

@@ -4,60 +4,28 @@ import type {
   SnapshotterEmitted,
   SnapshotterEvent,
 } from '../../machines/events.ts';
+import { brokenOff } from '../../machines/generation-setup.ts';
 import type { GenerationRef } from '../../machines/ports.ts';
 import type { snapshotterMachine } from '../../machines/snapshotter.ts';
-import type { SnapshotterInput } from '../../machines/snapshotter-setup.ts';
 import { assert, ConsensusError } from '../core/errors.ts';
-import type { EvidenceLog, Logger, Metrics, SnapshotSource } from '../core/host-ports.ts';
+import type { Metrics } from '../core/host-ports.ts';
 import type { ReceiptForm, Seqno } from '../core/words.ts';
 import { type DirectoryLock, lockDirectory } from '../files/directory-lock.ts';
 import { type PrunedSnapshots, pruneSnapshots, type Retention } from '../files/retention.ts';
 import { sweepSpools } from '../files/snapshot-directory.ts';
-import type { JobExecutor } from '../tasks/job.ts';
 import { bindMachines } from './bindings.ts';
-import { Effects, type Serialise } from './effects.ts';
-import type { Environment } from './environment.ts';
+import { Effects } from './effects.ts';
 import { guarded, type InspectObserver, watch } from './inspection.ts';
-import type { LedgerSignatures, SerialisedState, SnapshotJobs } from './jobs.ts';
-import { type LivePhase, PhaseTransitions, phaseOf } from './phase-transitions.ts';
+import type { LedgerSignatures, SerialisedState } from './jobs.ts';
+import type { LiveGeneration, PipelineListener } from './live-generation.ts';
+import { PhaseTransitions, phaseOf } from './phase-transitions.ts';
 import { logEmitted } from './pipeline-log.ts';
 import { type EndedGeneration, MetricsSinks, recordMetrics } from './pipeline-metrics.ts';
+import type { PipelineOptions } from './pipeline-options.ts';
 import type { EvidenceFact } from './receipts.ts';
+import { type CrossCheckVerdict, SecondOpinion } from './second-opinion.ts';
 import { SlowIo } from './slow-io.ts';
 import { StepTimes } from './step-times.ts';
-
-export interface PipelineOptions {
-  /** Where the snapshots go; created when it is not there. */
-  readonly directory: string;
-  readonly environment: Environment;
-  readonly executor: JobExecutor<SnapshotJobs>;
-  readonly source: SnapshotSource;
-  readonly evidence: EvidenceLog;
-  /** Whether cose-js must accept each COSE receipt, too. @default true */
-  readonly crossCheck?: boolean | undefined;
-  readonly serialise: Serialise;
-  readonly settings: SnapshotterInput;
-  readonly inspect?: InspectObserver | undefined;
-  readonly logger?: Logger | undefined;
-  readonly metrics?: Metrics | undefined;
-  /** How long a step on the file system may take before it is told of, in milliseconds. @default 100 */
-  readonly slowIoMs?: number | undefined;
-}
-
-/** A generation that lives, how far it has come, and how it will end. */
-export interface LiveGeneration extends GenerationRef {
-  /** `releasing`: it ends without a file, and gives back what it holds. */
-  readonly phase: LivePhase;
-  /** How much of its state is serialised, from 0 to 1. */
-  readonly progress: number;
-  /** Size of the serialised state, once it is. */
-  readonly bytes: number | undefined;
-  readonly startedAtMs: number;
-  readonly ended: Promise<GenerationOutput>;
-}
-
-/** Who is told of points and generations, after the step in which they began or ended. */
-export type PipelineListener = (event: SnapshotterEmitted) => void;
 
 interface Deferred extends GenerationRef {
   readonly startedAtMs: number;
@@ -65,9 +33,14 @@ interface Deferred extends GenerationRef {
   readonly ended: Promise<GenerationOutput>;
 }
 
-/** Locks the directory, sweeps what an earlier process left in it, and starts the actors. */
+/**
+ * Tries cose-js, locks the directory, sweeps what an earlier process left in it, and starts the actors.
+ * @throws VerificationError `CROSS_CHECK_UNAVAILABLE` when cose-js is required and not to be had
+ */
 export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
-  const { directory, environment } = options;
+  const { directory, environment, crossCheck: mode, executor, logger } = options;
+  const opinion = new SecondOpinion({ mode, executor, logger });
+  await opinion.begin();
   await environment.fileSystem.makeDirectory(directory);
   const lock = await lockDirectory(directory, environment);
   try {
@@ -78,7 +51,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     await lock.release();
     throw error;
   }
-  return new Pipeline(options, lock);
+  return new Pipeline(options, lock, opinion);
 }
 
 /**
@@ -88,6 +61,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #lock: DirectoryLock;
+  readonly #opinion: SecondOpinion;
   readonly #effects: Effects;
   readonly #actor: Actor<typeof snapshotterMachine>;
   readonly #live = new Map<number, Deferred>();
@@ -97,10 +71,12 @@ export class Pipeline {
   readonly #transitions: PhaseTransitions;
   readonly #closed: Promise<void>;
   #isStepping = false;
+  #failure: Error | undefined;
   #due: Seqno | undefined;
 
-  constructor(options: PipelineOptions, lock: DirectoryLock) {
+  constructor(options: PipelineOptions, lock: DirectoryLock, opinion: SecondOpinion) {
     this.#options = options;
+    this.#opinion = opinion;
     this.#lock = lock;
     this.#effects = new Effects({
       fileSystem: options.environment.fileSystem,
@@ -108,7 +84,7 @@ export class Pipeline {
       executor: options.executor,
       serialise: options.serialise,
       evidence: options.evidence,
-      crossCheck: options.crossCheck ?? true,
+      opinion,
       logger: options.logger,
     });
     this.#metrics = new MetricsSinks(options.logger);
@@ -128,8 +104,13 @@ export class Pipeline {
     this.#closed = new Promise((resolve, reject) => {
       this.#actor.subscribe({ complete: resolve, error: reject });
     });
-    this.#closed.catch((error: unknown) => options.logger?.error({ error }, 'snapshotter broke'));
+    this.#closed.catch((error: unknown) => this.#broke(error));
     this.#actor.start();
+  }
+
+  /** What the self-test of cose-js came to, once it is over. */
+  get crossCheck(): Promise<CrossCheckVerdict> {
+    return this.#opinion.verdict();
   }
 
   /** Generations that have not ended. */
@@ -164,9 +145,14 @@ export class Pipeline {
     return watch(this.#actor, this.#observing(guarded(observer, this.#options.logger)));
   }
 
-  /** Whether it takes events: not yet closed, and not broken. */
+  /** Whether it takes events: not yet closed, not failed, and not broken. */
   get isOpen(): boolean {
-    return this.#actor.getSnapshot().status === 'active';
+    return this.#failure === undefined && this.#actor.getSnapshot().status === 'active';
+  }
+
+  /** What {@link Pipeline.fail} was given. */
+  get failure(): Error | undefined {
+    return this.#failure;
   }
 
   /** Hands counts and measures to one more sink; returns how to stop that. */
@@ -261,6 +247,17 @@ export class Pipeline {
     this.#send({ type: 'generation.cancelled', generation });
   }
 
+  /** The ledger is gone: what lives and what waits for a commit ends as cancelled, and whoever calls later is told. */
+  fail(error: Error): void {
+    if (this.#isStepping) {
+      queueMicrotask(() => this.fail(error));
+      return;
+    }
+    if (!this.isOpen) return;
+    this.#send({ type: 'shutdown.requested', reason: `the ledger has failed: ${error.message}` });
+    this.#failure = error;
+  }
+
   /** Removes old snapshots under the directory's lock; see {@link pruneSnapshots}. */
   async prune(retention: Retention): Promise<PrunedSnapshots> {
     const { fileSystem } = this.#options.environment;
@@ -273,7 +270,7 @@ export class Pipeline {
 
   /** Cancels what lives, awaits its end, and gives the directory back. */
   async close(): Promise<void> {
-    if (this.#actor.getSnapshot().status === 'active') this.#send({ type: 'shutdown.requested' });
+    if (this.isOpen) this.#send({ type: 'shutdown.requested' });
     try {
       await this.#closed;
     } finally {
@@ -322,6 +319,7 @@ export class Pipeline {
     if (this.#isStepping) {
       throw new ConsensusError('RE_ENTRANT_CALL', `${event.type} was sent from inside a step`);
     }
+    if (this.#failure) throw this.#failure;
     const { status } = this.#actor.getSnapshot();
     if (status !== 'active') {
       throw new ConsensusError('CLOSED', `${event.type} came after the snapshotter was closed`);
@@ -373,6 +371,14 @@ export class Pipeline {
     // A clock that was set back meanwhile has nothing to tell.
     const seconds = Math.max(elapsedMs, 0) / 1000;
     return { bytes: this.#effects.serialised(output)?.bytes, seconds };
+  }
+
+  /** A fault of ours has ended the actor, which ends nothing more: whoever waits for a generation is told here. */
+  #broke(error: unknown): void {
+    this.#options.logger?.error({ error }, 'snapshotter broke');
+    for (const live of this.#live.values()) {
+      this.#emitted({ type: 'generation.ended', ...brokenOff(live, error) });
+    }
   }
 
   #measure(emitted: SnapshotterEmitted, ended: EndedGeneration | undefined): void {

@@ -4,6 +4,7 @@ import type { IgnoredFile } from '../files/ledger-directory.ts';
 import type { TornTail } from '../files/torn-tail.ts';
 import type { ProducerProfile } from '../formats/snapshot-body.ts';
 import type { LedgerIdentity } from './ledger-identities.ts';
+import type { CrossCheckVerdict } from './second-opinion.ts';
 import type { SteeringEntry } from './signed-ledger.ts';
 
 /**
@@ -82,6 +83,8 @@ export interface ReplayReport {
    * The first entry above the last signature that steers verification: then nothing above that signature was replayed.
    */
   readonly unsigned: SteeringEntry | undefined;
+  /** What the self-test of cose-js came to; `off` also where no COSE receipt came out of the ledger. */
+  readonly crossCheck: CrossCheckVerdict;
   /** Why the ledger could not be verified to its end. */
   readonly failure: LedgerSnapshotterError | undefined;
 }

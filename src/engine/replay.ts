@@ -23,11 +23,13 @@ import type { InspectObserver } from './inspection.ts';
 import type { SnapshotJobs } from './jobs.ts';
 import { identitiesOf } from './ledger-identities.ts';
 import { LedgerVerifier } from './ledger-verifier.ts';
-import { type Pipeline, type PipelineOptions, startPipeline } from './pipeline.ts';
+import { type Pipeline, startPipeline } from './pipeline.ts';
+import type { PipelineOptions } from './pipeline-options.ts';
 import { byVersion, type PlannedSnapshot, planReplay, type ReplayPlan } from './replay-plan.ts';
 import type { ReplayedFrom, ReplayedSnapshot, ReplayReport } from './replay-report.ts';
 import { PortLog, searchRelease, tablesMentioned } from './replay-search.ts';
 import { type ReplayStart, startOfLedger } from './replay-start.ts';
+import { type CrossCheck, crossCheckMode } from './second-opinion.ts';
 import { readSignedLedger, type SignedLedger } from './signed-ledger.ts';
 import { SnapshotReplay } from './snapshot-replay.ts';
 import { pinnedKeys } from './vouching.ts';
@@ -67,6 +69,11 @@ export interface ReplayOptions {
   readonly onIndexProgress?: (progress: { readonly seqno: Seqno; readonly last: Seqno }) => void;
   /** Called after each entry. */
   readonly onProgress?: (progress: { readonly seqno: Seqno; readonly last: Seqno }) => void;
+  /**
+   * Whether cose-js must accept each COSE receipt as well. `true` is `required`, `false` is `off`.
+   * @default 'when-available'
+   */
+  readonly crossCheck?: CrossCheck | boolean | undefined;
   readonly inspect?: InspectObserver | undefined;
   readonly logger?: Logger | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -82,7 +89,8 @@ export interface ReplayOptions {
  * @throws FormatError `EMPTY_LEDGER`, `CHUNK_GAP`, `CHUNK_OVERLAP`
  * @throws FormatError, VerificationError those of a `from` that does not verify, or is of another service
  * @throws AbortedError when `signal` aborts
- * @throws TypeError without `ledger` or `out`
+ * @throws VerificationError `CROSS_CHECK_UNAVAILABLE` when cose-js is required, and is not there or fails its self-test
+ * @throws TypeError without `ledger` or `out`; RangeError for a `crossCheck` that is none
  */
 export async function replayLedger(options: ReplayOptions): Promise<ReplayReport> {
   for (const name of ['ledger', 'out'] as const) {
@@ -92,11 +100,11 @@ export async function replayLedger(options: ReplayOptions): Promise<ReplayReport
   const executor = environment.startExecutor();
   try {
     const reading = await openReading(options, environment);
-    prepareCrossCheck(reading, executor);
     const log = new PortLog();
     const pipeline = await startPipeline(pipelineOptions(reading, executor, log));
     try {
-      return await feed(reading, snapshotReplay(reading, { executor, pipeline, log }));
+      const report = await feed(reading, snapshotReplay(reading, { executor, pipeline, log }));
+      return { ...report, crossCheck: await pipeline.crossCheck };
     } finally {
       await pipeline.close();
     }
@@ -105,10 +113,11 @@ export async function replayLedger(options: ReplayOptions): Promise<ReplayReport
   }
 }
 
-/** Has the cross-check ready by the time of the first receipt: its first use takes most of a second. */
-function prepareCrossCheck({ plan }: Reading, executor: JobExecutor<SnapshotJobs>): void {
-  if (!plan.snapshots.some(({ form, whyNot }) => form === 'cose' && whyNot === undefined)) return;
-  executor.run('prepareCrossCheck', undefined).catch(() => {});
+/** Where no receipt of COSE comes out there is nothing to ask cose-js: unless it is required it stays unloaded. */
+function crossCheckOf({ plan, options }: Reading): CrossCheck {
+  const mode = crossCheckMode(options.crossCheck, 'when-available');
+  const isCose = plan.snapshots.some(({ form, whyNot }) => form === 'cose' && whyNot === undefined);
+  return mode === 'when-available' && !isCose ? 'off' : mode;
 }
 
 /** A ledger that is being read, and all that is known of it beforehand. */
@@ -182,6 +191,7 @@ function pipelineOptions(
     directory: options.out,
     environment,
     executor,
+    crossCheck: crossCheckOf(reading),
     inspect: options.inspect,
     logger: options.logger,
     source: { freeze: () => verifier.freeze() },
@@ -236,7 +246,10 @@ function snapshotReplay(reading: Reading, machinery: Machinery): SnapshotReplay 
 }
 
 /** Reads the ledger to its end, or to where it does not hold. */
-async function feed(reading: Reading, snapshots: SnapshotReplay): Promise<ReplayReport> {
+async function feed(
+  reading: Reading,
+  snapshots: SnapshotReplay,
+): Promise<Omit<ReplayReport, 'crossCheck'>> {
   let failure: LedgerSnapshotterError | undefined;
   let torn: TornTail | undefined;
   try {

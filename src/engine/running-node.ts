@@ -124,6 +124,7 @@ function startSnapshotter(
     timeIntervalMs: settings.snapshotTimeIntervalMs,
     minTxInterval: settings.snapshotMinTxInterval,
     capacity: settings.capacity,
+    crossCheck: settings.crossCheck,
     whenFull: options.whenFull ?? 'keep',
     slowIoMs: settings.slowIoMs,
     metrics,
@@ -258,6 +259,9 @@ function nodeSnapshots(
     },
     get isOpen() {
       return snapshotter.isOpen;
+    },
+    get crossCheck() {
+      return snapshotter.crossCheck;
     },
     subscribe: (listener) => snapshotter.subscribe(listener),
     inspect: (observer) => snapshotter.inspect(observer),

@@ -98,6 +98,7 @@ export class Sequencer {
   /** Begins, with the parts that report to it. */
   start(parts: SequencerParts): void {
     this.#parts = parts;
+    if (this.#failure) parts.snapshotter.fail(this.#failure);
     parts.writer.commit(this.#committed.reached);
   }
 
@@ -228,6 +229,7 @@ export class Sequencer {
   /** Signs whatever is not signed yet; answers with the last signature's seqno once that is committed. */
   async sign(): Promise<Seqno> {
     if (this.#closed) throw this.#closed;
+    if (this.#failure) throw this.#failure;
     return this.#signAndCommit();
   }
 
@@ -313,16 +315,21 @@ export class Sequencer {
     const { writer, snapshotter, consensus } = this.#the;
     writer.commit(seqno);
     this.#options.log.compact(seqno);
-    snapshotter.commit(seqno, { primary: consensus.isPrimary });
+    // Of a ledger that has failed what was written before may still be committed, but no snapshot of it.
+    if (!this.#failure) snapshotter.commit(seqno, { primary: consensus.isPrimary });
     this.#committed.reach(seqno);
   }
 
-  /** Nothing more can be written: everyone who waits learns of it, and nobody is let through any more. */
+  /**
+   * Nothing more can be written: everyone who waits learns of it, snapshots under way end, and nobody is let through
+   * any more.
+   */
   fail(error: Error): void {
     if (this.#failure) return;
     this.#failure = error;
     this.#options.logger?.error({ error }, 'the node has stopped: its ledger cannot be written');
     this.#forgetTimer();
+    this.#parts?.snapshotter.fail(error);
     this.#turnstile.close(error);
     this.#durable.fail(error);
     this.#committed.fail(error);
@@ -333,8 +340,8 @@ export class Sequencer {
     const closed = new ConsensusError('CLOSED', 'the node is closed');
     this.#turnstile.close(closed);
     this.#closed = closed;
-    if (this.#failure) return;
     try {
+      if (this.#failure) return;
       await this.#signAndCommit();
       this.#durable.fail(closed);
       this.#committed.fail(closed);

@@ -8,17 +8,12 @@ import type { PrunedSnapshots, Retention } from '../files/retention.ts';
 import { commitEvidenceDigest } from '../formats/commit-evidence.ts';
 import { profileOfKey, spkiOf } from '../formats/ec-key.ts';
 import { entryLeafOf } from '../formats/write-set.ts';
-import type { JobExecutor } from '../tasks/job.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import { checkBytes, checkEvidence, checkRole, statusOf } from './host-input.ts';
 import type { InspectObserver } from './inspection.ts';
-import type { SnapshotJobs } from './jobs.ts';
-import {
-  type LiveGeneration,
-  type Pipeline,
-  type PipelineListener,
-  startPipeline,
-} from './pipeline.ts';
+import type { LiveGeneration, PipelineListener } from './live-generation.ts';
+import { type Pipeline, startPipeline } from './pipeline.ts';
+import { type CrossCheck, type CrossCheckVerdict, crossCheckMode } from './second-opinion.ts';
 import { serialiseDrawn, serialiseShared } from './serialise-frozen.ts';
 import { slowIoMsDefault } from './slow-io.ts';
 
@@ -43,9 +38,10 @@ export interface SnapshotterOptions {
   readonly whenFull?: 'drop' | 'keep';
   /**
    * Whether cose-js, an implementation of its own, must accept each receipt as well as node:crypto before it is
-   * published. It takes a thread of its own 20 to 100 ms. @default true
+   * published. It takes a thread of its own 20 to 100 ms. `true` is `required`, `false` is `off`.
+   * @default 'when-available'
    */
-  readonly crossCheck?: boolean;
+  readonly crossCheck?: CrossCheck | boolean;
   /** How often serialising, submitting, receipt-building and writing the file are tried. @default 3 */
   readonly attemptsMax?: number;
   /** Where the ledger stands at the start. @default an empty ledger without snapshots */
@@ -127,11 +123,23 @@ export interface Snapshotter {
   enable(): void;
   disable(): void;
   cancel(generation: number): void;
+  /**
+   * The host's log is gone, and commits nothing any more: every generation and every point that waits ends as
+   * `cancelled`, with what they hold. From then on `untilIdle` and every call that records or asks throws `error`.
+   * `close` is still due. A generation whose file is being published may end as `committed`.
+   */
+  fail(error: Error): void;
   /** Generations that have not ended, each with the promise of its end. */
   readonly live: readonly LiveGeneration[];
-  /** Whether it takes snapshots: not yet closed, and not broken. */
+  /** Whether it takes snapshots: not yet closed, not failed, and not broken. */
   readonly isOpen: boolean;
-  /** Until no generation lives; by then no point waits for a slot either. Each needs the host's commits to end. */
+  /** What the self-test of cose-js came to, once it is over. */
+  readonly crossCheck: Promise<CrossCheckVerdict>;
+  /**
+   * Until no generation lives; by then no point waits for a slot either. Each needs the host's commits to end: a host
+   * whose log is gone calls {@link Snapshotter.fail} or {@link Snapshotter.close}, which end them.
+   * @throws what {@link Snapshotter.fail} was given, once every generation has ended
+   */
   untilIdle(): Promise<void>;
   /** Calls `listener` for every point and generation that begins or ends; returns how to stop that. */
   subscribe(listener: PipelineListener): () => void;
@@ -154,7 +162,8 @@ export interface Snapshotter {
  * Starts a snapshotter on a directory.
  * @throws StorageError `LOCKED` when another process or snapshotter has it; those of the file system
  * @throws RangeError for options out of range
- * @throws VerificationError `ALG_KEY_MISMATCH` for an identity that is neither P-384 nor P-256
+ * @throws VerificationError `ALG_KEY_MISMATCH` for an identity that is neither P-384 nor P-256;
+ * `CROSS_CHECK_UNAVAILABLE` when cose-js is required, and is not there or fails its self-test
  * @throws AbortedError when `signal` has aborted already
  */
 export async function createSnapshotter(options: SnapshotterOptions): Promise<Snapshotter> {
@@ -166,10 +175,9 @@ export async function createSnapshotter(options: SnapshotterOptions): Promise<Sn
   const baselineMs = options.resumeAt?.lastSnapshotMs ?? environment.clock.now();
   const { slowIoMs, ...machine } = resolved;
   const settings = { ...machine, baselineMs };
+  const crossCheck = crossCheckMode(options.crossCheck, 'when-available');
   const executor = environment.startExecutor();
   const { secrets, directory, source, evidence, inspect, logger, metrics } = options;
-  const { crossCheck = true } = options;
-  const prepareCheck = crossCheck ? crossCheckPreparation(executor) : () => {};
   const pipeline = await startPipeline({
     directory,
     environment,
@@ -182,7 +190,6 @@ export async function createSnapshotter(options: SnapshotterOptions): Promise<Sn
     metrics,
     slowIoMs,
     serialise: (job, { signal }) => {
-      prepareCheck();
       const secret = secrets.at(job.seqno);
       const serialise = job.frozen.share === undefined ? serialiseDrawn : serialiseShared;
       return serialise(executor, { ...job, secret }, signal);
@@ -211,20 +218,6 @@ export async function createSnapshotter(options: SnapshotterOptions): Promise<Sn
     options.signal?.removeEventListener('abort', onAbort);
     await close();
   });
-}
-
-/**
- * Has the cross-check ready by the time of the first receipt: its first use takes a second or more, which passes
- * while the first snapshot waits for its proofs. A service that takes none never loads it.
- */
-function crossCheckPreparation(executor: JobExecutor<SnapshotJobs>): () => void {
-  let isAsked = false;
-  return () => {
-    if (isAsked) return;
-    isAsked = true;
-    // What is wrong with it the first receipt will tell.
-    executor.run('prepareCrossCheck', undefined).catch(() => {});
-  };
 }
 
 function resolveOptions(options: SnapshotterOptions) {
@@ -289,6 +282,10 @@ class HostSnapshotter implements Snapshotter {
     return this.#pipeline.isOpen;
   }
 
+  get crossCheck(): Promise<CrossCheckVerdict> {
+    return this.#pipeline.crossCheck;
+  }
+
   recordCommittable(seqno: Seqno): boolean {
     return this.#pipeline.recordCommittable(toSeqno(seqno));
   }
@@ -345,8 +342,13 @@ class HostSnapshotter implements Snapshotter {
     this.#pipeline.cancel(generation);
   }
 
+  fail(error: Error): void {
+    this.#pipeline.fail(error);
+  }
+
   async untilIdle(): Promise<void> {
     while (this.live.length > 0) await Promise.all(this.live.map(({ ended }) => ended));
+    if (this.#pipeline.failure) throw this.#pipeline.failure;
   }
 
   subscribe(listener: PipelineListener): () => void {

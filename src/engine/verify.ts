@@ -29,6 +29,7 @@ import { checkEvidenceEntry } from './evidence-entry.ts';
 import type { SnapshotJobs } from './jobs.ts';
 import { checkFloor } from './recovery-floor.ts';
 import { publicGenesis } from './replay-start.ts';
+import { type CrossCheck, crossCheckMode, SecondOpinion } from './second-opinion.ts';
 import { readSignedLedger, type SignedLedger } from './signed-ledger.ts';
 import { checkFileBytes, readSnapshotEnds } from './snapshot-ends.ts';
 import { readVerifiable, type VerifiableFile } from './verifiable-file.ts';
@@ -50,10 +51,11 @@ export interface VerifySnapshotOptions {
   /** Other directories of the same ledger, as CCF's `read_only_directories`: their committed chunks. @default none */
   readonly readOnlyLedgers?: readonly string[] | undefined;
   /**
-   * Asks cose-js about COSE receipts as well, on a worker thread.
-   * @default false
+   * Asks cose-js about COSE receipts as well, on a worker thread: `required`, or `when-available` where it passes its
+   * self-test. `true` is `required`, `false` is `off`.
+   * @default 'off'
    */
-  readonly crossCheck?: boolean | undefined;
+  readonly crossCheck?: CrossCheck | boolean | undefined;
   /** Oldest snapshot that is let pass, by seqno: an older one may be a rollback. @default 0 */
   readonly minSeqno?: number | undefined;
   /** Largest file that is read, in bytes. @default 256 GiB */
@@ -130,17 +132,18 @@ export async function openVerifierOver(
   ledger: IdentitySource | undefined,
   options: Omit<SnapshotVerifierOptions, 'ledger' | 'readOnlyLedgers'>,
 ): Promise<SnapshotVerifier> {
-  const { services = [], crossCheck = false, signal, wholeBytesMax } = options;
+  const { services = [], signal, wholeBytesMax } = options;
+  const mode = crossCheckMode(options.crossCheck, 'off');
   const environment = environmentOf(options.environment);
   const { fileSystem } = environment;
   const pinned = pinnedKeys(services);
   const identities = ledger && (await readIdentities(ledger, pinned, signal));
-  const executor = crossCheck ? environment.startExecutor() : undefined;
+  const executor = mode === 'off' ? undefined : environment.startExecutor();
+  const opinion = executor && new SecondOpinion({ mode, executor });
   const { minSeqno, snapshotBytesMax: fileBytesMax, strict } = options;
-  const bounds = { minSeqno, fileBytesMax, strict };
   return new SnapshotVerifier({
-    ...bounds,
-    ...{ fileSystem, pinned, identities, executor, signal, wholeBytesMax },
+    ...{ minSeqno, fileBytesMax, strict, executor, opinion },
+    ...{ fileSystem, pinned, identities, signal, wholeBytesMax },
   });
 }
 
@@ -150,6 +153,7 @@ interface VerifierParts {
   readonly identities: LedgerIdentities | undefined;
   /** There when cose-js is to be asked. */
   readonly executor: JobExecutor<SnapshotJobs> | undefined;
+  readonly opinion: SecondOpinion | undefined;
   readonly signal: AbortSignal | undefined;
   readonly wholeBytesMax: number | undefined;
   readonly minSeqno: number | undefined;
@@ -201,19 +205,24 @@ export class SnapshotVerifier {
 
   /** Verifies a file that was read already. @throws as {@link verifySnapshot}, what concerns the file */
   async verifyFile(file: VerifiableFile): Promise<SnapshotVerification> {
-    const { pinned, executor, signal } = this.#parts;
+    const { pinned, opinion, signal } = this.#parts;
     const { verified, links } = await this.#verify(file);
     await this.#checkEvidence(file.fileName, verified);
-    const crossChecked = executor !== undefined && verified.receiptForm === 'cose';
-    if (crossChecked) {
+    let crossChecked = false;
+    if (opinion !== undefined && verified.receiptForm === 'cose') {
       const { digest } = verified;
       const receipt = file.receipt().slice();
       const spki = this.#spkiOf(verified, links);
-      const job = { form: 'cose', receipt, digest, spki, crossCheck: true } as const;
-      await executor.run('checkReceipt', job, { signal });
+      crossChecked = await opinion.check({ form: 'cose', receipt, digest, spki }, signal);
     }
     const trusted = verified.trusted && pinned.length > 0;
     return { ...verified, trusted, endorsements: links.length, crossChecked, warnings: [] };
+  }
+
+  /** Why cose-js is not asked, though it should be where it is available. */
+  async whyNotCrossChecked(): Promise<string | undefined> {
+    const verdict = await this.#parts.opinion?.verdict();
+    return verdict?.status === 'unavailable' ? verdict.reason : undefined;
   }
 
   async close(): Promise<void> {

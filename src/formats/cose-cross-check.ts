@@ -1,9 +1,8 @@
-import { createECDH } from 'node:crypto';
 import { createRequire } from 'node:module';
-import { concatBytes, equalBytes } from '../core/bytes.ts';
+import { equalBytes, fromHex } from '../core/bytes.ts';
 import { VerificationError } from '../core/errors.ts';
-import { encodeCbor } from './cbor.ts';
 import { decodeCoseSign1, encodeCoseSign1, signedPayload } from './cose-sign1.ts';
+import { signedRoot, signedVectors } from './cross-check-vectors.ts';
 import { publicKeyOfSpki } from './ec-key.ts';
 
 /** A signing or verifying key as cose-js takes it: big-endian coordinates or scalar. */
@@ -32,16 +31,52 @@ export interface CoseJs {
 const ellipticVersion = '6.6.1';
 
 /**
- * Loads cose-js and makes CCF's labels known to its process-wide header table. Loading takes 150 ms and
- * a verification 24 ms of the calling thread: do both in a worker.
+ * Loads cose-js, corrects the codec below it, and makes CCF's labels known to its header table. Both hold for the
+ * thread that calls: loading takes 150 ms and a verification 24 ms, so that should be a worker.
  * @throws VerificationError `CROSS_CHECK_UNAVAILABLE` when it is not installed, or with another elliptic
  */
 export async function loadCoseJs(): Promise<CoseJs> {
   checkEllipticVersion(ellipticOfCoseJs());
-  // cose-js is CommonJS without correct types; CoseJs is what its 0.9.0 has.
-  const { default: coseJs } = (await import('cose-js').catch(unavailable)) as { default: CoseJs };
-  Object.assign(coseJs.common.HeaderParameters, { vds: 395, cwt: 15, 'ccf.v1': 'ccf.v1' });
-  return coseJs;
+  try {
+    // cose-js is CommonJS without correct types; CoseJs is what its 0.9.0 has.
+    const { default: coseJs } = (await import('cose-js')) as { default: CoseJs };
+    correctCodec(coseJsRequire());
+    Object.assign(coseJs.common.HeaderParameters, { vds: 395, cwt: 15, 'ccf.v1': 'ccf.v1' });
+    return coseJs;
+  } catch (cause) {
+    return unavailable(cause);
+  }
+}
+
+/** Resolves what cose-js depends on as it does itself: a dependant's tree may hold several versions. */
+function coseJsRequire(): NodeJS.Require {
+  return createRequire(createRequire(import.meta.url).resolve('cose-js'));
+}
+
+/** The part of nofilter that is corrected: a stream that is written and read at once. */
+interface NoFilter {
+  readonly readableLength: number;
+  readonly readableObjectMode: boolean;
+  read(size?: number): unknown;
+}
+
+const corrected = new WeakSet<NoFilter>();
+
+/**
+ * Makes `read()` without a size give all that is buffered, as nofilter documents it and as cbor's `encode` relies
+ * on. It leaves that to Node's streams, which from Node 26 on give their first piece only: `encode(['a', 1, 2])` is
+ * then `83`, the head of the array, and no signature verifies.
+ */
+function correctCodec(requireForCoseJs: NodeJS.Require): void {
+  const requireForCbor = createRequire(requireForCoseJs.resolve('cbor'));
+  const { prototype } = requireForCbor('nofilter') as { readonly prototype: NoFilter };
+  if (corrected.has(prototype)) return;
+  corrected.add(prototype);
+  const { read } = prototype;
+  prototype.read = function (this: NoFilter, size?: number) {
+    const isForAll = size === undefined && !this.readableObjectMode && this.readableLength > 0;
+    return read.call(this, isForAll ? this.readableLength : size);
+  };
 }
 
 /**
@@ -55,11 +90,10 @@ export function checkEllipticVersion(found: unknown): void {
   throw new VerificationError('CROSS_CHECK_UNAVAILABLE', message, place);
 }
 
-/** Resolves elliptic as cose-js itself does: a dependant's tree may hold several. */
+/** The version of the elliptic that cose-js would use. */
 function ellipticOfCoseJs(): unknown {
   try {
-    const coseJsPath = createRequire(import.meta.url).resolve('cose-js');
-    const manifest: unknown = createRequire(coseJsPath)('elliptic/package.json');
+    const manifest: unknown = coseJsRequire()('elliptic/package.json');
     return manifest instanceof Object && 'version' in manifest ? manifest.version : undefined;
   } catch (cause) {
     return unavailable(cause);
@@ -67,32 +101,71 @@ function ellipticOfCoseJs(): unknown {
 }
 
 function unavailable(cause: unknown): never {
-  const message = 'cose-js 0.9.0 and its elliptic cannot be loaded: install both';
+  const message = `cose-js 0.9.0 and elliptic ${ellipticVersion} cannot be loaded (${wordsOf(cause)}): install both; they are optional dependencies, which npm leaves out with --omit=optional`;
   throw new VerificationError('CROSS_CHECK_UNAVAILABLE', message, { cause });
 }
 
+/** The first line of what went wrong: a module that is not found brings a list of who asked for it. */
+function wordsOf(cause: unknown): string {
+  return String(cause instanceof Error ? cause.message : cause).split('\n', 1)[0] ?? '';
+}
+
 /**
- * Loads cose-js and has it look at one message under the curve's base point, which fills its tables for
- * P-384: the first verification takes eight times as long as the next. It refuses that message.
- * @throws VerificationError `CROSS_CHECK_UNAVAILABLE`
+ * Tries cose-js before anyone relies on it: it must accept messages that are known to be good, and refuse the same
+ * ones once a bit of signature or payload is changed. That also fills its tables, without which the first verification
+ * takes eight times as long as the next.
+ * @throws VerificationError `CROSS_CHECK_UNAVAILABLE`: it cannot be loaded, or takes good for bad or bad for good
  */
-export async function prepareCrossCheck(): Promise<void> {
-  const one = Uint8Array.from({ length: 48 }, (_, index) => (index === 47 ? 1 : 0));
-  const ecdh = createECDH('secp384r1');
-  ecdh.setPrivateKey(one);
-  const point = ecdh.getPublicKey();
-  const key = { x: point.subarray(1, 49), y: point.subarray(49) };
-  const message = encodeCoseSign1({
-    protectedBytes: encodeCbor(new Map([[1, -35]])),
-    payload: one,
-    signature: concatBytes([one, one]),
-  });
-  const { sign } = await loadCoseJs();
-  try {
-    sign.verifySync(Buffer.from(message), { key });
-  } catch {
-    // As it should: nobody has signed this.
+export async function selfTestCoseJs({ sign }: CoseJs): Promise<void> {
+  for (const { curve, spki, message } of signedVectors) {
+    const key = coseJsKeyOf(fromHex(spki));
+    const good = attachPayload(fromHex(message), signedRoot);
+    const accepts = (bytes: Uint8Array) =>
+      isAccepted(() => sign.verifySync(Buffer.from(bytes), { key }));
+    if (!accepts(good)) throw selfTestFailed(`refuses a good ${curve} signature`);
+    if (accepts(flipped(good, good.length - 1))) {
+      throw selfTestFailed(`accepts a changed ${curve} signature`);
+    }
+    const payloadEnd = good.length - signatureHeadBytes - signatureBytes[curve] - 1;
+    if (accepts(flipped(good, payloadEnd))) {
+      throw selfTestFailed(`accepts a ${curve} signature of another payload`);
+    }
   }
+}
+
+/** A byte string of 64 and of 96 bytes both begin with two bytes. */
+const signatureHeadBytes = 2;
+const signatureBytes = { 'P-256': 64, 'P-384': 96 } as const;
+
+function isAccepted(verify: () => Uint8Array): boolean {
+  try {
+    return equalBytes(verify(), signedRoot);
+  } catch {
+    return false;
+  }
+}
+
+function flipped(bytes: Uint8Array, at: number): Uint8Array {
+  return bytes.map((byte, index) => (index === at ? byte ^ 1 : byte));
+}
+
+function selfTestFailed(what: string): VerificationError {
+  const message = `cose-js 0.9.0 failed its self-test on Node ${process.versions.node}: it ${what}; install cose-js, elliptic and cbor as this package names them`;
+  return new VerificationError('CROSS_CHECK_UNAVAILABLE', message, { actual: what });
+}
+
+let prepared: Promise<CoseJs> | undefined;
+
+/**
+ * Loads and tries cose-js, once in each thread: what is wrong with it then stays so until the process is started anew.
+ * @throws VerificationError `CROSS_CHECK_UNAVAILABLE`, with what to do about it
+ */
+export function prepareCrossCheck(): Promise<CoseJs> {
+  prepared ??= loadCoseJs().then(async (coseJs) => {
+    await selfTestCoseJs(coseJs);
+    return coseJs;
+  });
+  return prepared;
 }
 
 /**
@@ -111,7 +184,7 @@ export async function crossCheckSign1(
 ): Promise<void> {
   const attached = attachPayload(bytes, payload);
   const key = coseJsKeyOf(spki);
-  const { sign } = await loadCoseJs();
+  const { sign } = await prepareCrossCheck();
   let accepted: Uint8Array;
   try {
     accepted = sign.verifySync(Buffer.from(attached), { key });

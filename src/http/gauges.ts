@@ -1,4 +1,4 @@
-import type { LiveGeneration } from '../engine/pipeline.ts';
+import type { LiveGeneration } from '../engine/live-generation.ts';
 import type { EventLoopDelay } from '../io/event-loop-delay.ts';
 import type { History } from './history.ts';
 import type { GaugeReading } from './prometheus-metrics.ts';

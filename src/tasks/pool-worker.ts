@@ -30,10 +30,18 @@ export interface PoolWorkerEvents {
 }
 
 export interface PoolWorkerOptions {
+  /** Megabytes that a thread may have on its JavaScript heap; one that needs more dies alone. */
+  readonly heapMegabytesMax: number;
   readonly workerData: unknown;
   /** @default a thread may be silent for ever */
   readonly watch: Watch | undefined;
 }
+
+/**
+ * Without limits of its own a thread that has no memory left takes the process with it, from Node 24 on: Node ends a
+ * thread 16 MiB above its limit, and what survives of a larger young generation at once is more than that.
+ */
+const youngMegabytesMax = 24;
 
 /** One thread and the job it has, if any. */
 export class PoolWorker {
@@ -48,11 +56,16 @@ export class PoolWorker {
   #isEnding = false;
   #isClosed = false;
 
-  constructor(entry: URL, { workerData, watch }: PoolWorkerOptions, events: PoolWorkerEvents) {
+  constructor(entry: URL, options: PoolWorkerOptions, events: PoolWorkerEvents) {
+    const { workerData, watch, heapMegabytesMax } = options;
     this.#events = events;
     this.#watch = watch;
     // Flags of the process, such as --input-type, can keep a file from loading; ours needs none.
-    this.#worker = new Worker(entry, { workerData, execArgv: [] });
+    const resourceLimits = {
+      maxOldGenerationSizeMb: heapMegabytesMax,
+      maxYoungGenerationSizeMb: youngMegabytesMax,
+    };
+    this.#worker = new Worker(entry, { workerData, execArgv: [], resourceLimits });
     this.#worker.unref();
     this.#worker.on('message', (message: FromWorker) => this.#answered(message));
     this.#worker.on('messageerror', (error) => this.#fail(error));

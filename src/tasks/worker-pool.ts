@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import { AbortedError } from '../core/errors.ts';
 import type { JobClass, JobExecutor, JobSummary, JobTable, RunOptions } from './job.ts';
 import { JobBoard } from './job-board.ts';
@@ -10,6 +11,11 @@ export interface WorkerPoolOptions {
   readonly criticalWorkers?: number;
   /** Jobs of a class that wait at most; one more is refused. @default 64 */
   readonly queueMax?: number;
+  /**
+   * Megabytes that a thread may have on its JavaScript heap; one that needs more fails its job with `WORKER_DIED`.
+   * @default as many as the thread has that makes the pool: what Node gives by the machine's memory, or was told to
+   */
+  readonly heapMegabytesMax?: number;
   /** What the entry module reads as `workerData`. @default undefined */
   readonly workerData?: unknown;
   /** Ends threads that hang, and so fails their jobs. @default a thread may be silent for ever */
@@ -43,9 +49,10 @@ export class WorkerPool<Table extends JobTable<Table>> implements JobExecutor<Ta
    * @throws RangeError for options that are not counts, and for more than 63 threads
    */
   constructor(entry: URL, options: WorkerPoolOptions = {}) {
-    const { workers, criticalWorkers, queueMax } = resolveOptions(options);
+    const { workers, criticalWorkers, queueMax, heapMegabytesMax } = resolveOptions(options);
     this.#entry = entry;
-    this.#workerOptions = { workerData: options.workerData, watch: options.watch };
+    const { workerData, watch } = options;
+    this.#workerOptions = { workerData, watch, heapMegabytesMax };
     this.#board = new JobBoard(queueMax);
     this.#crews = [
       { takes: ['critical'], workersMax: criticalWorkers, workers: new Set() },
@@ -135,10 +142,20 @@ export class WorkerPool<Table extends JobTable<Table>> implements JobExecutor<Ta
   }
 }
 
-type Counts = Pick<WorkerPoolOptions, 'workers' | 'criticalWorkers' | 'queueMax'>;
+type Counts = Pick<
+  WorkerPoolOptions,
+  'workers' | 'criticalWorkers' | 'queueMax' | 'heapMegabytesMax'
+>;
+
+/**
+ * States lie in shared memory and files come in pieces, so a job's heap is small as a rule; but a state that a host
+ * draws from a store of its own is taken apart on it. No less than this thread has is therefore enough.
+ */
+const heapOfThisThread = (): number => Math.ceil(getHeapStatistics().heap_size_limit / 2 ** 20);
 
 function resolveOptions(options: Counts): Readonly<Required<Counts>> {
   const { workers = 2, criticalWorkers = 0, queueMax = 64 } = options;
+  const { heapMegabytesMax = heapOfThisThread() } = options;
   const isCount = (value: number, min: number) => Number.isSafeInteger(value) && value >= min;
   if (!isCount(workers, 1)) throw new RangeError(`workers: ${workers}`);
   if (!isCount(criticalWorkers, 0)) throw new RangeError(`criticalWorkers: ${criticalWorkers}`);
@@ -146,5 +163,6 @@ function resolveOptions(options: Counts): Readonly<Required<Counts>> {
     throw new RangeError(`${workers + criticalWorkers} workers are more than ${workersMax}`);
   }
   if (!isCount(queueMax, 0)) throw new RangeError(`queueMax: ${queueMax}`);
-  return { workers, criticalWorkers, queueMax };
+  if (!isCount(heapMegabytesMax, 1)) throw new RangeError(`heapMegabytesMax: ${heapMegabytesMax}`);
+  return { workers, criticalWorkers, queueMax, heapMegabytesMax };
 }

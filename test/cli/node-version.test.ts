@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { nodeVersionFault, nodeVersionMin } from '../../src/cli/node-version.ts';
 import { textOf } from '../architecture/sources.ts';
+import { newerVersions } from '../tools/tried-versions.ts';
 
 test.each(['18.20.8', '20.0.0', '20.18.3'])('nodeVersionFault() refuses %s', (version) => {
   expect(nodeVersionFault(version)).toMatch(
@@ -15,9 +16,11 @@ test.each(['20.19.0', '20.20.2', '21.0.0', '22.11.0', '24.1.0'])(
   },
 );
 
-test('nodeVersionMin is what package.json says', () => {
+test('package.json names the versions that are tried, and the oldest is nodeVersionMin', () => {
   const { engines } = JSON.parse(textOf('package.json')) as { engines: { node: string } };
-  expect(engines.node).toBe(`>=${nodeVersionMin}`);
+  expect(engines.node).toBe(
+    [`^${nodeVersionMin}`, ...newerVersions.map((major) => `^${major}`)].join(' || '),
+  );
 });
 
 test('the program loads nothing that an older Node cannot link before it has said so', () => {

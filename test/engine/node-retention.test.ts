@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { toUtf8 } from '../../src/core/bytes.ts';
 import { seqno } from '../../src/core/words.ts';
+import type { PipelineListener } from '../../src/engine/live-generation.ts';
 import { keepNewest } from '../../src/engine/node-retention.ts';
-import type { PipelineListener } from '../../src/engine/pipeline.ts';
 import { prune } from '../../src/engine/prune.ts';
 import { recover } from '../../src/engine/recover.ts';
 import { replayLedger } from '../../src/engine/replay.ts';

@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import { digest, type Seqno, seqno, view } from '../../src/core/words.ts';
 import { Effects, type EffectsOptions } from '../../src/engine/effects.ts';
 import { type SnapshotJobs, snapshotJobs } from '../../src/engine/jobs.ts';
+import { SecondOpinion } from '../../src/engine/second-opinion.ts';
 import { lockDirectory } from '../../src/files/directory-lock.ts';
 import { signRootSignature } from '../../src/formats/root-signature.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
@@ -43,8 +44,10 @@ export class EffectsHost {
 
   private constructor(lock: EffectsOptions['lock'], fileSystem: MemoryFileSystem) {
     this.fileSystem = fileSystem;
+    const executor = this.#executor();
+    const opinion = new SecondOpinion({ mode: 'required', executor });
     this.options = {
-      ...{ fileSystem, lock, crossCheck: true, executor: this.#executor() },
+      ...{ fileSystem, lock, executor, opinion },
       serialise: async ({ progress }, { signal }) => {
         this.signals.push(signal);
         progress.begin(4);

@@ -4,7 +4,7 @@ import { SimulatedClock } from 'xstate';
 import type { GenerationOutput } from '../../machines/events.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import { type Digest, digest, type Seqno, seqno } from '../../src/core/words.ts';
-import type { LiveGeneration } from '../../src/engine/pipeline.ts';
+import type { LiveGeneration } from '../../src/engine/live-generation.ts';
 import {
   createSnapshotter,
   type Snapshotter,

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,15 +23,24 @@ beforeAll(async () => {
 
 afterAll(() => rm(home, { recursive: true }));
 
+interface Installation {
+  readonly overrides?: object;
+  /** Of `npm install`. */
+  readonly options?: readonly string[];
+}
+
 /** Installs the tarball into an empty project; a registry that cannot be reached skips the test. */
-async function install(context: TestContext, name: string, overrides: object): Promise<string> {
+async function install(
+  context: TestContext,
+  name: string,
+  { overrides = {}, options = [] }: Installation = {},
+): Promise<string> {
   const project = await mkdtemp(join(home, `${name}-`));
   const manifest = { name, private: true, type: 'module', overrides };
   await writeFile(join(project, 'package.json'), JSON.stringify(manifest));
   try {
-    await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', tarball], {
-      cwd: project,
-    });
+    const quietly = ['--prefer-offline', '--no-audit', '--no-fund', ...options];
+    await run('npm', ['install', ...quietly, tarball], { cwd: project });
   } catch (error) {
     const text = String(error);
     if (!/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT/.test(text)) throw error;
@@ -59,7 +69,7 @@ const replayed = (project: string) =>
 
 describe('the package, installed from its tarball', () => {
   test('replays, writes and verifies, cross-check included', async (context) => {
-    const project = await install(context, 'plain', {});
+    const project = await install(context, 'plain');
     const replay = await replayed(project);
     expect(replay).toMatchObject({ status: 0 });
     const [file] = await readdir(join(project, 'snapshots'));
@@ -74,7 +84,7 @@ describe('the package, installed from its tarball', () => {
   }, 120_000);
 
   test('is a library with types and machines of its own', async (context) => {
-    const project = await install(context, 'library', {});
+    const project = await install(context, 'library');
     const script = `
       import { replayLedger, createSnapshotter, FormatError, verifySnapshot } from 'ledger-snapshotter';
       import { MerkleTree, signRootSignature } from 'ledger-snapshotter/formats';
@@ -87,20 +97,56 @@ describe('the package, installed from its tarball', () => {
     expect(stdout.trim()).toBe('function function function function generation\n1 function');
   }, 120_000);
 
-  test('with another elliptic verifies, and refuses only the cross-check', async (context) => {
-    const project = await install(context, 'other-elliptic', { elliptic: '6.5.7' });
-    const replay = await replayed(project);
-    expect(replay.stdout).toContain('"result":"identical"');
-    expect(replay.stdout + replay.stderr).toContain('CROSS_CHECK_UNAVAILABLE');
-    expect(replay.status).not.toBe(0);
+  test.for<[string, Installation]>([
+    ['with another elliptic', { overrides: { elliptic: '6.5.7' } }],
+    ['without optional dependencies', { options: ['--omit=optional'] }],
+  ])(
+    '%s does all but the cross-check, and says so',
+    { timeout: 180_000 },
+    async ([what, installation], context) => {
+      const project = await install(context, what.replaceAll(' ', '-'), installation);
+      const replay = await replayed(project);
+      expect(replay).toMatchObject({ status: 0 });
+      expect(replay.stdout).toContain('"result":"identical"');
+      expect(replay.stderr).toContain('warning: no cross-check: ');
 
-    const [expected] = await readdir(join(fixture, 'snapshots'));
-    const path = join(fixture, 'snapshots', expected ?? '');
-    const certificate = join(fixture, 'service_cert.pem');
-    const plain = await command(project, 'verify', path, '--service-cert', certificate);
-    expect(plain).toMatchObject({ status: 0 });
-    const crossChecked = await command(project, 'verify', path, '--cross-check', '--json');
-    expect(crossChecked.status).toBe(3);
-    expect(crossChecked.stdout).toContain('CROSS_CHECK_UNAVAILABLE');
-  }, 120_000);
+      const [expected] = await readdir(join(fixture, 'snapshots'));
+      const path = join(fixture, 'snapshots', expected ?? '');
+      const certificate = join(fixture, 'service_cert.pem');
+      const pin = ['--service-cert', certificate];
+      expect(await command(project, 'verify', path, ...pin)).toMatchObject({ status: 0 });
+      const either = await command(project, 'verify', path, ...pin, '--cross-check=when-available');
+      expect(either).toMatchObject({ status: 0 });
+      expect(either.stderr).toContain('warning: no cross-check: ');
+      const crossChecked = await command(
+        project,
+        'verify',
+        path,
+        ...pin,
+        '--cross-check',
+        '--json',
+      );
+      expect(crossChecked.status).toBe(3);
+      expect(crossChecked.stdout).toContain('CROSS_CHECK_UNAVAILABLE');
+
+      const few = ['start', '--transactions', '40', '--snapshot-every', '20', '--dir'];
+      const started = await command(project, ...few, 'data');
+      expect(started).toMatchObject({ status: 0 });
+      expect(started.stderr).toContain('cross-check: unavailable, ');
+      const refused = await command(project, ...few, 'none', '--cross-check');
+      expect(refused.status).not.toBe(0);
+      expect(refused.stderr).toContain('CROSS_CHECK_UNAVAILABLE');
+      expect(existsSync(join(project, 'none'))).toBe(false);
+    },
+  );
+
+  test('has types that ask for no optional dependency', async () => {
+    const { stdout } = await run('tar', ['-xzOf', tarball, '--wildcards', '*.d.ts'], {
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    expect(stdout).toContain('createNode');
+    expect(stdout).not.toMatch(
+      /from ['"](cose-js|elliptic)['"]|import\(['"](cose-js|elliptic)['"]\)/,
+    );
+  });
 });

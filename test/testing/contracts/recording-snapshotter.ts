@@ -15,6 +15,7 @@ interface ToldSignature {
 export class RecordingSnapshotter implements Snapshotter {
   readonly live = [];
   readonly isOpen = true;
+  readonly crossCheck = Promise.resolve({ status: 'off' } as const);
   readonly #recorder: EvidenceRecorder | undefined;
   readonly #signatures = new Map<Seqno, Uint8Array>();
   readonly #trees = new Map<Seqno, Uint8Array>();
@@ -58,6 +59,7 @@ export class RecordingSnapshotter implements Snapshotter {
   enable(): void {}
   disable(): void {}
   cancel(): void {}
+  fail(): void {}
 
   async untilIdle(): Promise<void> {}
 

@@ -1,0 +1,40 @@
+/** A signed message as CCF's service writes them, and the key that it verifies under. */
+export interface SignedVector {
+  readonly curve: 'P-256' | 'P-384';
+  /** SubjectPublicKeyInfo, DER, in hex. The private halves were never kept. */
+  readonly spki: string;
+  /** COSE_Sign1 with a detached payload, in hex: {@link signedRoot} is what it signs. */
+  readonly message: string;
+}
+
+/** The root that every vector signs: bytes 0 … 31. */
+export const signedRoot = Uint8Array.from({ length: 32 }, (_, index) => index);
+
+/** What the cross-check must accept before it is relied on; changed in any way it must refuse them. */
+export const signedVectors: readonly SignedVector[] = [
+  {
+    curve: 'P-384',
+    spki:
+      '3076301006072a8648ce3d020106052b810400220362000494f483f571d81eb6d523c9f1e16ee7cf5aaf1f2f01643c8f' +
+      'f746504f5f14824254e75dc1a579d4cdc8580e35ad79d4552e5235c4bd1cb7b94404aca6771552c0b9bc4e4b7ec082f3' +
+      '4c567e4c075794dc740b6802d7366a8f140be70a67c74e02',
+    message:
+      'd284587ca501382204584039363232373139613036643031373864366635646561386430663637633231303634383761' +
+      '35636135353333653938356335346663373937626339313530633319018b020fa3061a6553f100016b63726f73732d63' +
+      '6865636b026973656c662d74657374666363662e7631a1647478696463322e37a0f6586077045aa79bef2f501178683b' +
+      '0556da402c6fae8d55812fa279ce195076db407843892e2210dbeff037302064535608e97f04408b96575ce41e8e68c6' +
+      'fc3d4402ee8581e09f4ba5e2872fbd423c62708389c305fffb03a559c40d6cc3007415d0',
+  },
+  {
+    curve: 'P-256',
+    spki:
+      '3059301306072a8648ce3d020106082a8648ce3d030107034200043fea323dd5a496cf7227a5c17259c0b06f99afc4f6' +
+      '1e4ac5cda696c224b4d516ab6dcaf3bd5da0efad05826b0f84ca59b8573098361da81d17fdeda4b8eb2bfd',
+    message:
+      'd284587ba501260458403861356138613962306638626137343666633162626232376565343730663065616330643164' +
+      '306232393166353032636233316365313234316563666231323019018b020fa3061a6553f100016b63726f73732d6368' +
+      '65636b026973656c662d74657374666363662e7631a1647478696463322e37a0f65840849a9cc72ea2d16324be53dd29' +
+      'a18918b87439aca2480df9607276cd2f0ef318ebe348f282d0126423f2aa202c225d66c67ae787c789cf4e1fd8a6b422' +
+      '911d7c',
+  },
+];
