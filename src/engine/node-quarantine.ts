@@ -6,7 +6,7 @@ import {
   VerificationError,
 } from '../core/errors.ts';
 import type { Logger } from '../core/host-ports.ts';
-import { type DirectoryLock, lockDirectory } from '../files/directory-lock.ts';
+import type { DirectoryLock } from '../files/directory-lock.ts';
 import { quarantineSnapshot } from '../files/quarantine.ts';
 import { parseSnapshotName } from '../formats/file-name.ts';
 import type { Environment } from './environment.ts';
@@ -22,23 +22,16 @@ import { verifySnapshot } from './verify.ts';
  * which wrote no receipts.
  *
  * A start does not depend on it: a file that cannot be moved is logged.
- * @throws StorageError `LOCKED` when another process has the directory
  */
 export async function setInvalidAside(
   refused: readonly RefusedSnapshot[],
-  { paths, environment }: NodePlace,
+  { paths, environment, lock }: NodePlace & { readonly lock: DirectoryLock },
   logger: Logger | undefined,
 ): Promise<void> {
-  if (refused.length === 0) return;
-  const lock = await lockDirectory(paths.snapshots, environment);
-  try {
-    // Oldest first, as the oldest are the first to go when there are too many.
-    for (const { file } of refused.toReversed()) {
-      const flaw = await flawOf(join(paths.snapshots, file), environment);
-      if (flaw !== undefined) await setAside(file, flaw, { lock, environment, logger });
-    }
-  } finally {
-    await lock.release();
+  // Oldest first, as the oldest are the first to go when there are too many.
+  for (const { file } of refused.toReversed()) {
+    const flaw = await flawOf(join(paths.snapshots, file), environment);
+    if (flaw !== undefined) await setAside(file, flaw, { lock, environment, logger });
   }
 }
 

@@ -29,6 +29,8 @@ import { StepTimes } from './step-times.ts';
 export interface PipelineOptions {
   /** Where the snapshots go; created when it is not there. */
   readonly directory: string;
+  /** The lock on it, which the caller holds and gives back. @default one of its own */
+  readonly lock?: DirectoryLock | undefined;
   readonly environment: Environment;
   readonly executor: JobExecutor<SnapshotJobs>;
   readonly source: SnapshotSource;
@@ -69,13 +71,14 @@ interface Deferred extends GenerationRef {
 export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { directory, environment } = options;
   await environment.fileSystem.makeDirectory(directory);
-  const lock = await lockDirectory(directory, environment);
+  const lock = options.lock ?? (await lockDirectory(directory, environment));
   try {
     const swept = await sweepSpools(environment.fileSystem, lock);
     if (swept.removed.length > 0) options.logger?.info({ swept }, 'swept leftovers');
     if (swept.failed.length > 0) options.logger?.warn({ swept }, 'leftovers could not be swept');
   } catch (error) {
-    await lock.release();
+    // The first failure is the one to tell.
+    if (options.lock === undefined) await lock.release().catch(() => undefined);
     throw error;
   }
   return new Pipeline(options, lock);
@@ -277,7 +280,7 @@ export class Pipeline {
     try {
       await this.#closed;
     } finally {
-      await this.#lock.release();
+      if (this.#options.lock === undefined) await this.#lock.release();
     }
   }
 
