@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { LedgerSnapshotterError, StorageError } from '../core/errors.ts';
 import type { Logger } from '../core/host-ports.ts';
-import { type DirectoryLock, lockDirectory } from '../files/directory-lock.ts';
+import type { DirectoryLock } from '../files/directory-lock.ts';
 import { quarantineSnapshot } from '../files/quarantine.ts';
 import { parseSnapshotName } from '../formats/file-name.ts';
 import { isDefect } from './candidate-files.ts';
@@ -18,25 +18,18 @@ import { verifySnapshot } from './verify.ts';
  * which wrote no receipts.
  *
  * A start does not depend on it: a file that cannot be moved is logged.
- * @throws StorageError `LOCKED` when another process has the directory
  */
 export async function setInvalidAside(
   { refused, defects }: Pick<RecoveredLedger, 'refused' | 'defects'>,
-  { paths, environment }: NodePlace,
+  { paths, environment, lock }: NodePlace & { readonly lock: DirectoryLock },
   logger: Logger | undefined,
 ): Promise<void> {
-  if (refused.length === 0) return;
-  const lock = await lockDirectory(paths.snapshots, environment);
-  try {
-    // Oldest first, as the oldest are the first to go when there are too many.
-    for (const { file } of refused.toReversed()) {
-      const defect = defects.get(file);
-      if (defect === undefined || parseSnapshotName(file)?.commitSeqno !== undefined) continue;
-      const error = await stillDefective(join(paths.snapshots, file), defect, environment);
-      if (error !== undefined) await setAside(file, error, { lock, environment, logger });
-    }
-  } finally {
-    await lock.release();
+  // Oldest first, as the oldest are the first to go when there are too many.
+  for (const { file } of refused.toReversed()) {
+    const defect = defects.get(file);
+    if (defect === undefined || parseSnapshotName(file)?.commitSeqno !== undefined) continue;
+    const error = await stillDefective(join(paths.snapshots, file), defect, environment);
+    if (error !== undefined) await setAside(file, error, { lock, environment, logger });
   }
 }
 

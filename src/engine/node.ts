@@ -2,13 +2,14 @@ import { AbortedError } from '../core/errors.ts';
 import type { Logger, Metrics } from '../core/host-ports.ts';
 import { timerDelayMsMax } from '../core/limits.ts';
 import type { Digest, Seqno, View } from '../core/words.ts';
-import { lockDirectory } from '../files/directory-lock.ts';
+
 import type { FoundSnapshot } from '../files/snapshot-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import type { InspectObserver } from './inspection.ts';
 import type { LiveGeneration, PipelineListener } from './live-generation.ts';
 import { nodePaths } from './node-keys.ts';
+import { lockNode } from './node-locks.ts';
 import { setInvalidAside } from './node-quarantine.ts';
 import { beginService, openService } from './node-start.ts';
 import type { RecoveryReport } from './recovery-report.ts';
@@ -186,16 +187,16 @@ export async function createNode(options: NodeOptions): Promise<LedgerNode> {
   const environment = environmentOf(options.environment);
   const paths = nodePaths(options.directory);
   await checkCrossCheck(settings.crossCheck, environment.startExecutor);
-  await environment.fileSystem.makeDirectory(paths.root);
-  const lock = await lockDirectory(paths.root, environment);
+  const locks = await lockNode(paths, environment);
   try {
     const place = { paths, environment };
     const isNew = await beginService(place, settings, options.signal);
     const service = await openService(place, options);
-    await setInvalidAside(service.recovered, place, options.logger);
-    return await startNode({ ...place, options, settings, service, isNew, lock });
+    const { logger } = options;
+    await setInvalidAside(service.recovered, { ...place, lock: locks.snapshots }, logger);
+    return await startNode({ ...place, options, settings, service, isNew, locks });
   } catch (error) {
-    await lock.release();
+    await locks.release().catch(() => undefined);
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import type { SnapshotterInput } from '../../machines/snapshotter-setup.ts';
 import type { EvidenceLog, Logger, Metrics, SnapshotSource } from '../core/host-ports.ts';
+import type { DirectoryLock } from '../files/directory-lock.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import type { Serialise } from './effects.ts';
 import type { Environment } from './environment.ts';
@@ -11,6 +12,8 @@ import type { CrossCheck } from './second-opinion.ts';
 export interface PipelineOptions {
   /** Where the snapshots go; created when it is not there. */
   readonly directory: string;
+  /** The lock on it, which the caller holds and gives back. @default one of its own */
+  readonly lock?: DirectoryLock | undefined;
   readonly environment: Environment;
   readonly executor: JobExecutor<SnapshotJobs>;
   readonly source: SnapshotSource;

@@ -42,13 +42,14 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   const opinion = new SecondOpinion({ mode, executor, logger });
   await opinion.begin();
   await environment.fileSystem.makeDirectory(directory);
-  const lock = await lockDirectory(directory, environment);
+  const lock = options.lock ?? (await lockDirectory(directory, environment));
   try {
     const swept = await sweepSpools(environment.fileSystem, lock);
     if (swept.removed.length > 0) options.logger?.info({ swept }, 'swept leftovers');
     if (swept.failed.length > 0) options.logger?.warn({ swept }, 'leftovers could not be swept');
   } catch (error) {
-    await lock.release();
+    // The first failure is the one to tell.
+    if (options.lock === undefined) await lock.release().catch(() => undefined);
     throw error;
   }
   return new Pipeline(options, lock, opinion);
@@ -274,7 +275,7 @@ export class Pipeline {
     try {
       await this.#closed;
     } finally {
-      await this.#lock.release();
+      if (this.#options.lock === undefined) await this.#lock.release();
     }
   }
 

@@ -3,7 +3,6 @@ import { SingleNode } from '../consensus/single-node.ts';
 import { toHex } from '../core/bytes.ts';
 import type { Metrics } from '../core/host-ports.ts';
 import { type Digest, digest, type Seqno, seqno as toSeqno } from '../core/words.ts';
-import type { DirectoryLock } from '../files/directory-lock.ts';
 import { LedgerWriter } from '../files/ledger-writer.ts';
 import { findSnapshots } from '../files/snapshot-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
@@ -13,6 +12,7 @@ import { Transaction } from '../store/transaction.ts';
 import { appendTimes } from './append-times.ts';
 import { Log } from './log.ts';
 import type { LedgerNode, NodeOptions, NodeSettings, NodeSnapshots, NodeStatus } from './node.ts';
+import type { NodeLocks } from './node-locks.ts';
 import type { NodePlace } from './node-place.ts';
 import { keepNewest } from './node-retention.ts';
 import type { OpenedService } from './node-start.ts';
@@ -20,7 +20,7 @@ import { MetricsSinks } from './pipeline-metrics.ts';
 import type { RecoveredLedger, RecoveryReport } from './recovery-report.ts';
 import { type Applied, Sequencer, type Until } from './sequencer.ts';
 import { SlowIo } from './slow-io.ts';
-import { createSnapshotter, type Snapshotter } from './snapshotter.ts';
+import { createSnapshotterUnder, type Snapshotter } from './snapshotter.ts';
 import type { TransactionBody } from './transaction-run.ts';
 import { viewRecord } from './view-record.ts';
 
@@ -30,8 +30,8 @@ export interface NodeStart extends NodePlace {
   readonly settings: NodeSettings;
   readonly service: OpenedService;
   readonly isNew: boolean;
-  /** On the node's directory; the node releases it when it is closed. */
-  readonly lock: DirectoryLock;
+  /** The node releases them when it is closed. */
+  readonly locks: NodeLocks;
 }
 
 /** Starts what a node is made of, and signs what an earlier run has left unsigned. */
@@ -91,7 +91,7 @@ function startConsensus(
 }
 
 function openWriter(
-  { environment, paths, service, options, settings: { slowIoMs } }: NodeStart,
+  { environment, paths, service, options, locks, settings: { slowIoMs } }: NodeStart,
   sequencer: Sequencer,
   metrics: Metrics,
 ): Promise<LedgerWriter> {
@@ -103,6 +103,7 @@ function openWriter(
     end: service.recovered.end,
     onDurable: (seqno) => sequencer.persisted(seqno),
     onFailed: (error) => sequencer.fail(error),
+    checkLock: () => locks.root.check(),
     around: appendTimes({ clock, metrics, slowIo }),
   });
 }
@@ -113,7 +114,7 @@ function startSnapshotter(
 ): Promise<Snapshotter> {
   const { environment, paths, service, settings, options } = start;
   const { recovered, secrets, certificate } = service;
-  return createSnapshotter({
+  return createSnapshotterUnder(start.locks.snapshots, {
     environment,
     secrets,
     directory: paths.snapshots,
@@ -232,7 +233,7 @@ class RunningNode implements LedgerNode {
   /** A ledger that could not be written has told everyone already, so that is no failure of the close. */
   async #close(): Promise<void> {
     const { sequencer, snapshotter, writer } = this.#parts;
-    const { options, lock } = this.#start;
+    const { options, locks } = this.#start;
     options.signal?.removeEventListener('abort', this.#onAbort);
     await sequencer.close();
     try {
@@ -241,7 +242,7 @@ class RunningNode implements LedgerNode {
       await writer
         .close()
         .catch(() => undefined)
-        .finally(() => lock.release());
+        .finally(() => locks.release());
     }
   }
 }

@@ -4,6 +4,7 @@ import { AbortedError } from '../core/errors.ts';
 import type { EvidenceLog, Logger, Metrics, Secrets, SnapshotSource } from '../core/host-ports.ts';
 import { timerDelayMsMax } from '../core/limits.ts';
 import { type Digest, type Seqno, seqno as toSeqno } from '../core/words.ts';
+import type { DirectoryLock } from '../files/directory-lock.ts';
 import type { PrunedSnapshots, Retention } from '../files/retention.ts';
 import { commitEvidenceDigest } from '../formats/commit-evidence.ts';
 import { profileOfKey, spkiOf } from '../formats/ec-key.ts';
@@ -166,7 +167,18 @@ export interface Snapshotter {
  * `CROSS_CHECK_UNAVAILABLE` when cose-js is required, and is not there or fails its self-test
  * @throws AbortedError when `signal` has aborted already
  */
-export async function createSnapshotter(options: SnapshotterOptions): Promise<Snapshotter> {
+export function createSnapshotter(options: SnapshotterOptions): Promise<Snapshotter> {
+  return createSnapshotterUnder(undefined, options);
+}
+
+/**
+ * As {@link createSnapshotter}, under a lock on the directory that the caller holds, and gives back after the close.
+ * @throws as {@link createSnapshotter}
+ */
+export async function createSnapshotterUnder(
+  lock: DirectoryLock | undefined,
+  options: SnapshotterOptions,
+): Promise<Snapshotter> {
   const resolved = resolveOptions(options);
   profileOfKey(options.identity);
   const spki = spkiOf(options.identity);
@@ -180,6 +192,7 @@ export async function createSnapshotter(options: SnapshotterOptions): Promise<Sn
   const { secrets, directory, source, evidence, inspect, logger, metrics } = options;
   const pipeline = await startPipeline({
     directory,
+    lock,
     environment,
     executor,
     source,

@@ -49,6 +49,8 @@ export interface LedgerWriterOptions {
   readonly onDurable: (seqno: Seqno) => void;
   /** Called once; nothing is written any more. */
   readonly onFailed: (error: StorageError) => void;
+  /** Rejects when the ledger is not ours any more; called before each step, and before the first change. @default never */
+  readonly checkLock?: () => Promise<void>;
   /** Runs each write with its sync, so that its owner can measure them. @default just that */
   readonly around?: (write: () => Promise<void>) => Promise<void>;
 }
@@ -114,7 +116,7 @@ export class LedgerWriter {
 
   /**
    * Cuts what is torn behind `end.open.size` off, durably, and makes what was found durable too; creates nothing.
-   * @throws StorageError `CHANGED_WHILE_READING` when the open chunk has shrunk; those of the file system
+   * @throws StorageError `CHANGED_WHILE_READING` when the open chunk has shrunk; those of `checkLock` and the file system
    * @throws FormatError `BAD_OFFSET_TABLE` when a completed chunk is not
    */
   static async open(options: LedgerWriterOptions): Promise<LedgerWriter> {
@@ -131,6 +133,7 @@ export class LedgerWriter {
     const plan = new LedgerPlan(end.last, chunks);
     const files = filesOf(end);
     const size = plan.chunkBytes;
+    await options.checkLock?.();
     return new LedgerWriter(
       options,
       plan,
@@ -236,7 +239,11 @@ export class LedgerWriter {
     // What is appended in one turn is one batch; and whoever appends is never called back within the call.
     await undefined;
     try {
-      for (let [step] = this.#steps; step !== undefined; [step] = this.#steps) {
+      while (this.#steps.length > 0) {
+        await this.#checkLock();
+        // A rollback may have taken steps back meanwhile.
+        const [step] = this.#steps;
+        if (step === undefined) break;
         if (step.kind === 'entry') await this.#write(takeBatch(this.#steps));
         else await this.#perform(step);
       }
@@ -257,7 +264,14 @@ export class LedgerWriter {
     this.#pendingBytes -= bytes;
     this.#tellDurable(batch.last);
     const table = steps.at(-1)?.table;
-    if (table !== undefined) await this.#files.complete(table, batch.position + bytes);
+    if (table === undefined) return;
+    await this.#checkLock();
+    await this.#files.complete(table, batch.position + bytes);
+  }
+
+  /** Between the check and the write nothing is awaited but the calls on the file. */
+  async #checkLock(): Promise<void> {
+    await this.#options.checkLock?.();
   }
 
   /** What a rollback took back while it was written is not told: its seqno may stand for another entry by now. */

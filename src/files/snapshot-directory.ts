@@ -151,8 +151,8 @@ export interface Sweep {
 }
 
 /**
- * Removes the spools, and the dead lock claims, that earlier runs left in the lock's directory. To be called once,
- * before the first spool of this run.
+ * Removes the spools that earlier runs left in the lock's directory; what they left of the lock is gone since it was
+ * taken. To be called once, before the first spool of this run.
  * @throws StorageError `LOCKED`, `CLOSED` without the lock; `READ_FAILED` when the directory cannot be listed
  */
 export function sweepSpools(fileSystem: FileSystem, lock: DirectoryLock): Promise<Sweep> {
@@ -160,17 +160,13 @@ export function sweepSpools(fileSystem: FileSystem, lock: DirectoryLock): Promis
     const removed: string[] = [];
     const failed: { file: string; error: StorageError }[] = [];
     for (const { name } of await fileSystem.list(lock.directory)) {
-      if (!isLeftover(name)) continue;
+      if (parseSpoolName(name) === undefined) continue;
       const error = await tryRemove(fileSystem, join(lock.directory, name));
       if (error === undefined) removed.push(name);
       else failed.push({ file: name, error });
     }
     return { removed, failed };
   });
-}
-
-function isLeftover(name: string): boolean {
-  return parseSpoolName(name) !== undefined || (isLockName(name) && name.includes('.'));
 }
 
 async function tryRemove(fileSystem: FileSystem, path: string): Promise<StorageError | undefined> {

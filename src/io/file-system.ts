@@ -44,6 +44,27 @@ export interface FileStat {
   readonly identity?: string;
 }
 
+/** Which file a name stands for, and in which state it is. */
+export interface FileIdentity {
+  /** Tells it from every other file that is there now, under each of its names: `<device>:<inode>`. */
+  readonly inode: string;
+  /** Another text after each change of the content: the time of that, in nanoseconds. */
+  readonly modified: string;
+}
+
+/** Whether a process listens at a socket; `missing`: no such name, `unknown`: it cannot be asked. */
+export type SocketState = 'listening' | 'silent' | 'missing' | 'unknown';
+
+/**
+ * Unix sockets by which a process shows that it lives. The system closes a socket together with its process, and
+ * answers for it across containers and process-id namespaces, as long as all of them run on one kernel.
+ */
+export interface LivenessSockets {
+  /** Listens at a new name until the answer is called, which never fails; `undefined` where that cannot be. */
+  listen(path: string): Promise<(() => Promise<void>) | undefined>;
+  state(path: string): Promise<SocketState>;
+}
+
 /** Names of the operations, for journals and faults. */
 export type FileOperation =
   | 'open'
@@ -57,6 +78,7 @@ export type FileOperation =
   | 'stat'
   | 'makeDirectory'
   | 'rename'
+  | 'link'
   | 'remove'
   | 'syncDirectory';
 
@@ -112,6 +134,11 @@ export interface FileSystem {
   /** Size and kind, or `undefined` when there is no such name. @throws StorageError `NOT_A_DIRECTORY`, `READ_FAILED` */
   stat(path: string): Promise<FileStat | undefined>;
   /**
+   * What a name stands for, or `undefined` when there is no such name. Absent where files have no such numbers.
+   * @throws StorageError `NOT_A_DIRECTORY`, `READ_FAILED`
+   */
+  identify?(path: string): Promise<FileIdentity | undefined>;
+  /**
    * Creates a directory of mode 0700 and those above it; one that exists is left alone. What it created is
    * durable on return. @throws StorageError `NOT_A_DIRECTORY`, `WRITE_FAILED`, `SYNC_FAILED`
    */
@@ -121,8 +148,16 @@ export interface FileSystem {
    * new. @throws StorageError `NOT_FOUND`, `NOT_A_REGULAR_FILE` for a directory's name, `WRITE_FAILED`
    */
   rename(from: string, to: string): Promise<void>;
+  /**
+   * Gives a file a second name, and never replaces one. Absent where there are no hard links; a file system that finds
+   * that out by itself answers `WRITE_FAILED` with `EPERM`, `ENOTSUP`, `EOPNOTSUPP` or `ENOSYS` as `actual`.
+   * @throws StorageError `NOT_FOUND`, `ALREADY_EXISTS`, `WRITE_FAILED`
+   */
+  link?(from: string, to: string): Promise<void>;
   /** Removes a name that is not a directory. @throws StorageError `NOT_FOUND`, `NOT_A_REGULAR_FILE`, `WRITE_FAILED` */
   remove(path: string): Promise<void>;
   /** Makes the names in a directory durable. @throws StorageError `NOT_FOUND`, `NOT_A_DIRECTORY`, `SYNC_FAILED` */
   syncDirectory(directory: string): Promise<void>;
+  /** Absent where there are no sockets, or where no other process can see the files. */
+  readonly liveness?: LivenessSockets;
 }

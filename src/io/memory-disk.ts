@@ -15,7 +15,7 @@ export type PendingOperation =
     }
   | { readonly operation: 'truncate'; readonly path: string; readonly size: number }
   | { readonly operation: 'create' | 'remove'; readonly path: string }
-  | { readonly operation: 'rename'; readonly path: string; readonly to: string };
+  | { readonly operation: 'rename' | 'link'; readonly path: string; readonly to: string };
 
 /**
  * What a power cut leaves of one pending operation: all or nothing of it; for a write also only its first
@@ -92,11 +92,16 @@ type Pending = PendingContent | PendingNames;
 export class MemoryDisk {
   readonly root: MemoryDirectory;
   #pending: Pending[] = [];
-  readonly #inodes = new WeakMap<MemoryFile, number>();
-  #lastInode = 0;
+  readonly #inodes: InodeNumbers;
 
-  constructor(root = new MemoryDirectory()) {
+  constructor(root = new MemoryDirectory(), inodes = new InodeNumbers()) {
     this.root = root;
+    this.#inodes = inodes;
+  }
+
+  /** Device and inode, as a file system tells them; a power cut does not change them. */
+  inodeOf(node: MemoryNode): string {
+    return `memory:${this.#inodes.of(node)}`;
   }
 
   get pendingOperations(): readonly PendingOperation[] {
@@ -105,10 +110,8 @@ export class MemoryDisk {
 
   statOf(node: MemoryNode): FileStat {
     if (node.kind !== 'file') return { size: 0, kind: node.kind };
-    const inode = this.#inodes.get(node) ?? ++this.#lastInode;
-    this.#inodes.set(node, inode);
     // The second number stands for the times: it can't be set back.
-    const identity = `${inode} ${node.changes}`;
+    const identity = `${this.inodeOf(node)} ${node.changes}`;
     return { size: node.current.length, kind: 'file', identity };
   }
 
@@ -173,7 +176,8 @@ export class MemoryDisk {
         }
       }
     });
-    return new MemoryDisk(new Survivors(files, names).directory(this.root));
+    const survivors = new Survivors(files, names, this.#inodes);
+    return new MemoryDisk(survivors.directory(this.root), this.#inodes);
   }
 
   #takeContent(file: MemoryFile): PendingContent[] {
@@ -185,22 +189,45 @@ export class MemoryDisk {
   }
 }
 
+/** A number for each node, also for what a power cut left of it. */
+class InodeNumbers {
+  readonly #numbers = new WeakMap<MemoryNode, number>();
+  #last = 0;
+
+  of(node: MemoryNode): number {
+    const known = this.#numbers.get(node);
+    if (known !== undefined) return known;
+    this.#last += 1;
+    this.#numbers.set(node, this.#last);
+    return this.#last;
+  }
+
+  /** `copy` is what `original` is on another disk. */
+  copied(original: MemoryNode, copy: MemoryNode): void {
+    this.#numbers.set(copy, this.of(original));
+  }
+}
+
 /** Copies what survived into inodes of a new disk, each inode once however many names it has. */
 class Survivors {
   readonly #files: ReadonlyMap<MemoryFile, GrowingBytes>;
   readonly #names: ReadonlyMap<MemoryDirectory, ReadonlyMap<string, MemoryNode>>;
+  readonly #inodes: InodeNumbers;
   readonly #copies = new Map<MemoryNode, MemoryNode>();
 
   constructor(
     files: ReadonlyMap<MemoryFile, GrowingBytes>,
     names: ReadonlyMap<MemoryDirectory, ReadonlyMap<string, MemoryNode>>,
+    inodes: InodeNumbers,
   ) {
     this.#files = files;
     this.#names = names;
+    this.#inodes = inodes;
   }
 
   directory(original: MemoryDirectory): MemoryDirectory {
     const copy = new MemoryDirectory();
+    this.#inodes.copied(original, copy);
     for (const [name, node] of this.#names.get(original) ?? original.durable) {
       const survivor = copyOnce(this.#copies, node, () => this.#node(node));
       copy.current.set(name, survivor);
@@ -212,7 +239,9 @@ class Survivors {
   #node(original: MemoryNode): MemoryNode {
     if (original.kind === 'directory') return this.directory(original);
     if (original.kind !== 'file') return original;
-    return new MemoryFile((this.#files.get(original) ?? original.durable).toBytes());
+    const copy = new MemoryFile((this.#files.get(original) ?? original.durable).toBytes());
+    this.#inodes.copied(original, copy);
+    return copy;
   }
 }
 

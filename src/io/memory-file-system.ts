@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import type {
   DirectoryEntry,
   FileHandle,
+  FileIdentity,
   FileOperation,
   FileStat,
   FileSystem,
@@ -19,6 +20,7 @@ import {
   type PendingOperation,
   type SurvivalChooser,
 } from './memory-disk.ts';
+import { absolute, namesOf } from './memory-path.ts';
 import {
   changedError,
   closedError,
@@ -32,7 +34,7 @@ import {
 export interface JournalEntry {
   readonly operation: FileOperation;
   readonly path: string;
-  /** The new path of a rename. */
+  /** The new path of a rename or a link. */
   readonly to?: string;
 }
 
@@ -184,6 +186,14 @@ export class MemoryFileSystem implements FileSystem {
     return node && this.#disk.statOf(node);
   }
 
+  async identify(path: string): Promise<FileIdentity | undefined> {
+    await this.#start('stat', path);
+    const node = this.#find('stat', path);
+    if (node === undefined) return undefined;
+    const changes = node.kind === 'file' ? node.changes : 0;
+    return { inode: this.#disk.inodeOf(node), modified: `${changes}` };
+  }
+
   async makeDirectory(path: string): Promise<void> {
     await this.#start('makeDirectory', path);
     let directory = this.#disk.root;
@@ -204,6 +214,15 @@ export class MemoryFileSystem implements FileSystem {
       { ...this.#place('rename', from), node: undefined },
       { ...this.#place('rename', to), node },
     ]);
+  }
+
+  async link(from: string, to: string): Promise<void> {
+    await this.#start('link', from, to);
+    const node = this.#find('link', from) ?? fail('link', from, 'ENOENT');
+    if (node.kind === 'directory') fail('link', from, 'EPERM');
+    if (this.#find('link', to) !== undefined) fail('link', to, 'EEXIST');
+    const described = { operation: 'link', path: absolute(from), to: absolute(to) } as const;
+    this.#disk.changeNames(described, [{ ...this.#place('link', to), node }]);
   }
 
   async remove(path: string): Promise<void> {
@@ -372,16 +391,6 @@ function takeArmed<T extends Armed>(armed: T[], call: JournalEntry): T | undefin
   }
   armed.splice(index, 1);
   return found;
-}
-
-function absolute(path: string): string {
-  return posix.resolve('/', path);
-}
-
-function namesOf(path: string): string[] {
-  return absolute(path)
-    .split('/')
-    .filter((name) => name !== '');
 }
 
 function fail(operation: FileOperation, path: string, errno: string): never {

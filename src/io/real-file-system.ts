@@ -1,5 +1,6 @@
 import { type BigIntStats, constants, type Dirent } from 'node:fs';
 import {
+  link as linkNode,
   lstat,
   mkdir,
   type FileHandle as NodeHandle,
@@ -13,6 +14,7 @@ import { dirname, resolve } from 'node:path';
 import { StorageError } from '../core/errors.ts';
 import type {
   FileHandle,
+  FileIdentity,
   FileKind,
   FileOperation,
   FileStat,
@@ -21,6 +23,7 @@ import type {
   OpenPurpose,
   ReadFileOptions,
 } from './file-system.ts';
+import { realLivenessSockets } from './liveness-sockets.ts';
 import {
   changedError,
   closedError,
@@ -40,10 +43,13 @@ export const realFileSystem: FileSystem = {
     return sortEntries(found.map((entry) => ({ name: entry.name, kind: kindOf(entry) })));
   },
   stat,
+  identify,
   makeDirectory,
   rename: async (from, to) => attempt('rename', from, () => renameNode(from, to)),
+  link: async (from, to) => attempt('link', to, () => linkNode(from, to)),
   remove: async (path) => attempt('remove', path, () => unlink(path)),
   syncDirectory,
+  liveness: realLivenessSockets,
 };
 
 const { O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } =
@@ -112,9 +118,9 @@ async function isUnchanged(path: string, before: BigIntStats): Promise<boolean> 
 }
 
 async function stat(path: string): Promise<FileStat | undefined> {
-  try {
-    const found = await attempt('stat', path, () => lstat(path, { bigint: true }));
-    return {
+  const found = await statIfThere(path);
+  return (
+    found && {
       size: Number(found.size),
       kind: kindOf(found),
       // POSIX counts blocks of 512 bytes, whatever the file system's own are.
@@ -122,7 +128,18 @@ async function stat(path: string): Promise<FileStat | undefined> {
       links: Number(found.nlink),
       mode: Number(found.mode) & 0o7777,
       identity: identityOf(found),
-    };
+    }
+  );
+}
+
+async function identify(path: string): Promise<FileIdentity | undefined> {
+  const found = await statIfThere(path);
+  return found && { inode: `${found.dev}:${found.ino}`, modified: `${found.mtimeNs}` };
+}
+
+async function statIfThere(path: string): Promise<BigIntStats | undefined> {
+  try {
+    return await attempt('stat', path, () => lstat(path, { bigint: true }));
   } catch (error) {
     if (error instanceof StorageError && error.code === 'NOT_FOUND') return undefined;
     throw error;

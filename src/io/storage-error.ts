@@ -21,6 +21,7 @@ const codeOfOperation: Readonly<Record<FileOperation, StorageCode>> = {
   close: 'WRITE_FAILED',
   makeDirectory: 'WRITE_FAILED',
   rename: 'WRITE_FAILED',
+  link: 'WRITE_FAILED',
   remove: 'WRITE_FAILED',
   sync: 'SYNC_FAILED',
   syncDirectory: 'SYNC_FAILED',

@@ -34,6 +34,8 @@ function anySurvival(seed: string): SurvivalChooser {
     const [draw = 0, share = 0] = randomness.bytes(2);
     if (draw < 90) return 'kept';
     if (draw < 160 || operation.operation !== 'write') return 'lost';
+    // The header of a chunk lies in one sector, which a disk writes whole or not at all.
+    if (operation.position === 0 && operation.length === 8) return 'lost';
     if (draw < 200) return 'zeros';
     return { bytesKept: Math.floor((operation.length * share) / 256) };
   };
@@ -97,14 +99,12 @@ describe.for(Object.entries(survivals))(
         const { disk, acknowledged, committed, written } = cut;
         const after = life.host.on(disk);
         const node = await after.open({ environment: { fileSystem: written.watch(disk) } });
-        const entries = await after.entries();
-        for (const { key, txId } of acknowledged) {
-          expect(read(node, key)).toBe(`value of ${key}`);
-          expect(entries[txId.seqno - 1]).toMatchObject(txId);
-        }
+        for (const { key } of acknowledged) expect(read(node, key)).toBe(`value of ${key}`);
         expect(node.status.seqno).toBeGreaterThanOrEqual(committed);
         await node.transaction((tx) => tx.put('records', 'after', 'the cut'));
         await node.close();
+        const entries = await after.entries();
+        for (const { txId } of acknowledged) expect(entries[txId.seqno - 1]).toMatchObject(txId);
         expect(disk.openHandles).toBe(0);
         expect(written.reused).toEqual([]);
       }

@@ -45,12 +45,19 @@ const pruneTo = (keep: number, newestValid = s10) =>
 const filesOf = ({ removed }: Awaited<ReturnType<typeof pruneTo>>) =>
   removed.map(({ file }) => file);
 
+/** The calls that remove a snapshot; the lock's own files come and go, too. */
+function removalsOfSnapshots() {
+  return fileSystem.journal.filter(
+    ({ operation, path }) => operation === 'remove' && path.includes('/snapshot_'),
+  );
+}
+
 describe('pruneSnapshots()', () => {
   test('FIL-24 removes the oldest beyond the limit, oldest first, by numbers', async () => {
     await put(s10, s3, s9, s1, s2);
     expect(filesOf(await pruneTo(2))).toEqual([s1, s2, s3]);
     expect(await names()).toEqual([s10, s9]);
-    const removals = fileSystem.journal.filter(({ operation }) => operation === 'remove');
+    const removals = removalsOfSnapshots();
     expect(removals.map(({ path }) => path)).toEqual([`/s/${s1}`, `/s/${s2}`, `/s/${s3}`]);
   });
 
@@ -182,7 +189,7 @@ describe('pruneSnapshots()', () => {
     await put(s10);
     let states = 0;
     const check = async () => {
-      if (!fileSystem.journal.some(({ operation }) => operation === 'remove')) return;
+      if (removalsOfSnapshots().length === 0) return;
       for (const crashed of crashStates(fileSystem)) {
         states++;
         const bytes = await crashed.readFile(`/s/${s10}`, { bytesMax: 1000 });
@@ -192,7 +199,8 @@ describe('pruneSnapshots()', () => {
     const probing = probed(fileSystem, check);
     await pruneSnapshots({ fileSystem: probing, lock, keep: 1, newestValid: s10 });
     await check();
-    expect(states).toBeGreaterThan(15);
+    // After none, one, two and three removals each of them is kept or lost; after the sync there is one state.
+    expect(states).toBe(2 + 4 + 8 + 1);
     expect(await names(fileSystem.crash())).toEqual([s10]);
   });
 });

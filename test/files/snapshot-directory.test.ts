@@ -135,14 +135,14 @@ test('findSnapshots() refuses what is missing or no directory', async () => {
   await expect(finding('/s/a')).rejects.toMatchObject({ code: 'NOT_A_DIRECTORY' });
 });
 
-test('sweepSpools() removes spools and dead claims, and nothing else', async () => {
+test('sweepSpools() removes spools, beside what lockDirectory() sweeps, and nothing else', async () => {
   await put('spool_7_0.tmp');
   await put('spool_8_1.tmp');
   await put('lock.0123456789abcdef');
   await put('snapshot_1_2.committed');
   await put('spool_x_0.tmp');
   const sweep = await sweepSpools(fileSystem, await lockIt());
-  expect(sweep.removed).toEqual(['lock.0123456789abcdef', 'spool_7_0.tmp', 'spool_8_1.tmp']);
+  expect(sweep.removed).toEqual(['spool_7_0.tmp', 'spool_8_1.tmp']);
   const left = (await fileSystem.list('/s')).map(({ name }) => name);
   expect(left).toEqual(['lock', 'snapshot_1_2.committed', 'spool_x_0.tmp']);
 });
@@ -150,8 +150,9 @@ test('sweepSpools() removes spools and dead claims, and nothing else', async () 
 test('sweepSpools() goes on after a file that will not go', async () => {
   await put('spool_7_0.tmp');
   await put('spool_8_1.tmp');
+  const lock = await lockIt();
   fileSystem.failNext('remove', 'EACCES');
-  const sweep = await sweepSpools(fileSystem, await lockIt());
+  const sweep = await sweepSpools(fileSystem, lock);
   expect(sweep.removed).toEqual(['spool_8_1.tmp']);
   expect(sweep.failed).toMatchObject([{ file: 'spool_7_0.tmp', error: { actual: 'EACCES' } }]);
 });

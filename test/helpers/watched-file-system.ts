@@ -6,6 +6,7 @@ import { sha256 } from '../../src/formats/sha256.ts';
 import type {
   DirectoryEntry,
   FileHandle,
+  FileIdentity,
   FileStat,
   FileSystem,
   OpenOptions,
@@ -44,6 +45,10 @@ class WatchedFileSystem implements FileSystem {
 
   stat(path: string): Promise<FileStat | undefined> {
     return this.#inner.stat(path);
+  }
+
+  async identify(path: string): Promise<FileIdentity | undefined> {
+    return this.#inner.identify?.(path);
   }
 
   makeDirectory(path: string): Promise<void> {

@@ -16,7 +16,7 @@ export class ForgetfulFileSystem implements FileSystem {
       size: async () => 0,
       read: async () => new Uint8Array(0),
       write: async (bytes) => {
-        if (path.endsWith('lock')) this.#locks.set(path, bytes.slice());
+        if (path.includes('/lock')) this.#locks.set(path, bytes.slice());
       },
       truncate: async () => {},
       sync: async () => {},
@@ -42,9 +42,12 @@ export class ForgetfulFileSystem implements FileSystem {
 
   async makeDirectory(): Promise<void> {}
 
-  async rename(from: string): Promise<void> {
+  async rename(from: string, to: string): Promise<void> {
+    const lock = this.#locks.get(from);
+    this.#locks.delete(from);
+    if (lock !== undefined) this.#locks.set(to, lock);
     this.spools.delete(from);
-    this.named++;
+    if (lock === undefined) this.named++;
   }
 
   async remove(path: string): Promise<void> {

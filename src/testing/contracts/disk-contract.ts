@@ -1,6 +1,7 @@
 import { type DiskCapability, type DiskDriver, type DiskRule, diskRules } from './disk-driver.ts';
 import { durabilityCases } from './disk-durability-cases.ts';
 import { handleCases } from './disk-handle-cases.ts';
+import { linkCases } from './disk-link-cases.ts';
 import { nameCases } from './disk-name-cases.ts';
 import { presentCases } from './disk-present-cases.ts';
 import { writerCases } from './disk-writer-cases.ts';
@@ -16,7 +17,14 @@ export function diskContract(): Contract<DiskDriver, DiskCapability, DiskRule> {
   return {
     name: 'disk',
     rules: diskRules,
-    cases: [...handleCases, ...nameCases, ...presentCases, ...durabilityCases, ...writerCases()],
+    cases: [
+      ...handleCases,
+      ...nameCases,
+      ...presentCases,
+      ...durabilityCases,
+      ...linkCases,
+      ...writerCases(),
+    ],
   };
 }
 

@@ -48,10 +48,12 @@ export const diskRules = {
   D17: 'files are for their owner alone: mode 0600, directories 0700',
   D18: 'handles of one file see one content, and stay with it whatever becomes of its name; files do not touch each other',
   D19: 'content that was synced survives a power cut',
-  D20: 'a create, a rename and a remove survive a power cut once their directory was synced',
+  D20: 'a create, a link, a rename and a remove survive a power cut once their directory was synced',
   D21: 'a directory that makeDirectory made survives a power cut',
   D22: 'every way through the writer leaves the files that it promises',
   D23: 'a power cut at any step of the writer leaves no part of a file under its final name',
+  D24: 'link, where there is one, gives a file a second name, and never replaces one',
+  D25: 'identify, where there is one, tells one file under all its names from every other, and each change of its content',
 } as const;
 
 export type DiskRule = keyof typeof diskRules;

@@ -7,13 +7,16 @@ import { openBatchingClock } from './batching-clock.ts';
 import { openBlindDisk } from './blind-disk.ts';
 import { openCachingDisk } from './caching-disk.ts';
 import { openChangingSecrets } from './changing-secrets.ts';
+import { openCopyingLinkDisk } from './copying-link-disk.ts';
 import { openEarlyClock } from './early-clock.ts';
 import { openHastyConsensus } from './hasty-consensus.ts';
 import { openHastyRenameDisk } from './hasty-rename-disk.ts';
 import { openLyingSyncDisk } from './lying-sync-disk.ts';
 import { openMisnamingSigner } from './misnaming-signer.ts';
 import { openOverwritingDisk } from './overwriting-disk.ts';
+import { openPathNumberingDisk } from './path-numbering-disk.ts';
 import { openRememberingConsensus } from './remembering-consensus.ts';
+import { openReplacingLinkDisk } from './replacing-link-disk.ts';
 import { openReversingClock } from './reversing-clock.ts';
 import type { Found } from './run-contract.ts';
 import { openShortWriteDisk } from './short-write-disk.ts';
@@ -58,6 +61,7 @@ export const foundInParts: Readonly<Record<string, Found>> = {
       'disk D20: a rename over another file leaves the new content or the old, never none',
       'disk D20: a removed name stays removed, and one that took its place is the new one',
       'disk D20: names in two directories are each made durable by their own sync',
+      'disk D20: a second name survives a power cut once its directory was synced',
       'disk D23: a power cut after each step of each way through the writer',
     ],
   },
@@ -70,6 +74,30 @@ export const foundInParts: Readonly<Record<string, Found>> = {
       'disk D8: every handle is given back, also those of readFile and of calls that fail',
       'disk D16: a failed create names the path and EEXIST, with the cause',
       'disk D23: a power cut after each step of each way through the writer',
+    ],
+  },
+  'replacing-link-disk': {
+    register: (framework) =>
+      registerDiskContract(framework, { open: openReplacingLinkDisk, lacks: memory }),
+    rules: ['D24'],
+    tests: ['disk D24: link refuses a name that is taken, and leaves both files as they are'],
+  },
+  'copying-link-disk': {
+    register: (framework) =>
+      registerDiskContract(framework, { open: openCopyingLinkDisk, lacks: memory }),
+    rules: ['D24', 'D25'],
+    tests: [
+      'disk D24: link gives a second name with the content of the first, whatever becomes of that',
+      'disk D25: identify gives one inode under every name of a file, and to no two files',
+    ],
+  },
+  'path-numbering-disk': {
+    register: (framework) =>
+      registerDiskContract(framework, { open: openPathNumberingDisk, lacks: memory }),
+    rules: ['D25'],
+    tests: [
+      'disk D25: identify gives one inode under every name of a file, and to no two files',
+      'disk D25: a file that took the place of another has another identity',
     ],
   },
   'blind-disk': {

@@ -20,6 +20,8 @@ export async function openBrokenDisk({ files, handle }: Breakage): Promise<DiskD
     readFile: (path, options) => disk.readFile(path, options),
     list: (directory) => disk.list(directory),
     stat: (path) => disk.stat(path),
+    identify: (path) => disk.identify(path),
+    link: (from, to) => disk.link(from, to),
     makeDirectory: (path) => disk.makeDirectory(path),
     rename: (from, to) => disk.rename(from, to),
     remove: (path) => disk.remove(path),
