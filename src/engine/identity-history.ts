@@ -1,4 +1,5 @@
 import { equalBytes } from '../core/bytes.ts';
+import { jsonBytesMax } from '../core/limits.ts';
 import { type Seqno, type TxId, seqno as toSeqno } from '../core/words.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import type { WrittenEndorsement } from '../formats/identity-endorsement.ts';
@@ -29,7 +30,9 @@ export class IdentityHistory {
 
   add(seqno: Seqno, domain: PublicDomain): void {
     const endorsement = valueIn(domain, tables.identityEndorsement);
-    if (endorsement) this.#endorsements.push({ seqno, value: endorsement.slice() });
+    // A larger one is no JSON that is read, and must not be held.
+    if (endorsement && endorsement.length <= jsonBytesMax)
+      this.#endorsements.push({ seqno, value: endorsement.slice() });
     const value = valueIn(domain, tables.serviceInfo);
     if (value) this.#introduce(seqno, value);
   }

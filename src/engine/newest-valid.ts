@@ -7,6 +7,7 @@ import type { Certificate } from '../formats/certificate.ts';
 import { type EitherVerifier, withEither } from './either-verifier.ts';
 import type { Environment } from './environment.ts';
 import { checkEvidenceEntry, isProvenEntry } from './evidence-entry.ts';
+import type { Newest } from './one-service.ts';
 import type { RecoveredSnapshot, RefusedSnapshot } from './recovery-report.ts';
 import { treeOf } from './replay-start.ts';
 import { SeqnoForks } from './seqno-forks.ts';
@@ -17,6 +18,8 @@ import { openVerifierOver, type SnapshotVerification, type SnapshotVerifier } fr
 export interface NewestValid {
   readonly snapshot: RecoveredSnapshot;
   readonly leaf: Uint8Array;
+  /** What it says of its service. */
+  readonly verified: Newest;
   /** Of the file that was read, see `FileStat.identity`. */
   readonly identity: string | undefined;
 }
@@ -87,7 +90,7 @@ class Search {
     if (fork !== undefined) return this.#refuse(candidate, fork);
     const { evidenceSeqno, digest, trusted, content } = verified;
     const snapshot = { file, seqno, evidenceSeqno, digest, trusted };
-    return { snapshot, leaf: content.leaf, identity };
+    return { snapshot, leaf: content.leaf, verified, identity };
   }
 
   #refuse({ file, seqno }: Candidate, { code, message }: LedgerSnapshotterError): undefined {

@@ -29,6 +29,7 @@ import type { FileSystem } from '../io/file-system.ts';
 import { leafOf } from './entry-leaf.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import { findNewestValid, type NewestValid } from './newest-valid.ts';
+import { checkOneService } from './one-service.ts';
 import type { RecoveredSnapshot, RefusedSnapshot } from './recovery-report.ts';
 
 /** What {@link prune} looks at, and what it lets go. */
@@ -88,6 +89,7 @@ export interface PruneReport {
  * `READ_FAILED` when a directory cannot be listed; `SYNC_FAILED`
  * @throws FormatError of `openLedger`; VerificationError `LEAF_MISMATCH`, `LEDGER_BEHIND_SNAPSHOT` when the snapshot is
  * not of the ledger, or that does not reach it
+ * @throws VerificationError `UNTRUSTED_SERVICE` when nobody is pinned, and a snapshot of another service would go
  * @throws AbortedError when `signal` aborts, before anything is removed
  */
 export async function prune(options: PruneOptions): Promise<PruneReport> {
@@ -152,7 +154,21 @@ async function plan(pruning: Pruning): Promise<Plan> {
     newest && ledger && options.ledger
       ? await planChunks(ledger, options.ledger, { newest, fileSystem })
       : [];
-  return { found: surveyed.map(foundOf), refused, newest, chunks };
+  const found = surveyed.map(foundOf);
+  if (newest) await checkService(pruning, found, newest);
+  return { found, refused, newest, chunks };
+}
+
+/** Without a pin all that goes must be of the service of the one that stays. */
+async function checkService(
+  { options, environment: { fileSystem } }: Pruning,
+  found: readonly FoundSnapshot[],
+  { snapshot: { file }, verified }: NewestValid,
+): Promise<void> {
+  const { services = [], keep, snapshots: directory } = options;
+  if (services.length > 0) return;
+  const expired = expiredSnapshots(found, { keep, newestValid: file });
+  await checkOneService({ file, newest: verified }, expired, { fileSystem, directory });
 }
 
 async function planChunks(

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { AbortedError, type FormatError, VerificationError } from '../core/errors.ts';
+import { AbortedError, type FormatError, StorageError, VerificationError } from '../core/errors.ts';
 import { type Seqno, seqno as toSeqno, type View } from '../core/words.ts';
 import type { CrashedLedger } from '../files/crashed-ledger.ts';
 import type { LedgerEntry } from '../files/ledger-directory.ts';
@@ -10,6 +10,7 @@ import type { LedgerSignatures } from './jobs.ts';
 import { type AppliedEntry, LedgerVerifier, type VerifierStart } from './ledger-verifier.ts';
 import type { RecoveredSnapshot, RecoverOptions } from './recovery-report.ts';
 import type { SignedLedger } from './signed-ledger.ts';
+import { steeringTableIn } from './steering.ts';
 import { type UnsignedTail, unsignedTailOf } from './unsigned-tail.ts';
 import { isVouchedFor, signersOf } from './vouching.ts';
 
@@ -157,12 +158,22 @@ class RecoveryReplay {
       if (end !== undefined && entry.seqno >= end) return undefined;
       const applied = await applyOrFlaw(verifier, entry, () => ledger.flawOf(entry, secrets));
       if ('error' in applied) return applied;
+      this.#checkKnown(applied, entry);
       start.store.compact(applied.seqno);
       this.#last = applied;
       this.#signatures = applied.signatures ?? this.#signatures;
       onProgress?.({ seqno: entry.seqno, last: index.last });
     }
     return undefined;
+  }
+
+  /** Files may change between the two readings: what the first did not judge must not steer the second. */
+  #checkKnown({ seqno, domain, signatures }: AppliedEntry, { file }: LedgerEntry): void {
+    const { signedUntil, failure } = this.#beginning.index;
+    if (seqno <= signedUntil || failure !== undefined) return;
+    if (signatures === undefined && steeringTableIn(domain) === undefined) return;
+    const message = `${file} was changed while it was read: seqno ${seqno} was another entry before`;
+    throw new StorageError('CHANGED_WHILE_READING', message, { file, seqno });
   }
 
   async #judge(flaw: TailFlaw, { counts }: LedgerVerifier): Promise<TornTail> {

@@ -324,7 +324,8 @@ async function feedEntries(reading: Reading, snapshots: SnapshotReplay): Promise
   const signatures = new Set(index.signatures.map(({ seqno }) => seqno));
   for await (const entry of ledger.entries({ from: toSeqno(start.seqno + 1) })) {
     if (options.signal?.aborted) throw new AbortedError('the replay');
-    if (entry.seqno === end) return;
+    // What a node has written since the first reading is not known: not whether it steers, nor who signed it.
+    if (entry.seqno === end || entry.seqno > index.last) return;
     if (signatures.has(entry.seqno)) await snapshots.beforeSignature(entry.seqno);
     await snapshots.afterEntry(await verifier.apply(entry));
     options.onProgress?.({ seqno: entry.seqno, last: index.last });

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { equalBytes } from '../core/bytes.ts';
+import { jsonBytesMax } from '../core/limits.ts';
 import { type Seqno, seqno as toSeqno } from '../core/words.ts';
 import {
   decodeHistoricalSecret,
@@ -53,7 +54,10 @@ export class SecretHistory {
     for (const table of secretTables) {
       const writes = mapWrites(domain, table);
       const value = writes && singletonValue(writes);
-      if (value) this.#records.push({ seqno, table, value: value.slice() });
+      // A larger one is no JSON that is read, and must not be held.
+      if (value && value.length <= jsonBytesMax) {
+        this.#records.push({ seqno, table, value: value.slice() });
+      }
     }
   }
 

@@ -10,6 +10,7 @@ import {
   verifyCoseReceipt,
 } from '../../src/formats/cose-receipt.ts';
 import { encodeCoseSign1 } from '../../src/formats/cose-sign1.ts';
+import { foldReceiptProof } from '../../src/formats/receipt-proof.ts';
 import { signRootSignature } from '../../src/formats/root-signature.ts';
 import { bitFlips, outcomeOf, refusalOf, truncations } from '../helpers/hostile-bytes.ts';
 import { slowTest } from '../helpers/slow-test.ts';
@@ -47,7 +48,8 @@ test('decodeCoseReceipt() reads back the proof and the signature transaction', (
 test('verifyCoseReceipt() proves the evidence transaction and the root', async () => {
   const verified = await verifyCoseReceipt(receipt, key, claimsDigest);
   const [evidence, signature] = [12, 15].map((seqno) => ({ view: 2, seqno }));
-  expect(verified).toStrictEqual({ evidence, signature, root });
+  const { leaf } = foldReceiptProof(proof);
+  expect(verified).toStrictEqual({ evidence, leaf, signature, root });
 });
 
 describe('decodeCoseReceipt() refuses', () => {

@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import { FormatError, LedgerSnapshotterError, VerificationError } from '../core/errors.ts';
+import type { FoundSnapshot } from '../files/snapshot-directory.ts';
+import { isEndorsedBy, readCertificate } from '../formats/certificate.ts';
+import { keyIdOf } from '../formats/ec-key.ts';
+import { decodeServiceInfo, tables } from '../formats/tables.ts';
+import { decodeReceipt } from '../formats/verify-snapshot.ts';
+import type { FileSystem } from '../io/file-system.ts';
+import { readSnapshotEnds } from './snapshot-ends.ts';
+import type { SnapshotVerification } from './verify.ts';
+
+/** The snapshot for which others go, as far as it says whose it is. */
+export type Newest = Pick<SnapshotVerification, 'serviceKeyId' | 'content'>;
+
+/**
+ * Refuses to let snapshots go for one of another service, where nobody is pinned: whoever can write to the directory
+ * can put a newer one of his own there, which verifies under the identity that it names itself.
+ * @throws VerificationError `UNTRUSTED_SERVICE`
+ * @throws StorageError when one cannot be read
+ */
+export async function checkOneService(
+  { file: newestFile, newest }: { readonly file: string; readonly newest: Newest },
+  expired: readonly FoundSnapshot[],
+  { fileSystem, directory }: { readonly fileSystem: FileSystem; readonly directory: string },
+): Promise<void> {
+  for (const { file } of expired) {
+    if (await isOfService(fileSystem, join(directory, file), newest)) continue;
+    const message = `${newestFile} is of service ${newest.serviceKeyId}, and ${file}, which would go for it, is of another: pin the service that you trust; nothing was removed`;
+    throw new VerificationError('UNTRUSTED_SERVICE', message, { file });
+  }
+}
+
+/** By its receipt alone; what has none that can be read is no snapshot of anybody's. */
+async function isOfService(fileSystem: FileSystem, path: string, newest: Newest): Promise<boolean> {
+  try {
+    const ends = await readSnapshotEnds(fileSystem, path);
+    const { form, receipt } = decodeReceipt(ends.receipt(), 0);
+    if (form === 'cose') return receipt.signature.serviceKeyId === newest.serviceKeyId;
+    const key = serviceKeyOf(newest);
+    return key === undefined || isEndorsedBy(readCertificate(receipt.certificate), key);
+  } catch (error) {
+    if (error instanceof FormatError) return true;
+    throw error;
+  }
+}
+
+/** The newest one names its service itself, as nobody is pinned. */
+function serviceKeyOf({ content, serviceKeyId }: Newest) {
+  const value = content.publicMaps.find(({ name }) => name === tables.serviceInfo)?.records[0]
+    ?.value;
+  if (value === undefined) return undefined;
+  try {
+    const { publicKey } = decodeServiceInfo(value).certificate;
+    return keyIdOf(publicKey) === serviceKeyId ? publicKey : undefined;
+  } catch (error) {
+    if (error instanceof LedgerSnapshotterError) return undefined;
+    throw error;
+  }
+}
