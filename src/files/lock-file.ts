@@ -25,7 +25,7 @@ export const lockName = 'lock';
 const claimPattern = /^lock(\.[0-9a-f]{16})+$/;
 
 /** What is not a claim yet, and where its owner listens. */
-const leftoverPattern = /^lock\.[0-9a-f]{16}\.(tmp|sock)$/;
+const leftoverPattern = /^lock\.[0-9a-f]{16}\.(tmp|sock|sock\.tmp)$/;
 
 /** Tells the lock, and what belongs to one or was left of one. */
 export function isLockName(name: string): boolean {

@@ -60,7 +60,10 @@ export type SocketState = 'listening' | 'silent' | 'missing' | 'unknown';
  * answers for it across containers and process-id namespaces, as long as all of them run on one kernel.
  */
 export interface LivenessSockets {
-  /** Listens at a new name until the answer is called, which never fails; `undefined` where that cannot be. */
+  /**
+   * Listens at a new name until the answer is called, which never fails, and leaves the name; `undefined` where that
+   * cannot be. Until then, and when it is killed at once, there may be `<path>.tmp`.
+   */
   listen(path: string): Promise<(() => Promise<void>) | undefined>;
   state(path: string): Promise<SocketState>;
 }

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, lstat, open } from 'node:fs/promises';
+import { access, lstat, open, rename } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { basename, dirname } from 'node:path';
 import type { LivenessSockets, SocketState } from './file-system.ts';
@@ -9,9 +9,11 @@ export const realLivenessSockets: LivenessSockets = {
   listen: async (path) => {
     const server = createServer((connection) => connection.destroy());
     try {
-      // Not `exclusive` in a cluster's worker, the primary would listen, and outlive it.
-      await atShortPath(path, (short) => listening(server, short));
+      // A process that exits removes the name at which it began to listen: so that is another one.
+      await atShortPath(`${path}.tmp`, (short) => listening(server, short));
+      await rename(`${path}.tmp`, path);
     } catch {
+      server.close();
       return undefined;
     }
     // Whether anyone asks must not keep the process alive.
@@ -48,6 +50,7 @@ async function atShortPath<T>(path: string, use: (path: string) => Promise<T>): 
 function listening(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
+    // Not `exclusive` in a cluster's worker, the primary would listen, and outlive it.
     server.listen({ path, exclusive: true }, () => {
       server.removeListener('error', reject);
       resolve();

@@ -57,9 +57,10 @@ class Child {
     this.state = 'idle';
   }
 
-  async kill(): Promise<void> {
+  async kill(signal: 'SIGKILL' | 'exit' = 'SIGKILL'): Promise<void> {
     const ended = new Promise((resolve) => this.#process.once('exit', resolve));
-    this.#process.kill('SIGKILL');
+    if (signal === 'exit') this.#process.send({ ask: 'exit' } satisfies ToChild);
+    else this.#process.kill(signal);
     await ended;
     this.state = 'killed';
   }
@@ -174,22 +175,25 @@ test('a process killed at any of its steps does not keep the next one from the l
   }
 }, 120_000);
 
-test('a lock from another process-id namespace is judged by its socket: refused while it lives, then taken', async () => {
-  await a.begin(directory, 1, 'pid:[1]');
-  await a.untilItEnds();
-  expect(a.state).toBe('held');
-  await b.begin(directory, 2, 'pid:[2]');
-  await b.untilItEnds();
-  expect(b.state).toBe('refused');
-  expect(b.refusal).toContain(`process ${a.pid} holds it`);
-  await a.kill();
-  await b.begin(directory, 2, 'pid:[2]');
-  await b.untilItEnds();
-  expect(b.state).toBe('held');
-  await b.release();
-  expect(names()).toEqual([]);
-  a = await Child.start();
-});
+test.each(['SIGKILL', 'exit'] as const)(
+  'a lock from another process-id namespace is refused while its process lives, and taken after its %s',
+  async (end) => {
+    await a.begin(directory, 1, 'pid:[1]');
+    await a.untilItEnds();
+    expect(a.state).toBe('held');
+    await b.begin(directory, 2, 'pid:[2]');
+    await b.untilItEnds();
+    expect(b.state).toBe('refused');
+    expect(b.refusal).toContain(`process ${a.pid} holds it`);
+    await a.kill(end);
+    await b.begin(directory, 2, 'pid:[2]');
+    await b.untilItEnds();
+    expect(b.state, b.refusal).toBe('held');
+    await b.release();
+    expect(names()).toEqual([]);
+    a = await Child.start();
+  },
+);
 
 test('a start under a path too long for a socket is locked, too, and leaves nothing', async () => {
   const long = join(directory, 'd'.repeat(120), 'e'.repeat(120));
