@@ -81,7 +81,7 @@ export type GenerationEvent =
   | LedgerEvent
   | ChainReport
   | WriterReport
-  | { readonly type: 'cancel.requested'; readonly reason?: string }
+  | { readonly type: 'cancel.requested'; readonly reason?: string | undefined }
   | DoneActorEvent<ChainOutput, 'chain'>
   | ErrorActorEvent<unknown, 'chain'>
   | DoneActorEvent<WriterOutput, 'writer'>

@@ -1,4 +1,5 @@
 import { assign, sendTo, setup } from 'xstate';
+import { isUndecided } from '../src/core/errors.ts';
 import type { Digest, Outcome, ReceiptForm, Seqno, WriterStep } from '../src/core/words.ts';
 import type { GenerationEvent, GenerationOutput, WriterOutput } from './events.ts';
 import {
@@ -7,7 +8,6 @@ import {
   coseSignatureVerified,
   digestAgrees,
   evidenceMatches,
-  isUndecided,
   nodeSignatureVerified,
   signatureCoversEvidence,
   treeOfSignature,
@@ -214,7 +214,7 @@ export const cancelled = {
   target: '#generation.releasing',
   actions: {
     type: 'end',
-    params: ({ event }: { event: { readonly reason?: string } }) => ({
+    params: ({ event }: { event: { readonly reason?: string | undefined } }) => ({
       outcome: 'cancelled' as const,
       reason: event.reason ?? 'cancelled',
     }),

@@ -1,4 +1,3 @@
-import { StorageError, VerificationError } from '../src/core/errors.ts';
 import { InclusionProof, SignatureProof } from '../src/core/proofs.ts';
 import type { Digest, ReceiptForm, Seqno } from '../src/core/words.ts';
 
@@ -70,15 +69,6 @@ export function treeProvesEvidence(collected: Collected, proof: unknown): boolea
 /** The signature transaction itself is committed, and with it the evidence under its root. */
 export function commitPassedSignature(collected: Collected, committed: Seqno): boolean {
   return collected.signatureSeqno !== undefined && committed >= collected.signatureSeqno;
-}
-
-/**
- * Whether what should have judged could not be asked: a thread that died, or a second opinion that is required and not
- * there. It says nothing about what was to be judged.
- */
-export function isUndecided(error: unknown): boolean {
-  if (error instanceof StorageError) return true;
-  return error instanceof VerificationError && error.code === 'CROSS_CHECK_UNAVAILABLE';
 }
 
 /** The words of anything that was thrown, without its stack. */

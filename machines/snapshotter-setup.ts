@@ -220,10 +220,7 @@ export const snapshotterSetup = setup({
     ),
     cancelGenerations: enqueueActions(
       ({ enqueue, context }, { reason }: { reason: string | undefined }) => {
-        const request = {
-          type: 'cancel.requested',
-          ...(reason !== undefined && { reason }),
-        } as const;
+        const request = { type: 'cancel.requested', reason } as const;
         for (const slot of context.slots) enqueue.sendTo(slot.id, request);
       },
     ),

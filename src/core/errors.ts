@@ -206,6 +206,15 @@ export class AbortedError extends LedgerSnapshotterError<'ABORTED'> {
   }
 }
 
+/**
+ * Whether what should have judged could not be asked: a thread that died, or a second opinion that is required and not
+ * there. It says nothing about what was to be judged.
+ */
+export function isUndecided(error: unknown): boolean {
+  if (error instanceof StorageError) return true;
+  return error instanceof VerificationError && error.code === 'CROSS_CHECK_UNAVAILABLE';
+}
+
 /** Throws when our own reasoning was wrong; never for anything that bytes or callers can cause. */
 export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new Error(`assertion failed: ${message}`);

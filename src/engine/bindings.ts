@@ -1,6 +1,5 @@
 import { fromPromise } from 'xstate';
 import { generationMachine } from '../../machines/generation.ts';
-import { isUndecided } from '../../machines/guards.ts';
 import { orderedTasksMachine } from '../../machines/ordered-tasks.ts';
 import type {
   ActionResult,
@@ -20,7 +19,7 @@ import type {
 import { recoveryMachine } from '../../machines/recovery.ts';
 import { snapshotterMachine } from '../../machines/snapshotter.ts';
 import { writerMachine } from '../../machines/writer.ts';
-import { LedgerSnapshotterError } from '../core/errors.ts';
+import { isUndecided, LedgerSnapshotterError } from '../core/errors.ts';
 import type { InclusionProof, SignatureProof } from '../core/proofs.ts';
 import type { Effects } from './effects.ts';
 import type { RecoveryEffects } from './recovery-effects.ts';

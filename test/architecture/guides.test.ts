@@ -110,8 +110,8 @@ test(
     const [node = '', contract = '', watched = ''] = said;
     expect(node).toMatch(/^50 committed snapshot_50_\d+\.committed$/m);
     expect(node).toMatch(/^60 visits$/m);
-    expect(contract).toMatch(/^# pass 7$/m);
-    expect(contract).toMatch(/^# fail 0$/m);
+    expect(contract).toMatch(/^[#ℹ] pass 7$/m);
+    expect(contract).toMatch(/^[#ℹ] fail 0$/m);
     expect(watched).toMatch(/^@xstate\.actor @xstate\.event @xstate\.snapshot$/m);
     expect(said).toHaveLength(3);
   },

@@ -1,4 +1,5 @@
 import type { GenerationEvent, WriterOutput } from '../../machines/events.ts';
+import { StorageError } from '../../src/core/errors.ts';
 import { InclusionProof, SignatureProof } from '../../src/core/proofs.ts';
 import type { Outcome, ReceiptForm } from '../../src/core/words.ts';
 import type { Path } from '../../src/testing/graph/paths.ts';
@@ -57,7 +58,9 @@ function decide(facts: Facts, event: Sample, receipt: ReceiptForm): Outcome | un
     return 'poisoned';
   }
   if (event.type.startsWith('xstate.after.')) return 'timed-out';
-  if (event.type.startsWith('xstate.error.actor.')) return 'proof-refused';
+  if (event.type.startsWith('xstate.error.actor.')) {
+    return 'error' in event && event.error instanceof StorageError ? 'cancelled' : 'proof-refused';
+  }
   switch (event.type) {
     case 'xstate.done.actor.writer':
       return ofWriter[event.output.status];
@@ -75,7 +78,8 @@ function decide(facts: Facts, event: Sample, receipt: ReceiptForm): Outcome | un
       if (event.kind === 'serialise') return 'serialise-failed';
       if (event.kind === 'submit-evidence')
         return (isSubmitting(facts) && 'evidence-refused') || undefined;
-      return isOpen(facts) && !facts.built ? 'proof-refused' : undefined;
+      if (!isOpen(facts) || facts.built) return undefined;
+      return event.isUndecided ? 'cancelled' : 'proof-refused';
     default:
       return undefined;
   }

@@ -32,7 +32,7 @@ const beforeGate = /^(?!receipt built|chain ended|writer )/;
 
 /** The straight way, and every way in which an action, the chain or the writer ends. */
 const endSamples =
-  /^(?:serialise.*|spool opened|subm.*|evidence|signature|tree|signature proven|evidence proven|commit|receipt built|build failed|cancel|chain .*|writer .*)$/;
+  /^(?:serialise.*|spool opened|subm.*|evidence|signature|tree|signature proven|evidence proven|(?:signature|inclusion) undecided|commit|receipt built|build .*|cancel|chain .*|writer .*)$/;
 
 const generationSuite = (receipt: 'cose' | 'json', size: 'lean' | 'full'): Suite => ({
   subject: generationSubject(receipt, size),

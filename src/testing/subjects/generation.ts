@@ -7,6 +7,7 @@ import type {
 import { generationMachine } from '../../../machines/generation.ts';
 import type { GenerationContext } from '../../../machines/generation-setup.ts';
 import type { ActionKind } from '../../../machines/ports.ts';
+import { StorageError } from '../../core/errors.ts';
 import { InclusionProof, SignatureProof } from '../../core/proofs.ts';
 import { digest, type ReceiptForm, seqno } from '../../core/words.ts';
 import { childDone, childFailed, delayPassed } from '../graph/alphabet.ts';
@@ -79,6 +80,9 @@ const leanGeneration = (form: SignatureProof['form']) =>
     'writer discarded': writerDone('discarded'),
   }) as const satisfies Record<string, GenerationEvent | { type: `xstate.after.${string}` }>;
 
+/** Why a verifier may have no verdict. */
+const threadDied = new StorageError('WORKER_DIED', 'the thread died');
+
 /** Every other way that a fact, a proof or an end can be right, wrong, early, late or forged. */
 const moreOfGeneration = (form: SignatureProof['form'], otherForm: SignatureProof['form']) =>
   ({
@@ -111,6 +115,10 @@ const moreOfGeneration = (form: SignatureProof['form'], otherForm: SignatureProo
       signatureSeqno: seqno(at.signature),
       root,
     } as InclusionProof),
+    'signature undecided': childFailed('verifySignature', threadDied),
+    'inclusion undecided': childFailed('proveEvidence', threadDied),
+    'submission undecided': { ...actionFailed('submit-evidence'), isUndecided: true },
+    'build undecided': { ...actionFailed('build-receipt'), isUndecided: true },
     'chain cancelled': chainDone('cancelled', 'cancelled'),
     'chain broke': childFailed('chain', new Error('the chain broke')),
     'writer found a conflict': writerDone('conflict'),
