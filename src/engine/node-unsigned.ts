@@ -9,9 +9,10 @@ import { quarantineChunk, quarantineEntries } from '../files/ledger-quarantine.t
 import { keyIdOf } from '../formats/ec-key.ts';
 import { decodeEnvelope } from '../formats/entry.ts';
 import { chunkName, parseChunkName } from '../formats/ledger-chunk.ts';
+import { LedgerSecrets } from '../formats/ledger-secrets.ts';
 import { decodeServiceInfo, tables } from '../formats/tables.ts';
 import { decodePublicDomain, mapWrites, singletonValue } from '../formats/write-set.ts';
-import { attempt } from './attempt.ts';
+import { attempt, attemptAsync } from './attempt.ts';
 import { firstView } from './node-genesis.ts';
 import { readNodeKeys } from './node-keys.ts';
 import type { NodePlace } from './node-place.ts';
@@ -93,7 +94,15 @@ async function isUnsignedGenesis(
     // Not even a chunk's header: a crash left that of the very first write.
     return error instanceof FormatError && error.code === 'TRUNCATED_HEADER';
   }
-  return true;
+  return endsOrIsCut(ledger);
+}
+
+/** Whether nothing lies behind the last whole entry but one that was cut: damage may hide what was signed. */
+async function endsOrIsCut(ledger: CrashedLedger): Promise<boolean> {
+  const flaw = await ledger.tailFlaw();
+  if (flaw === undefined) return true;
+  const judging = { verifiedUntil: flaw.seqno, secrets: new LedgerSecrets([]) };
+  return (await attemptAsync(() => ledger.judge(flaw, judging))) !== undefined;
 }
 
 /** An entry as a genesis has it before its signature: the service's own tables in the clear, under our own key. */

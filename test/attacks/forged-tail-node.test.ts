@@ -53,6 +53,17 @@ describe('a node’s start believes nothing of a tail that nobody signed', () =>
     await attacked.start();
   });
 
+  test.for(chunks)(
+    'a %s chunk with nothing that was acknowledged is refused by name',
+    async (how) => {
+      const attacked = await AttackedNode.lived(keys);
+      const { forger, secret } = attacked;
+      forger.append(forger.ownSecret(undefined), { secret });
+      await forger.write(how);
+      expect(await attacked.start()).toBe('UNSIGNED_TAIL');
+    },
+  );
+
   test('a chunk of his own behind the real ones', async () => {
     const attacked = await AttackedNode.lived(keys);
     const { forger } = attacked;
@@ -110,6 +121,18 @@ describe('a node’s start pins its own service', () => {
     forger.append(forgedTables);
     await forger.write();
     expect(await attacked.start()).not.toBe('started');
+  });
+
+  test('a node of a stranger signs last, when the real service is named again', async () => {
+    const attacked = await AttackedNode.lived(keys);
+    const { forger } = attacked;
+    const real = forger.realIdentity();
+    forger.append([...forger.ownSecret(), ...forger.ownIdentity()]);
+    forger.append(forgedTables);
+    forger.append(real);
+    await forger.sign({ cose: false });
+    await forger.write();
+    expect(await attacked.start()).toBe('KID_MISMATCH');
   });
 
   test('the same without a word of the real service', async () => {

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { Seqno } from '../../src/core/words.ts';
+import { type Seqno, view } from '../../src/core/words.ts';
 import { prune } from '../../src/engine/prune.ts';
 import { recover } from '../../src/engine/recover.ts';
 import { replayLedger } from '../../src/engine/replay.ts';
 import { verifySnapshot } from '../../src/engine/verify.ts';
+import { MerkleTree } from '../../src/formats/merkle-tree.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
 import { fakeProcesses } from '../files/fake-processes.ts';
 import { AttackedNode, forgedTables, saysForged } from '../helpers/attacked-node.ts';
@@ -13,7 +14,8 @@ import { forgeries } from '../helpers/forged-tails.ts';
 import { MadeLedger } from '../helpers/make-ledger.ts';
 import { ledgerFiles, readFiles, writeFiles } from '../helpers/make-ledger-files.ts';
 import { makeMembers } from '../helpers/make-members.ts';
-import { change, serviceInfo } from '../helpers/make-tables.ts';
+import { signAsService } from '../helpers/make-signatures.ts';
+import { change, serviceConfig, serviceInfo } from '../helpers/make-tables.ts';
 import { codeOf, makeNodeKeyFiles, plant } from '../helpers/node-host.ts';
 import { recoverMade } from '../helpers/recover-made.ts';
 import { keysOf, replayMade } from '../helpers/replay-made.ts';
@@ -55,6 +57,49 @@ describe('recover() believes nothing of a tail that nobody signed', () => {
     });
     expect(recovered).toMatchObject({ trusted: true, seqno: last });
     expect(saysForged(recovered)).toBe(false);
+  });
+
+  test('a ledger that a stranger signed last is refused as his', async () => {
+    const attacked = await AttackedNode.lived(keys);
+    const { forger } = attacked;
+    forger.append([...forger.ownSecret(), ...forger.ownIdentity()]);
+    forger.append(forgedTables);
+    await forger.sign();
+    await forger.write();
+    expect(await codeOf(attacked.recover())).toBe('UNTRUSTED_SERVICE');
+    expect(await attacked.start()).toBe('KID_MISMATCH');
+  });
+
+  test('a node that nobody endorsed is an error, though a secret of his hides what lies before it', async () => {
+    const two = makeMembers(2);
+    const ledger = await MadeLedger.opened({ seed: 'two keys', members: two, threshold: 2 });
+    await ledger.signature();
+    const disk = new MemoryFileSystem();
+    await writeFiles(disk, '/ledger', ledgerFiles(ledger, { last: 'open' }));
+    const forger = await LedgerForger.read(disk, '/ledger');
+    const sealed = { secret: new Uint8Array(32).fill(9) };
+    forger.append([serviceConfig(1), ...forger.ownSecret()], sealed);
+    forger.append(forger.ownNode(), sealed);
+    await forger.write();
+    const recovering = recover({
+      ledger: '/ledger',
+      services: [ledger.identity.serviceCertificate],
+      memberKeys: keysOf(ledger).slice(0, 1),
+      environment: { fileSystem: disk },
+    });
+    expect(await codeOf(recovering)).toBe('NODE_CERT_NOT_ENDORSED');
+  });
+
+  test('a signature that says another view than its entry', async () => {
+    const ledger = await MadeLedger.opened({ seed: 'another view', members });
+    const tree = MerkleTree.genesis();
+    for (const { leaf } of ledger.entries) tree.append(leaf);
+    const { identity, next: seqno, lastSignature } = ledger;
+    const place = { tree, identity, seqno, lastSignature, isOldRelease: false };
+    const cose = await signAsService({ ...place, view: view(3) });
+    await ledger.signature({ forge: (values) => ({ ...values, cose }) });
+    expect(await codeOf(recoverMade(ledger))).toBe('VIEW_MISMATCH');
+    expect((await replayMade(ledger)).report.failure?.code).toBe('VIEW_MISMATCH');
   });
 
   test('a CCF ledger that ends in a rekey: it stops at the last signature', async () => {
@@ -156,6 +201,23 @@ describe('verifySnapshot() with a ledger takes identities from signed entries al
     const verified = await verifySnapshot(name, options).catch(() => undefined);
     expect(verified?.trusted ?? false).toBe(false);
   });
+});
+
+test('a service that a stranger signed moves no beginning where the real one is pinned', async () => {
+  const { ledger, disk, snapshots } = await makeTwo();
+  const { serviceCertificate: certificate } = ledger.identity;
+  const forger = await LedgerForger.read(disk, '/ledger');
+  forger.append(forger.ownIdentity());
+  const createTxId = { view: forger.last.view, seqno: forger.next };
+  forger.append([serviceInfo({ certificate, status: 'Open', createTxId })]);
+  await forger.sign({ cose: false });
+  await forger.write();
+  for (const name of snapshots) {
+    const options = { services: [certificate], ledger: '/ledger' };
+    const environment = { fileSystem: disk };
+    const verified = await verifySnapshot(`/snapshots/${name}`, { ...options, environment });
+    expect(verified.trusted).toBe(true);
+  }
 });
 
 /** The attacker's own snapshot, newer than all others. */

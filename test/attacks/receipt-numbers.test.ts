@@ -65,6 +65,15 @@ describe('the numbers of a receipt under a pinned service', () => {
     expect(await verify({ ...sound, ...change, form: 'json' }, pinned)).toBe('EVIDENCE_MISMATCH');
   });
 
+  test('refused in JSON: a receipt that says it is of a signature transaction', async () => {
+    const json = { ...sound, form: 'json' } as const;
+    expect(await verify({ ...json, isSignatureTransaction: false }, pinned)).toBe('accepted');
+    for (const options of [pinned, {}]) {
+      const code = await verify({ ...json, isSignatureTransaction: true }, options);
+      expect(code).toBe('NOT_SNAPSHOT_EVIDENCE');
+    }
+  });
+
   test.for(['2.42', '2.43', '1.500'])('refused: a snapshot of %s', async (snapshot) => {
     for (const form of ['cose', 'json'] as const) {
       const code = await verify({ ...sound, snapshot, form }, pinned);

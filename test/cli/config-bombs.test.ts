@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runCli } from './run-cli.ts';
+import { runCli, runHere } from './run-cli.ts';
 import { temporaryDirectory } from './temporary.ts';
 
 const directory = temporaryDirectory();
@@ -31,3 +31,13 @@ test.each([
   const { status, stderr } = await runCli(['--config', file, 'list', directory]);
   expect([status, stderr.slice(0, 300)]).toEqual([2, expect.stringContaining('bomb.yaml:')]);
 });
+
+test.each(['['.repeat(33), '- '.repeat(150)])(
+  'its depth is refused before it is parsed: %j',
+  async (text) => {
+    const file = join(directory, 'deep.yaml');
+    writeFileSync(file, text);
+    const { status, stderr } = await runHere(['--config', file, 'list', directory]);
+    expect([status, stderr]).toEqual([2, expect.stringContaining('nested too deep')]);
+  },
+);

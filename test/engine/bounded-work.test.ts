@@ -198,6 +198,13 @@ describe('a sparse snapshot of 64 MiB under the receipt of another one', () => {
     expect(reads.of(fittingName())).toBe(0);
   });
 
+  test('prune() tries one that is newer than a good one last, too', async () => {
+    await makeSparseSnapshot({ path: at(bigName), bytes, receipt });
+    const report = await prune({ snapshots: snapshots(), keep: 3, environment: environment() });
+    expect(report.newestValid?.file).toBe(newest);
+    expect(reads.of(bigName)).toBe(0);
+  });
+
   test('prune() reads it once where none is good', async () => {
     const name = fittingName();
     await removeGood();

@@ -36,6 +36,8 @@ export interface ForgedProof {
   readonly leafCount?: number;
   /** First seqno of each view of the snapshot. @default each began with seqno 1 */
   readonly viewHistory?: readonly number[];
+  /** Whether a JSON receipt says that it is of a signature transaction. @default it says nothing */
+  readonly isSignatureTransaction?: boolean;
   /** The claims digest. @default the snapshot's own, which is what makes it pass */
   readonly claims?: Uint8Array;
 }
@@ -91,7 +93,9 @@ async function forgeReceipt(claimsDigest: Uint8Array, forged: ForgedProof): Prom
   const components = { writeSetDigest, commitEvidence: text, claimsDigest };
   const path = tree.path(leafIndex);
   if (forged.form === 'json') {
+    const { isSignatureTransaction } = forged;
     return encodeJsonReceipt({
+      ...(isSignatureTransaction === undefined ? {} : { isSignatureTransaction }),
       certificate: signer.nodeCertificate.pem,
       leafComponents: components,
       nodeId: signer.nodeCertificate.keyId,
