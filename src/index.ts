@@ -110,7 +110,13 @@ export {
   type ServedHost,
 } from './http/handler.ts';
 export { safely } from './inspect/safely.ts';
-export type { FileHandle, FileSystem } from './io/file-system.ts';
+export type {
+  FileHandle,
+  FileIdentity,
+  FileSystem,
+  LivenessSockets,
+  SocketState,
+} from './io/file-system.ts';
 export { realFileSystem } from './io/real-file-system.ts';
 export type { ArenaOptions } from './store/arena.ts';
 export type { HeldState, LedgerState, LedgerStore } from './store/ledger-store.ts';

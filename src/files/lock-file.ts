@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { equalBytes, toHex, toUtf8 } from '../core/bytes.ts';
 import { StorageError } from '../core/errors.ts';
 import type { Randomness } from '../core/randomness.ts';
-import type { FileIdentity, FileSystem } from '../io/file-system.ts';
+import type { FileHandle, FileIdentity, FileSystem } from '../io/file-system.ts';
 import type { Processes } from '../io/process.ts';
 import { heldLocks } from './held-locks.ts';
 import {
@@ -38,6 +38,9 @@ export interface LockOptions {
   readonly randomness: Randomness;
 }
 
+/** Tries for a name that is free. */
+const drawsMax = 16;
+
 /** How often a starter looks whether those that must give way have gone. */
 const scansMax = 400;
 
@@ -57,7 +60,8 @@ const scansMax = 400;
 export class LockFile {
   readonly #options: LockOptions;
   readonly #directory: string;
-  readonly #nonce: string;
+  /** Empty until there is a file of that name. */
+  #nonce = '';
   #content: Uint8Array = new Uint8Array();
   #stopListening: (() => Promise<void>) | undefined;
   /** Of the claim: where an inode's number comes from its name, the lock's would be equal to any later one's. */
@@ -66,7 +70,6 @@ export class LockFile {
   constructor(directory: string, options: LockOptions) {
     this.#directory = directory;
     this.#options = options;
-    this.#nonce = toHex(options.randomness.bytes(8));
   }
 
   /**
@@ -74,7 +77,6 @@ export class LockFile {
    * @throws StorageError `LOCKED` naming the process that holds it; those of the file system
    */
   async acquire(): Promise<void> {
-    heldLocks.add(this.#nonce);
     try {
       const judge = await this.#lookAround();
       await this.#readDead(judge);
@@ -113,23 +115,11 @@ export class LockFile {
   }
 
   async #claim(judge: LockJudge): Promise<void> {
-    const { fileSystem, processes } = this.#options;
-    const socket = this.#at(socketName(this.#nonce));
-    this.#stopListening = await fileSystem.liveness?.listen(socket);
-    const { pid } = processes;
-    this.#content = encodeHolder({
-      pid,
-      start: (await processes.incarnation(pid)) ?? '',
-      nonce: this.#nonce,
-      place: {
-        ...judge.machine,
-        path: pathOf(this.#directory),
-        directory: judge.directory,
-        listens: this.#stopListening !== undefined,
-      },
-    });
-    const handle = await fileSystem.open(this.#unfinished, { for: 'create' });
+    const { fileSystem } = this.#options;
+    const handle = await this.#createUnfinished();
     try {
+      this.#stopListening = await fileSystem.liveness?.listen(this.#at(socketName(this.#nonce)));
+      this.#content = encodeHolder(await this.#holder(judge));
       await handle.write(this.#content, 0);
       await handle.sync();
     } finally {
@@ -137,6 +127,32 @@ export class LockFile {
     }
     await this.#publish();
     this.#identity = await fileSystem.identify?.(this.#claimed);
+  }
+
+  /** Draws a nonce whose file is not there: simulated randomness may begin anew beside what a crash has left. */
+  async #createUnfinished(): Promise<FileHandle> {
+    const { fileSystem, randomness } = this.#options;
+    for (let draws = 1; ; draws++) {
+      this.#nonce = toHex(randomness.bytes(8));
+      heldLocks.add(this.#nonce);
+      try {
+        return await fileSystem.open(this.#unfinished, { for: 'create' });
+      } catch (error) {
+        // Any other failure may have left a file of ours.
+        if (!isCode(error, 'ALREADY_EXISTS')) throw error;
+        heldLocks.remove(this.#nonce);
+        this.#nonce = '';
+        if (draws === drawsMax) throw error;
+      }
+    }
+  }
+
+  async #holder({ machine, directory }: LockJudge): Promise<LockHolder> {
+    const { processes } = this.#options;
+    const { pid } = processes;
+    const listens = this.#stopListening !== undefined;
+    const place = { ...machine, path: pathOf(this.#directory), directory, listens };
+    return { pid, start: (await processes.incarnation(pid)) ?? '', nonce: this.#nonce, place };
   }
 
   async #lookAround(): Promise<LockJudge> {
@@ -259,6 +275,7 @@ export class LockFile {
 
   /** Takes everything back, after a failure at any step; none of it must hide that failure. */
   async #undo(): Promise<void> {
+    if (this.#nonce === '') return;
     const { fileSystem } = this.#options;
     const quietly = (removing: Promise<unknown>) => removing.catch(() => undefined);
     const hasLock = this.#content.length > 0 && (await quietly(this.isHeld()));

@@ -13,7 +13,13 @@
 export type { Consensus, ConsensusOptions, ViewRecord } from '../consensus/consensus.ts';
 export type { Clock } from '../core/clock.ts';
 export { StorageError } from '../core/errors.ts';
-export type { FileHandle, FileSystem } from '../io/file-system.ts';
+export type {
+  FileHandle,
+  FileIdentity,
+  FileSystem,
+  LivenessSockets,
+  SocketState,
+} from '../io/file-system.ts';
 export { MemoryFileSystem } from '../io/memory-file-system.ts';
 export type {
   HeldState,

@@ -126,6 +126,25 @@ test.each([
   },
 );
 
+test('a start whose lock an operator gave to another fails before the writer cuts what is torn', async () => {
+  const host = await NodeHost.make(keys);
+  await (await host.open()).close();
+  const hold = host.disk.holdNext('open', { path: (path) => path.endsWith('/service_key.pem') });
+  const slow = startOf(host, 1);
+  await hold.reached;
+  await removeLocks(host);
+  const second = await host.open({ environment: asProcess(2) });
+  await put(second, 'b', 'acknowledged by the second');
+  const before = await host.ledgerFiles();
+  const from = host.disk.journal.length;
+  hold.release();
+  expect((await slow).error).toMatchObject({ code: 'LOCKED' });
+  const written = host.disk.journal.slice(from).filter(({ operation }) => changes.has(operation));
+  expect(written.filter(({ path }) => path.startsWith('/node/ledger'))).toEqual([]);
+  expect(await host.ledgerFiles()).toEqual(before);
+  await second.close();
+});
+
 test.each(['open', 'rename', 'list', 'link', 'remove'] as const)(
   'of two nodes that find the lock of a dead one, the slow one held back at each %s, one starts and loses nothing',
   async (operation) => {

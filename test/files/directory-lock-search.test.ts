@@ -80,8 +80,8 @@ test.each(places)(
       { files, starters: 2, links: 'all' },
       { killsMax: 2 },
     );
-    expect(states).toBeGreaterThan(files['lock'] === old(50) ? 10 : 500);
-    expect(ends).toBeGreaterThan(5);
+    expect(states).toBeGreaterThan(files['lock'] === old(50) ? 8 : 500);
+    expect(ends).toBeGreaterThanOrEqual(4);
     expect(acquired > 0).toBe(files['lock'] !== old(50));
   },
   120_000,
