@@ -154,6 +154,12 @@ function warningsOf(recovered: RecoveredLedger, flags: RecoverFlags): readonly s
       `warning: stopped at the last signature, seqno ${first - 1}: seqno ${steering.seqno} writes ${steering.table}, and no signature covers it; ${first} to ${last} are not believed`,
     );
   }
+  const { seqno, verifiedUntil, secrets } = recovered;
+  if (seqno > verifiedUntil && secrets.secretAt(seqno) === undefined) {
+    lines.push(
+      `warning: seqnos ${verifiedUntil + 1} to ${seqno} are not signed, and without the ledger secret nobody can tell who wrote them`,
+    );
+  }
   if (!isComplete && flags.memberKeys === undefined) {
     lines.push('warning: without member keys private data stays closed');
     lines.push("  next: give the directory of the members' keys with --member-keys");

@@ -94,10 +94,10 @@ export async function openService(
     ...(logger && { logger }),
     ...(inspect && { inspect }),
   });
-  await setTailAside(recovered, { paths, environment }, logger);
   const certificate = checkServiceKey(recovered, keys, paths);
   checkLedgerEnd(recovered, paths);
   const secrets = checkSecrets(recovered, paths);
+  await setTailAside(recovered, { paths, environment }, logger);
   const node = nodeCertificate(recovered, keys, paths);
   await keepCertificate(fileSystem, paths.serviceCertificate, certificate);
   await keepCertificate(fileSystem, paths.nodeCertificate, node);
