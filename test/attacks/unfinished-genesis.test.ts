@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { assert } from '../../src/core/errors.ts';
 import { seqno as toSeqno } from '../../src/core/words.ts';
 import { chunkName, encodeChunk } from '../../src/formats/ledger-chunk.ts';
 import { AttackedNode } from '../helpers/attacked-node.ts';
@@ -131,10 +132,16 @@ describe('it is refused, and left as it is', () => {
 
   test('where another chunk lies beside it', async () => {
     const attacked = await unsigned();
-    await attacked.forger.write();
-    const { entries } = attacked.forger;
-    const next = encodeChunk([entries[1]?.bytes ?? new Uint8Array()], { complete: false });
-    await plant(attacked.host.disk, `/node/ledger/${chunkName(toSeqno(3))}`, next);
+    const [first, second] = attacked.forger.entries.map(({ bytes }) => bytes);
+    assert(first !== undefined && second !== undefined, 'two entries are there');
+    const { disk } = attacked.host;
+    for (const name of await attacked.host.ledgerNames()) await disk.remove(`/node/ledger/${name}`);
+    await plant(disk, chunk, encodeChunk([first], { complete: true }));
+    await plant(
+      disk,
+      `/node/ledger/${chunkName(toSeqno(2))}`,
+      encodeChunk([second], { complete: false }),
+    );
     expect(await restart(attacked)).toEqual(refused);
   });
 

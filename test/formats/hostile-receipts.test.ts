@@ -102,14 +102,14 @@ describe.each(rows)('row %s: a receipt with %s', (_row, _what, bad, code) => {
 });
 
 test.each([
-  ['arrays', repeated('81'), 'CBOR_DEPTH'],
-  ['tags', repeated('c1'), 'CBOR_DEPTH'],
-  ['indefinite arrays', repeated('9f'), 'CBOR_DEPTH'],
-  ['arrays that each declare all that is left', chain(), 'CBOR_DEPTH'],
-  ['one array of 2^64-1', fromHex('9bffffffffffffffff'), 'CBOR_LENGTH'],
-  ['one indefinite map', fromHex('bf'), 'CBOR_INDEFINITE'],
-  ['one reserved array', fromHex('9c'), 'CBOR_RESERVED'],
-])('a receipt of nothing but %s is refused as %s', async (_what, receipt, code) => {
+  ['arrays', 'CBOR_DEPTH', repeated('81')],
+  ['tags', 'CBOR_DEPTH', repeated('c1')],
+  ['indefinite arrays', 'CBOR_DEPTH', repeated('9f')],
+  ['arrays that each declare all that is left', 'CBOR_DEPTH', chain()],
+  ['one array of 2^64-1', 'CBOR_LENGTH', fromHex('9bffffffffffffffff')],
+  ['one indefinite map', 'CBOR_INDEFINITE', fromHex('bf')],
+  ['one reserved array', 'CBOR_RESERVED', fromHex('9c')],
+])('a receipt of nothing but %s is refused as %s', async (_what, code, receipt) => {
   expect(await codeOf(verifySnapshotFile(withReceipt(receipt)))).toBe(code);
 });
 

@@ -31,6 +31,11 @@ const parts = [
     args: [vitest, 'run', 'test/soak'],
     env: { LEDGER_NIGHTLY: '1' },
   },
+  {
+    what: 'every check of trust taken out of the source, also those without which tests take minutes',
+    args: [vitest, 'run', 'test/mutants/trust-controls.test.ts'],
+    env: { LEDGER_NIGHTLY: '1' },
+  },
   { what: 'a million transactions in one process', args: [bench, 'node'], env: {} },
   { what: 'every mutant of every statechart', args: [mutants, '--all'], env: {} },
   { what: 'every mutant of the code behind them', args: [mutantsOfCode], env: {} },

@@ -1,0 +1,15 @@
+import { engineControls } from './controls/engine.ts';
+import { receiptControls } from './controls/receipts.ts';
+import { snapshotControls } from './controls/snapshots.ts';
+import { startControls } from './controls/start.ts';
+import { steeringControls } from './controls/steering.ts';
+import type { ControlledTests } from './controls/types.ts';
+
+/** Every check that trust rests on, with the tests that fail without it. */
+export const trustControls: readonly ControlledTests[] = [
+  ...receiptControls,
+  ...engineControls,
+  ...steeringControls,
+  ...startControls,
+  ...snapshotControls,
+];
