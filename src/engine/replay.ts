@@ -32,6 +32,7 @@ import { type ReplayStart, startOfLedger } from './replay-start.ts';
 import { type CrossCheck, crossCheckMode } from './second-opinion.ts';
 import { readSignedLedger, type SignedLedger } from './signed-ledger.ts';
 import { SnapshotReplay } from './snapshot-replay.ts';
+import { steeringIn } from './unsigned-tail.ts';
 import { pinnedKeys } from './vouching.ts';
 
 /** Which ledger is replayed, with which keys, and what becomes of its snapshots. */
@@ -163,8 +164,9 @@ function secretsOf({ secrets, failure }: SignedLedger): LedgerSecrets {
  * The first entry that is not replayed: where one above the last signature steers verification, nothing above it is
  * believed. A ledger that does not hold is read on, to where it breaks.
  */
-function endOf({ steering, failure, signedUntil }: SignedLedger): Seqno | undefined {
-  return steering === undefined || failure !== undefined ? undefined : toSeqno(signedUntil + 1);
+function endOf(index: SignedLedger): Seqno | undefined {
+  if (index.failure !== undefined || steeringIn(index) === undefined) return undefined;
+  return toSeqno(index.signedUntil + 1);
 }
 
 async function readIndex(
@@ -279,7 +281,7 @@ async function feed(
   return {
     ...{ snapshots: decided, summary, passedOver, torn, notCompared, from },
     ...whose,
-    unsigned: index.steering,
+    unsigned: steeringIn(index),
     failure,
   };
 }

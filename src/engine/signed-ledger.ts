@@ -46,6 +46,12 @@ export interface SteeringEntry {
   readonly table: string;
 }
 
+/** An entry that writes a table of signatures, and is no signature transaction that holds. */
+export interface LooseSignature extends SteeringEntry {
+  /** Where it does not authenticate, it is what a crash has left of a signature. */
+  readonly entry: LedgerEntry;
+}
+
 /** An entry that does not verify. */
 export interface LedgerFailure {
   readonly entry: LedgerEntry;
@@ -80,8 +86,8 @@ export interface SignedLedger {
   readonly endorsements: IdentityHistory['endorsements'];
   /** The first entry above `signedUntil` that steers. */
   readonly steering: SteeringEntry | undefined;
-  /** The first entry above `signedUntil` that writes a table of signatures, and is none that holds: torn, or steering. */
-  readonly loose: SteeringEntry | undefined;
+  /** The first such entry above `signedUntil`: it steers if it authenticates, see `steeringIn`. */
+  readonly loose: LooseSignature | undefined;
   /** Signatures that need not be verified again over the same bytes. */
   readonly proven: ProvenSignatures;
   /** Why the files could not be read further. */
@@ -149,7 +155,7 @@ class SignedLedgerReader {
   readonly #signatures: IndexedSignature[] = [];
   /** Of entries that no signature covers yet. */
   #steering: SteeringEntry | undefined;
-  #loose: SteeringEntry | undefined;
+  #loose: LooseSignature | undefined;
   #last: Seqno;
   #signedUntil: Seqno;
   #trustedUntil: Seqno;
@@ -183,7 +189,7 @@ class SignedLedgerReader {
     this.#addEvidence(seqno, domain);
     this.#addSignature(seqno, domain);
     if (applied?.signatures) this.#believe(seqno, applied.signatures);
-    else this.#noteSteering(seqno, domain);
+    else this.#noteSteering(entry, domain);
   }
 
   finish(unreadable: SignedLedger['unreadable']): SignedLedger {
@@ -235,12 +241,13 @@ class SignedLedgerReader {
     return known;
   }
 
-  #noteSteering(seqno: Seqno, domain: PublicDomain): void {
+  #noteSteering(entry: LedgerEntry, domain: PublicDomain): void {
+    const { seqno } = entry;
     const table = steeringTableIn(domain);
     if (table !== undefined) this.#steering ??= { seqno, table };
     // Behind an entry that does not verify no signature can hold: that is damage, or torn.
     const loose = this.#failure === undefined ? looseSignatureTableIn(domain) : undefined;
-    if (loose !== undefined) this.#loose ??= { seqno, table: loose };
+    if (loose !== undefined) this.#loose ??= { seqno, table: loose, entry };
   }
 
   #addEvidence(seqno: Seqno, domain: PublicDomain): void {

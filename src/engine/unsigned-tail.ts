@@ -38,27 +38,32 @@ export async function unsignedTailOf(
   signed: Pick<SignedLedger, 'signedUntil' | 'steering' | 'loose' | 'secrets'>,
 ): Promise<UnsignedTail | undefined> {
   const { signedUntil, secrets } = signed;
-  if (signed.steering === undefined && signed.loose === undefined) return undefined;
-  let { steering } = signed;
+  const steering = steeringIn(signed);
+  if (steering === undefined) return undefined;
   let first: LedgerEntry | undefined;
   let last = signedUntil;
   let acknowledged: Seqno | undefined;
   for await (const entry of ledger.entries({ from: toSeqno(signedUntil + 1) })) {
     first ??= entry;
     last = entry.seqno;
-    if (entry.seqno === signed.loose?.seqno && authenticates(entry, secrets)) {
-      steering ??= signed.loose;
-    }
     if (acknowledged === undefined && isOfApplication(entry, secrets)) acknowledged = last;
   }
-  if (first === undefined || steering === undefined) return undefined;
+  if (first === undefined) return undefined;
   const { seqno, file, offset } = first;
   const isOpen = await ledger.isInOpenChunk(first);
   return { seqno, last, steering, file, offset, isOpen, acknowledged };
 }
 
-const authenticates = (entry: LedgerEntry, secrets: LedgerSecrets): boolean =>
-  mapsOf(entry, secrets) !== undefined;
+/** The first entry above the last signature that steers verification. */
+export function steeringIn({
+  steering,
+  loose,
+  secrets,
+}: Pick<SignedLedger, 'steering' | 'loose' | 'secrets'>): SteeringEntry | undefined {
+  if (loose === undefined || mapsOf(loose.entry, secrets) === undefined) return steering;
+  if (steering !== undefined && steering.seqno <= loose.seqno) return steering;
+  return { seqno: loose.seqno, table: loose.table };
+}
 
 /** Whether an entry authenticates, and is of a transaction that a caller made. */
 const isOfApplication = (entry: LedgerEntry, secrets: LedgerSecrets): boolean =>
