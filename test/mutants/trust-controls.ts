@@ -1,4 +1,6 @@
 import { engineControls } from './controls/engine.ts';
+import { failureControls } from './controls/failures.ts';
+import { lockControls } from './controls/locks.ts';
 import { receiptControls } from './controls/receipts.ts';
 import { snapshotControls } from './controls/snapshots.ts';
 import { startControls } from './controls/start.ts';
@@ -12,4 +14,6 @@ export const trustControls: readonly ControlledTests[] = [
   ...steeringControls,
   ...startControls,
   ...snapshotControls,
+  ...lockControls,
+  ...failureControls,
 ];
