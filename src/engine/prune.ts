@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { dirname, resolve } from 'node:path';
 import { equalBytes } from '../core/bytes.ts';
 import { StorageError, VerificationError } from '../core/errors.ts';
 import {
@@ -29,6 +30,7 @@ import type { FileSystem } from '../io/file-system.ts';
 import { leafOf } from './entry-leaf.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import { findNewestValid, type NewestValid } from './newest-valid.ts';
+import { nodePaths } from './node-keys.ts';
 import { checkOneService } from './one-service.ts';
 import type { RecoveredSnapshot, RefusedSnapshot } from './recovery-report.ts';
 
@@ -102,8 +104,10 @@ export async function prune(options: PruneOptions): Promise<PruneReport> {
   if (dryRun) return preview(pruning, await plan(pruning));
   return withLock(snapshots, environment, (lock) => {
     if (ledger === undefined) return carryOut(pruning, { snapshots: lock });
-    return withLock(ledger.directory, environment, (ledgerLock) =>
-      carryOut(pruning, { snapshots: lock, ledger: ledgerLock }),
+    return withNodeLock(ledger.directory, environment, () =>
+      withLock(ledger.directory, environment, (ledgerLock) =>
+        carryOut(pruning, { snapshots: lock, ledger: ledgerLock }),
+      ),
     );
   });
 }
@@ -128,6 +132,17 @@ async function withLock<T>(
   } finally {
     await lock.release();
   }
+}
+
+/** A node locks its own directory, not the ledger in it: the record of its views tells that there is one. */
+async function withNodeLock<T>(
+  ledger: string,
+  environment: Environment,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { root, view } = nodePaths(dirname(resolve(ledger)));
+  if ((await environment.fileSystem.stat(view)) === undefined) return work();
+  return withLock(root, environment, work);
 }
 
 interface Pruning {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { toUtf8 } from '../../src/core/bytes.ts';
 import { createNode, type LedgerNode } from '../../src/engine/node.ts';
+import { prune } from '../../src/engine/prune.ts';
 import { lockDirectory } from '../../src/files/directory-lock.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
 import { countingRandomness, fakeProcesses } from '../files/fake-processes.ts';
@@ -234,4 +235,16 @@ test('a start sweeps what killed take-overs have left beside both locks', async 
   }
   await host.start();
   expect(await lockNames(host)).toEqual(['/node/lock', '/node/snapshots/lock']);
+});
+
+test('prune() of a running node’s ledger is refused, wherever the snapshots lie', async () => {
+  const host = await NodeHost.make(keys);
+  const running = { 5: 'the node', 6: 'the pruning' };
+  const node = await host.open({ environment: { processes: fakeProcesses(running, 5) } });
+  for (const directory of ['/other', '/copies']) await host.disk.makeDirectory(directory);
+  const ledger = { directory: '/node/ledger', copies: '/copies' };
+  const environment = { fileSystem: host.disk, processes: fakeProcesses(running, 6) };
+  const pruning = prune({ snapshots: '/other', keep: 1, ledger, environment });
+  expect(await codeOf(pruning)).toBe('LOCKED');
+  await node.close();
 });
