@@ -5,12 +5,7 @@ import type { Certificate } from '../formats/certificate.ts';
 import type { WrittenEndorsement } from '../formats/identity-endorsement.ts';
 import type { SnapshotMap } from '../formats/snapshot-body.ts';
 import { decodeServiceInfo, tables } from '../formats/tables.ts';
-import {
-  mapWrites,
-  type PublicDomain,
-  singletonKey,
-  singletonValue,
-} from '../formats/write-set.ts';
+import { type PublicDomain, singletonIn, singletonKey } from '../formats/write-set.ts';
 import { attempt } from './attempt.ts';
 
 /** A service identity and the entry that introduces it. */
@@ -29,11 +24,11 @@ export class IdentityHistory {
   readonly #endorsements: WrittenEndorsement[] = [];
 
   add(seqno: Seqno, domain: PublicDomain): void {
-    const endorsement = valueIn(domain, tables.identityEndorsement);
+    const endorsement = singletonIn(domain, tables.identityEndorsement);
     // A larger one is no JSON that is read, and must not be held.
     if (endorsement && endorsement.length <= jsonBytesMax)
       this.#endorsements.push({ seqno, value: endorsement.slice() });
-    const value = valueIn(domain, tables.serviceInfo);
+    const value = singletonIn(domain, tables.serviceInfo);
     if (value) this.#introduce(seqno, value);
   }
 
@@ -61,9 +56,4 @@ export class IdentityHistory {
   introduced(until: Seqno): readonly IntroducedIdentity[] {
     return this.#identities.filter(({ seqno }) => seqno <= until);
   }
-}
-
-function valueIn(domain: PublicDomain, table: string): Uint8Array | undefined {
-  const writes = mapWrites(domain, table);
-  return writes && singletonValue(writes);
 }

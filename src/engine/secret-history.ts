@@ -13,12 +13,7 @@ import {
 import { decodeRecoveryShares } from '../formats/recovery-shares.ts';
 import type { SnapshotMap } from '../formats/snapshot-body.ts';
 import { decodeRecoveryThreshold, decodeServiceInfo, tables } from '../formats/tables.ts';
-import {
-  mapWrites,
-  type PublicDomain,
-  singletonKey,
-  singletonValue,
-} from '../formats/write-set.ts';
+import { type PublicDomain, singletonIn, singletonKey } from '../formats/write-set.ts';
 import { attempt } from './attempt.ts';
 
 /** A value of one of the tables that say which secrets there are. */
@@ -52,8 +47,7 @@ export class SecretHistory {
 
   add(seqno: Seqno, domain: PublicDomain): void {
     for (const table of secretTables) {
-      const writes = mapWrites(domain, table);
-      const value = writes && singletonValue(writes);
+      const value = singletonIn(domain, table);
       // A larger one is no JSON that is read, and must not be held.
       if (value && value.length <= jsonBytesMax) {
         this.#records.push({ seqno, table, value: value.slice() });

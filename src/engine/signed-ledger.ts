@@ -10,9 +10,8 @@ import { decodeSnapshotEvidence, tables } from '../formats/tables.ts';
 import {
   decodePublicDomain,
   type EntryType,
-  mapWrites,
   type PublicDomain,
-  singletonValue,
+  singletonIn,
 } from '../formats/write-set.ts';
 import { attempt } from './attempt.ts';
 import { IdentityHistory, type IntroducedIdentity } from './identity-history.ts';
@@ -251,7 +250,7 @@ class SignedLedgerReader {
   }
 
   #addEvidence(seqno: Seqno, domain: PublicDomain): void {
-    const value = valueIn(domain, tables.snapshotEvidence);
+    const value = singletonIn(domain, tables.snapshotEvidence);
     const evidence = value && attempt(() => decodeSnapshotEvidence(value));
     if (evidence === undefined || evidence.version >= seqno) return;
     const { version, hash } = evidence;
@@ -259,8 +258,8 @@ class SignedLedgerReader {
   }
 
   #addSignature(seqno: Seqno, domain: PublicDomain): void {
-    const node = valueIn(domain, tables.signatures);
-    const cose = valueIn(domain, tables.coseSignatures) !== undefined;
+    const node = singletonIn(domain, tables.signatures);
+    const cose = singletonIn(domain, tables.coseSignatures) !== undefined;
     if (node === undefined && !cose) return;
     const json =
       node !== undefined && attempt(() => decodeNodeSignature(node))?.certificate !== undefined;
@@ -271,11 +270,6 @@ class SignedLedgerReader {
 /** The first reading keeps no state and opens nothing. */
 const nowhere = { apply: () => {}, freeze: () => ({ values: () => [] }) };
 const closed = new LedgerSecrets([]);
-
-function valueIn(domain: PublicDomain, table: string): Uint8Array | undefined {
-  const writes = mapWrites(domain, table);
-  return writes && singletonValue(writes);
-}
 
 function domainOf({ bytes }: LedgerEntry): PublicDomain | undefined {
   return attempt(() => decodePublicDomain(decodeEnvelope(bytes).publicDomain));

@@ -60,6 +60,15 @@ export function singletonValue(map: MapWrites): Uint8Array | undefined {
   return map.writes.find(({ key }) => equalBytes(key, singletonKey))?.value;
 }
 
+/** What an entry writes to a table that holds one value, if anything. */
+export function singletonIn(
+  domain: { readonly maps: readonly MapWrites[] },
+  name: string,
+): Uint8Array | undefined {
+  const map = mapWrites(domain, name);
+  return map && singletonValue(map);
+}
+
 /**
  * Decodes the clear part of a ledger entry.
  *
