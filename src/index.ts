@@ -41,6 +41,13 @@ export {
   view,
   type WriterStep,
 } from './core/words.ts';
+export {
+  type CreatedReceipt,
+  type CreateReceiptOptions,
+  createReceipt,
+  type LedgerProgress,
+  type ReceiptSourceOptions,
+} from './engine/create-receipt.ts';
 export type { Environment } from './engine/environment.ts';
 export type { InspectObserver } from './engine/inspection.ts';
 export type { LiveGeneration, PipelineListener } from './engine/live-generation.ts';
@@ -58,6 +65,7 @@ export {
   type PruneReport,
   prune,
 } from './engine/prune.ts';
+export type { MadeReceipt, ProofForm } from './engine/receipt-maker.ts';
 export { recover } from './engine/recover.ts';
 export type {
   Recovered,

@@ -12,6 +12,7 @@ import { nodePaths } from './node-keys.ts';
 import { lockNode } from './node-locks.ts';
 import { setInvalidAside } from './node-quarantine.ts';
 import { beginService, openService } from './node-start.ts';
+import type { MadeReceipt, ProofForm } from './receipt-maker.ts';
 import type { RecoveryReport } from './recovery-report.ts';
 import { startNode } from './running-node.ts';
 import {
@@ -160,6 +161,19 @@ export interface LedgerNode extends AsyncDisposable {
    * @throws StorageError when the ledger cannot be written; the node has stopped then
    */
   sign(): Promise<Seqno>;
+  /**
+   * A receipt for one transaction: anyone who has the service's key can verify it without this node. Resolves once
+   * the transaction is committed; it is read from the ledger on the disk.
+   * @param options `form`: COSE, signed by the service, or JSON, signed by this node. @default COSE
+   * @example
+   * const { txId } = await node.transaction((tx) => tx.put('public:a', 'k', 'v'));
+   * const { bytes } = await node.receipt(txId.seqno);
+   * @throws RangeError for a seqno above the last one, or that is none
+   * @throws ConsensusError `ROLLED_BACK`, `CLOSED`
+   * @throws FormatError `CHUNK_GAP` when its chunk has been removed
+   * @throws VerificationError, FormatError when the ledger on the disk is damaged; StorageError when it cannot be read
+   */
+  receipt(seqno: Seqno | number, options?: { readonly form?: ProofForm }): Promise<MadeReceipt>;
   /**
    * Takes back every transaction above `seqno`, as the loss of an election does, and begins a new view.
    * @throws ConsensusError `ROLLBACK_BELOW_COMMIT`, `CLOSED`

@@ -14,9 +14,11 @@ import { Log } from './log.ts';
 import type { LedgerNode, NodeOptions, NodeSettings, NodeSnapshots, NodeStatus } from './node.ts';
 import type { NodeLocks } from './node-locks.ts';
 import type { NodePlace } from './node-place.ts';
+import { makeNodeReceipt } from './node-receipt.ts';
 import { keepNewest } from './node-retention.ts';
 import type { OpenedService } from './node-start.ts';
 import { MetricsSinks } from './pipeline-metrics.ts';
+import type { MadeReceipt, ProofForm } from './receipt-maker.ts';
 import type { RecoveredLedger, RecoveryReport } from './recovery-report.ts';
 import { type Applied, Sequencer, type Until } from './sequencer.ts';
 import { SlowIo } from './slow-io.ts';
@@ -215,6 +217,19 @@ class RunningNode implements LedgerNode {
 
   sign(): Promise<Seqno> {
     return this.#parts.sequencer.sign();
+  }
+
+  async receipt(
+    seqno: number,
+    { form = 'cose' }: { readonly form?: ProofForm } = {},
+  ): Promise<MadeReceipt> {
+    const { sequencer, log } = this.#parts;
+    if (!Number.isInteger(seqno) || seqno < 1 || seqno > log.last) {
+      throw new RangeError(`no transaction has seqno ${seqno}: there are 1 … ${log.last}`);
+    }
+    await sequencer.untilCommitted(toSeqno(seqno));
+    const wanted = { seqno: toSeqno(seqno), form, until: sequencer.committed };
+    return makeNodeReceipt(this.#start, wanted);
   }
 
   async rollback(seqno: Seqno): Promise<void> {
