@@ -65,6 +65,13 @@ export {
   type PruneReport,
   prune,
 } from './engine/prune.ts';
+export {
+  type IdentitiesReport,
+  type IdentityEndorser,
+  type ReadIdentitiesOptions,
+  readIdentities,
+  type ServiceIdentity,
+} from './engine/read-identities.ts';
 export type { MadeReceipt, ProofForm } from './engine/receipt-maker.ts';
 export { recover } from './engine/recover.ts';
 export type {

@@ -162,7 +162,8 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   CLAIMS_DIGEST_MISMATCH: replaceFile,
   BAD_KEY: restoreKey,
   KID_MISMATCH: 'bring the keys and the ledger of the same service together',
-  SECRETS_MISSING: 'restore the members’ keys, as many as the service needs for its recovery',
+  SECRETS_MISSING:
+    'give the members’ keys (--member-keys), or restore them: as many as the service needs for its recovery',
   LEDGER_BEHIND_SNAPSHOT:
     'restore the ledger from a copy; recover reads a snapshot without it. To begin another service give an empty directory',
   LAYOUT_UNAVAILABLE: 'install elkjs beside ledger-snapshotter, and try again',

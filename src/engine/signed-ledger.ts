@@ -81,6 +81,8 @@ export interface SignedLedger {
   readonly failure: LedgerFailure | undefined;
   /** In their order, the start's first, from entries up to `signedUntil`. */
   readonly identities: readonly IntroducedIdentity[];
+  /** Item i = first seqno of view i + 1, from entries that were verified. */
+  readonly viewHistory: readonly number[];
   /** Each proves itself, so they are from all entries. */
   readonly endorsements: IdentityHistory['endorsements'];
   /** The first entry above `signedUntil` that steers. */
@@ -202,6 +204,7 @@ class SignedLedgerReader {
       secrets: this.#secrets.recover(this.#trustedUntil, this.#memberKeys),
       failure: this.#failure,
       identities: this.#identities.introduced(this.#signedUntil),
+      viewHistory: this.#verifier.viewHistory,
       endorsements: this.#identities.endorsements,
       steering: this.#steering,
       loose: this.#loose,

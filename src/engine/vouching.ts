@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { VerificationError } from '../core/errors.ts';
+import type { Seqno } from '../core/words.ts';
 import { type Certificate, verifyEndorsed } from '../formats/certificate.ts';
 import { keyIdOf, keyIdOfSpki } from '../formats/ec-key.ts';
 import {
@@ -55,15 +56,20 @@ function isEndorsedBy(certificate: Certificate, key: KeyObject): boolean {
   }
 }
 
+/** An endorsement that verifies, and where it was written. */
+export interface WrittenLink extends EndorsementLink {
+  readonly seqno: Seqno;
+}
+
 /** The endorsements that verify, each under its own endorsing key; the others are skipped. */
 export async function endorsementLinksOf(
   endorsements: readonly WrittenEndorsement[],
-): Promise<readonly EndorsementLink[]> {
-  const links: EndorsementLink[] = [];
-  for (const { value } of endorsements) {
+): Promise<readonly WrittenLink[]> {
+  const links: WrittenLink[] = [];
+  for (const { seqno, value } of endorsements) {
     const record = attempt(() => decodeIdentityEndorsement(value));
     const link = record && (await attemptAsync(() => verifyIdentityEndorsement(record)));
-    if (link) links.push(link);
+    if (link) links.push({ ...link, seqno });
   }
   return links;
 }

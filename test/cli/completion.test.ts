@@ -54,7 +54,7 @@ describe.concurrent('completion', () => {
   });
 
   test('offers the commands', async () => {
-    expect(await offered('re')).toEqual(['replay', 'recover']);
+    expect(await offered('re')).toEqual(['replay', 'recover', 'receipt']);
   });
 
   test('offers the options of a command', async () => {
@@ -94,6 +94,7 @@ describe.concurrent('completion', () => {
     expect(lines).toEqual([
       'replay',
       'recover',
+      'receipt',
       'complete -o default -F _ledger_snapshotter ledger-snapshotter',
     ]);
     expect(hasRun).toBe(false);
@@ -115,7 +116,12 @@ describe.concurrent('completion', () => {
     );
     const [registered, ...offers] = lines;
     expect(registered).toBe('_ledger_snapshotter');
-    expect(offers.map((offer) => offer.split(':')[0])).toEqual(['replay', 'recover', 'files']);
+    expect(offers.map((offer) => offer.split(':')[0])).toEqual([
+      'replay',
+      'recover',
+      'receipt',
+      'files',
+    ]);
     expect(hasRun).toBe(false);
   });
 
@@ -131,7 +137,7 @@ describe.concurrent('completion', () => {
       ],
     );
     const words = lines.map((line) => line.split('\t')[0]);
-    expect(words.slice(0, 2).sort()).toEqual(['recover', 'replay']);
+    expect(words.slice(0, 3).sort()).toEqual(['receipt', 'recover', 'replay']);
     expect(words).toContain('json');
     expect(words).toContain('cose');
     expect(hasRun).toBe(false);

@@ -25,7 +25,7 @@ function foldToPreimage(leafPreimage: Buffer, path: readonly Step[]): Buffer {
 
 /** Verifies CCF's COSE receipt by cbor2 and OpenSSL; throws when it does not hold. */
 export function verifyCoseIndependently(bytes: Uint8Array, key: KeyObject): IndependentVerdict {
-  const { contents } = decode<Tag>(bytes);
+  const { contents } = decode<Tag>(Uint8Array.from(bytes));
   const [phdr, uhdr, , signature] = contents as [
     Uint8Array,
     Map<number, Map<number, [Uint8Array]>>,

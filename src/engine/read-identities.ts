@@ -1,0 +1,109 @@
+import type { KeyObject } from 'node:crypto';
+import type { FormatError, VerificationError } from '../core/errors.ts';
+import { type Seqno, type TxId, seqno as toSeqno, view as toView } from '../core/words.ts';
+import { openLedger } from '../files/ledger-directory.ts';
+import type { Certificate } from '../formats/certificate.ts';
+import { type Environment, environmentOf } from './environment.ts';
+import { identitiesOf } from './ledger-identities.ts';
+import { publicGenesis, startOfLedger } from './replay-start.ts';
+import { readSignedLedger, type SignedLedger } from './signed-ledger.ts';
+import { endorsementLinksOf, pinnedKeys, type WrittenLink } from './vouching.ts';
+
+/** Which ledger's identities are read, and which of them the reader trusts. */
+export interface ReadIdentitiesOptions {
+  /** Directory of the ledger's chunks, from the first transaction on. */
+  readonly ledger: string;
+  /** Other directories of the same ledger, as CCF's `read_only_directories`: their committed chunks. @default none */
+  readonly readOnlyLedgers?: readonly string[] | undefined;
+  /** The pinned service identities. @default none: nothing is trusted */
+  readonly services?: readonly (KeyObject | Certificate)[];
+  /** Called after each entry; `last` is as the names of the chunks have it. */
+  readonly onProgress?:
+    | ((progress: { readonly seqno: Seqno; readonly last: Seqno }) => void)
+    | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly environment?: Partial<Environment>;
+}
+
+/** An endorsement of one identity: by which key, for which transactions. */
+export interface IdentityEndorser {
+  /** Hex SHA-256 of the endorsing key; an identity endorses itself when its service first opens. */
+  readonly keyId: string;
+  /** Where the endorsement was written. */
+  readonly seqno: Seqno;
+  /** First transaction of the epoch that it is for. */
+  readonly from: TxId;
+  /** Last one; `undefined` in an endorsement of itself. */
+  readonly to: TxId | undefined;
+}
+
+/** One service identity of a ledger, and the transactions that are its own. */
+export interface ServiceIdentity {
+  /** Hex SHA-256 of its public key, as in a receipt's `kid`. */
+  readonly keyId: string;
+  /** The transaction that introduces it. */
+  readonly first: TxId;
+  /** The last before the next identity; of the last identity the last one that a signature covers. */
+  readonly last: TxId;
+  readonly endorsedBy: readonly IdentityEndorser[];
+}
+
+/** Who signed a ledger, and how the identities are linked. */
+export interface IdentitiesReport {
+  /** In the order of the ledger, as far as signatures cover them. */
+  readonly identities: readonly ServiceIdentity[];
+  /** Whether the last signature is of a pinned identity, or of one that endorsements lead to from there. */
+  readonly trusted: boolean;
+  /** The last signature that holds; everything behind it proves nothing. */
+  readonly signedUntil: Seqno;
+  /** Why the ledger does not hold, or cannot be read, behind that; `undefined` when it does. */
+  readonly failure: FormatError | VerificationError | undefined;
+}
+
+/**
+ * Reads a ledger's service identities, and verifies every signature that says so.
+ * @example
+ * const { identities } = await readIdentities({ ledger: 'ccf/ledger', services: [pinned] });
+ * @throws FormatError `EMPTY_LEDGER`, `CHUNK_GAP`; StorageError when the ledger cannot be read; AbortedError
+ */
+export async function readIdentities(options: ReadIdentitiesOptions): Promise<IdentitiesReport> {
+  const { services = [], signal, onProgress } = options;
+  const { fileSystem } = environmentOf(options.environment);
+  const ledger = await openLedger(fileSystem, options.ledger, options.readOnlyLedgers);
+  startOfLedger(ledger, () => nowhere);
+  const pinned = pinnedKeys(services);
+  const last = onProgress && (await ledger.expectedLast());
+  const index = await readSignedLedger(ledger, {
+    ...{ start: publicGenesis(), pinned, signal },
+    onEntry: last && ((seqno) => onProgress({ seqno, last })),
+  });
+  const links = await endorsementLinksOf(index.endorsements);
+  const { trusted } = await identitiesOf(index, pinned);
+  const { signedUntil, failure, unreadable } = index;
+  const identities = spansOf(index).map(({ keyId, first, last }) => ({
+    ...{ keyId, first, last },
+    endorsedBy: links.filter((link) => link.endorsedKeyId === keyId).map(endorserOf),
+  }));
+  return { identities, trusted, signedUntil, failure: failure?.error ?? unreadable };
+}
+
+/** Identities need no state. */
+const nowhere = { apply: () => {}, freeze: () => ({ values: () => [] }) };
+
+type Span = Pick<ServiceIdentity, 'keyId' | 'first' | 'last'>;
+
+function spansOf({ identities, signedUntil, viewHistory }: SignedLedger): readonly Span[] {
+  const txIdAt = (seqno: Seqno) => ({
+    view: toView(viewHistory.filter((start) => start <= seqno).length),
+    seqno,
+  });
+  return identities.map(({ certificate: { keyId }, seqno }, i) => {
+    const next = identities[i + 1]?.seqno;
+    const last = next === undefined ? signedUntil : toSeqno(next - 1);
+    return { keyId, first: txIdAt(seqno), last: txIdAt(last) };
+  });
+}
+
+const endorserOf = ({ endorsingKeyId, seqno, from, to }: WrittenLink): IdentityEndorser => ({
+  ...{ keyId: endorsingKeyId, seqno, from, to },
+});
