@@ -1,11 +1,11 @@
-import { equalBytes } from '../core/bytes.ts';
 import { jsonBytesMax } from '../core/limits.ts';
-import { type Seqno, type TxId, seqno as toSeqno } from '../core/words.ts';
+import type { Seqno, TxId } from '../core/words.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import type { WrittenEndorsement } from '../formats/identity-endorsement.ts';
 import type { SnapshotMap } from '../formats/snapshot-body.ts';
+import { liveSingleton } from '../formats/table-value.ts';
 import { decodeServiceInfo, tables } from '../formats/tables.ts';
-import { type PublicDomain, singletonIn, singletonKey } from '../formats/write-set.ts';
+import { type PublicDomain, singletonIn } from '../formats/write-set.ts';
 import { attempt } from './attempt.ts';
 
 /** A service identity and the entry that introduces it. */
@@ -34,10 +34,8 @@ export class IdentityHistory {
 
   /** The identity in force in a snapshot. */
   addSnapshot(maps: readonly SnapshotMap[]): void {
-    const record = maps
-      .find(({ name }) => name === tables.serviceInfo)
-      ?.records.find(({ key, version }) => version > 0 && equalBytes(key, singletonKey));
-    if (record) this.#introduce(toSeqno(record.version), record.value);
+    const written = liveSingleton(maps, tables.serviceInfo);
+    if (written) this.#introduce(written.seqno, written.value);
   }
 
   #introduce(seqno: Seqno, value: Uint8Array): void {

@@ -21,7 +21,8 @@ import {
   type PublicDomain,
 } from '../formats/write-set.ts';
 import type { ReferenceStore } from '../store/reference-store.ts';
-import { type IdentityRegister, type VerifiedSignatures, verifySignatures } from './signatures.ts';
+import type { IdentityRegister } from './identity-register.ts';
+import { type VerifiedSignatures, verifySignatures } from './signatures.ts';
 
 /** One entry, verified as far as it can be before the next signature, and applied. */
 export interface AppliedEntry {
@@ -285,12 +286,14 @@ function checkCommitEvidence(
 /** The same error, saying at which entry it was found. */
 function atEntry(error: unknown, { seqno, file, offset }: LedgerEntry): unknown {
   if (!(error instanceof FormatError || error instanceof VerificationError)) return error;
-  const { actual, limit } = error;
+  const { actual, limit, table, key } = error;
   const place = {
     file,
     offset,
     seqno,
     cause: error,
+    ...(table === undefined ? {} : { table }),
+    ...(key === undefined ? {} : { key }),
     ...(actual === undefined ? {} : { actual }),
     ...(limit === undefined ? {} : { limit }),
   };

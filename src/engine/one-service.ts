@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { FormatError, LedgerSnapshotterError, VerificationError } from '../core/errors.ts';
 import type { FoundSnapshot } from '../files/snapshot-directory.ts';
-import { isEndorsedBy, readCertificate } from '../formats/certificate.ts';
+import { isEndorsedBy, readReceiptCertificate } from '../formats/certificate.ts';
 import { keyIdOf } from '../formats/ec-key.ts';
+import { liveSingleton } from '../formats/table-value.ts';
 import { decodeServiceInfo, tables } from '../formats/tables.ts';
 import { decodeReceipt } from '../formats/verify-snapshot.ts';
 import type { FileSystem } from '../io/file-system.ts';
@@ -37,7 +38,7 @@ async function isOfService(fileSystem: FileSystem, path: string, newest: Newest)
     const { form, receipt } = decodeReceipt(ends.receipt(), 0);
     if (form === 'cose') return receipt.signature.serviceKeyId === newest.serviceKeyId;
     const key = serviceKeyOf(newest);
-    return key === undefined || isEndorsedBy(readCertificate(receipt.certificate), key);
+    return key === undefined || isEndorsedBy(readReceiptCertificate(receipt.certificate), key);
   } catch (error) {
     if (error instanceof FormatError) return true;
     throw error;
@@ -46,8 +47,7 @@ async function isOfService(fileSystem: FileSystem, path: string, newest: Newest)
 
 /** The newest one names its service itself, as nobody is pinned. */
 function serviceKeyOf({ content, serviceKeyId }: Newest) {
-  const value = content.publicMaps.find(({ name }) => name === tables.serviceInfo)?.records[0]
-    ?.value;
+  const value = liveSingleton(content.publicMaps, tables.serviceInfo)?.value;
   if (value === undefined) return undefined;
   try {
     const { publicKey } = decodeServiceInfo(value).certificate;

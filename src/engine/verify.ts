@@ -20,6 +20,7 @@ import {
   verifyEndorsementChain,
 } from '../formats/identity-endorsement.ts';
 import type { Epoch } from '../formats/proof-order.ts';
+import { liveSingleton } from '../formats/table-value.ts';
 import { decodeServiceInfo, tables } from '../formats/tables.ts';
 import type { VerifiedSnapshot } from '../formats/verify-snapshot.ts';
 import type { FileSystem } from '../io/file-system.ts';
@@ -281,7 +282,7 @@ export class SnapshotVerifier {
 
   /** The key that vouched: among those it was verified with, or named by the snapshot itself. */
   #spkiOf({ serviceKeyId, content }: VerifiedSnapshot, links: readonly EndorsementLink[]) {
-    const named = content.publicMaps.find(({ name }) => name === tables.serviceInfo)?.records[0];
+    const named = liveSingleton(content.publicMaps, tables.serviceInfo);
     const keys = [
       ...this.#anchors,
       ...links.map(({ endorsedKey }) => endorsedKey),

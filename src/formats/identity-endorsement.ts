@@ -26,6 +26,7 @@ import { keyIdOf, keyIdOfSpki, profileOfKey, publicKeyOfSpki, spkiOf } from './e
 import {
   encodeJsonFields,
   type JsonObject,
+  jsonField,
   jsonObject,
   jsonSeqno,
   jsonText,
@@ -53,8 +54,8 @@ export interface IdentityEndorsement {
  */
 export function decodeIdentityEndorsement(value: Uint8Array): IdentityEndorsement {
   const object = jsonObject(parseJson(value), 'the endorsement');
-  const end = object.has('endorsement_epoch_end');
-  const previous = object.get('previous_version');
+  const end = jsonField(object, 'endorsement_epoch_end') !== undefined;
+  const previous = jsonField(object, 'previous_version');
   return {
     endorsement: base64Field(object, 'endorsement'),
     endorsingKey: base64Field(object, 'endorsing_key'),

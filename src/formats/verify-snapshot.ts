@@ -18,6 +18,7 @@ import {
   type SnapshotContent,
   splitSnapshotFile,
 } from './snapshot-body.ts';
+import { liveSingleton, readTableValue } from './table-value.ts';
 import { decodeServiceInfo, tables } from './tables.ts';
 
 /** Whom to trust, and what the file should be. */
@@ -152,8 +153,10 @@ class Entry implements SnapshotSubject {
  */
 function ownService(subject: SnapshotSubject, signer: string): Certificate {
   const { publicMaps } = subject.content();
-  const value = publicMaps.find(({ name }) => name === tables.serviceInfo)?.records[0]?.value;
-  if (value !== undefined) return decodeServiceInfo(value).certificate;
+  const written = liveSingleton(publicMaps, tables.serviceInfo);
+  if (written !== undefined) {
+    return readTableValue(written, () => decodeServiceInfo(written.value).certificate);
+  }
   const message = `the snapshot has no ${tables.serviceInfo}, and so names no service: pin the service's public key or certificate (its receipt names ${signer})`;
   throw new VerificationError('SERVICE_UNKNOWN', message, { actual: signer });
 }

@@ -8,6 +8,7 @@ import {
   seqno as toSeqno,
   view as toView,
 } from '../../src/core/words.ts';
+import type { Certificate } from '../../src/formats/certificate.ts';
 import { commitEvidence, commitEvidenceDigest } from '../../src/formats/commit-evidence.ts';
 import { sealEntry, writeSetDigest } from '../../src/formats/entry.ts';
 import { signIdentityEndorsement } from '../../src/formats/identity-endorsement.ts';
@@ -61,6 +62,8 @@ export interface MadeLedgerOptions {
   readonly curve?: 'P-256' | 'P-384';
   /** CCF 1.x: entries of type 0, certificates in nodes.info, no COSE, no creation seqno. @default false */
   readonly isOldRelease?: boolean;
+  /** How the texts of certificates are written into tables. @default as OpenSSL does */
+  readonly pemForm?: (pem: string) => string;
 }
 
 export interface TransactionOptions {
@@ -125,6 +128,7 @@ export class MadeLedger {
       shares: 'limbs',
       curve: 'P-256',
       isOldRelease: false,
+      pemForm: (pem: string) => pem,
     } as const;
     this.options = { ...defaults, ...options };
     const { seed, members, threshold } = this.options;
@@ -157,9 +161,18 @@ export class MadeLedger {
 
   /** A new identity, node and secret from the next transaction on. */
   #begin(): void {
-    const { seed, curve } = this.options;
+    const { seed, curve, pemForm } = this.options;
     const made = makeService(`${seed} ${this.identities.length}`, curve);
-    this.identities.push({ ...made, createTxId: { view: this.#view, seqno: this.next } });
+    const written = (certificate: Certificate) => ({
+      ...certificate,
+      pem: pemForm(certificate.pem),
+    });
+    this.identities.push({
+      ...made,
+      serviceCertificate: written(made.serviceCertificate),
+      nodeCertificate: written(made.nodeCertificate),
+      createTxId: { view: this.#view, seqno: this.next },
+    });
     this.secrets.begin(this.next);
   }
 
