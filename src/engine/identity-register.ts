@@ -2,6 +2,7 @@ import { equalBytes } from '../core/bytes.ts';
 import { VerificationError } from '../core/errors.ts';
 import { type Certificate, readTableCertificate, verifyEndorsed } from '../formats/certificate.ts';
 import type { NodeSignature } from '../formats/node-signature.ts';
+import { type ServiceKey, SigningIdentities } from '../formats/signing-identities.ts';
 import type { SnapshotMap } from '../formats/snapshot-body.ts';
 import { keyText, liveIn, readTableValue, type WrittenValue } from '../formats/table-value.ts';
 import {
@@ -24,15 +25,20 @@ type KnownNode = { readonly certificate: Certificate } | { readonly unreadable: 
  */
 export class IdentityRegister {
   readonly #nodes = new Map<string, KnownNode>();
+  readonly #signing: SigningIdentities;
   #service: Certificate | undefined;
   #beside: { readonly text: string; readonly certificate: Certificate } | undefined;
+
+  constructor(signing = new SigningIdentities()) {
+    this.#signing = signing;
+  }
 
   /**
    * The identities in the state of a snapshot.
    * @throws FormatError naming table, key and seqno
    */
   static fromSnapshot(maps: readonly SnapshotMap[]): IdentityRegister {
-    const register = new IdentityRegister();
+    const register = new IdentityRegister(SigningIdentities.of(maps));
     for (const written of liveIn(maps, tables.serviceInfo)) register.#setService(written);
     for (const written of liveIn(maps, tables.nodesInfo)) {
       register.#learn(written, certificateIn, () => {});
@@ -47,6 +53,11 @@ export class IdentityRegister {
     return this.#service;
   }
 
+  /** The service's identities beside its certificate. */
+  get signing(): SigningIdentities {
+    return this.#signing;
+  }
+
   /**
    * Takes in what one transaction says. A service's certificate counts before the nodes' of the same
    * transaction: a recovery writes both.
@@ -55,6 +66,7 @@ export class IdentityRegister {
    */
   apply(domain: PublicDomain): void {
     for (const written of writtenTo(domain, tables.serviceInfo)) this.#setService(written);
+    this.#signing.apply(domain);
     for (const written of writtenTo(domain, tables.nodesInfo)) {
       // CCF 1.x only; a node that retires is written again, under an identity that never endorsed it.
       const known = this.#nodes.get(keyText(written.key));
@@ -138,7 +150,20 @@ export class IdentityRegister {
     return this.#beside.certificate;
   }
 
-  /** @throws VerificationError `SERVICE_UNKNOWN` */
+  /**
+   * The key that the service's COSE signatures verify under: of its classical signing identity, and of its certificate
+   * only while it names none.
+   * @throws VerificationError `SERVICE_UNKNOWN`
+   * @throws FormatError of the signing identity, naming table, key and seqno
+   */
+  signer(): ServiceKey {
+    return this.#signing.classical() ?? this.serviceInForce();
+  }
+
+  /**
+   * The service's certificate, which endorses nodes.
+   * @throws VerificationError `SERVICE_UNKNOWN`
+   */
   serviceInForce(): Certificate {
     if (this.#service !== undefined) return this.#service;
     throw new VerificationError('SERVICE_UNKNOWN', 'no service identity was introduced yet');

@@ -22,6 +22,7 @@ import {
 } from '../formats/write-set.ts';
 import type { ReferenceStore } from '../store/reference-store.ts';
 import type { IdentityRegister } from './identity-register.ts';
+import { OtherCounts, verifyOtherSignatures } from './other-signatures.ts';
 import { type VerifiedSignatures, verifySignatures } from './signatures.ts';
 
 /** One entry, verified as far as it can be before the next signature, and applied. */
@@ -43,6 +44,8 @@ export interface VerifiedCounts {
   transactions: number;
   nodeSignatures: number;
   coseSignatures: number;
+  /** Rows of other identities than the classical one, by their names. */
+  readonly others: OtherCounts;
   /** Private domains that were not empty, and decrypted. */
   privateDomains: number;
   /** Private domains that are missing from the state, for want of the secret. */
@@ -130,6 +133,7 @@ export class LedgerVerifier {
       transactions: 0,
       nodeSignatures: 0,
       coseSignatures: 0,
+      others: new OtherCounts(),
       privateDomains: 0,
       unopened: start.unopened,
       verifiedUntil: start.seqno,
@@ -186,6 +190,9 @@ export class LedgerVerifier {
     const signed = { tree: this.#tree, register: this.#register, view };
     const isProven = () => known?.has(domain.seqno, this.#tree.root(), digest) ?? false;
     const signatures = await verifySignatures(domain, { ...signed, isProven });
+    const root = () => this.#tree.root();
+    const identities = this.#register.signing;
+    this.counts.others.add(await verifyOtherSignatures(domain, { identities, view, root }));
     if (signatures) found?.add(domain.seqno, this.#tree.root(), digest);
     return signatures;
   }

@@ -9,7 +9,8 @@ import {
   decodeCoseSignatureValue,
   decodeRootSignature,
 } from '../formats/root-signature.ts';
-import { readTableValue } from '../formats/table-value.ts';
+import { identityName, otherRowsIn } from '../formats/signing-identities.ts';
+import { keyText, readTableValue } from '../formats/table-value.ts';
 import { tables } from '../formats/tables.ts';
 import { type PublicDomain, singletonIn, singletonKey } from '../formats/write-set.ts';
 import type { IdentityRegister } from './identity-register.ts';
@@ -43,6 +44,7 @@ export async function verifySignatures(
 ): Promise<VerifiedSignatures | undefined> {
   const nodeValue = singletonIn(domain, tables.signatures);
   const coseValue = singletonIn(domain, tables.coseSignatures);
+  if (coseValue === undefined) checkClassical(domain);
   if (nodeValue === undefined && coseValue === undefined) return undefined;
   const treeValue = checkTree(domain, before.tree);
   const context = { ...before, domain, isProven: before.isProven() };
@@ -51,6 +53,18 @@ export async function verifySignatures(
     coseValue === undefined ? undefined : verifyCose(coseValue, context),
   ]);
   return { node, cose, tree: treeValue };
+}
+
+/** A signature that only others than the classical identity have made decides nothing, so it must not look signed. */
+function checkClassical(domain: PublicDomain): void {
+  const rows = otherRowsIn(domain, tables.coseSignatures);
+  if (rows.length === 0) return;
+  const table = tables.coseSignatures;
+  const found = rows.map(({ key }) => identityName(key)).join(', ');
+  const message = `${table}, seqno ${domain.seqno}: it is signed by ${found}, and not by the CLASSICAL identity`;
+  const [row] = rows;
+  const key = row && keyText(row.key);
+  throw new VerificationError('NO_SIGNATURE', message, { table, ...(key && { key }) });
 }
 
 /** Reads a value of a signature transaction. @throws FormatError naming table, key and seqno */
@@ -114,7 +128,7 @@ async function verifyCose(
   const decoded = read(domain, tables.coseSignatures, () => decodeRootSignature(message));
   checkSeqno(decoded.txId.seqno, domain.seqno);
   checkView(decoded.txId.view, view);
-  const { publicKey, spki, keyId } = register.serviceInForce();
+  const { publicKey, spki, keyId } = register.signer();
   checkServiceKeyId(decoded, keyId);
   if (!isProven) await verifyCoseSign1(decoded.message, publicKey, tree.root());
   return { form: 'cose', message, spki };

@@ -24,7 +24,7 @@ export function readTableValue<T>(place: TablePlace, read: () => T): T {
 }
 
 /** The same error, saying in which value of which table it was found; one that says it already, and others, as they are. */
-function atTable(error: unknown, { table, key, seqno }: TablePlace): unknown {
+export function atTable(error: unknown, { table, key, seqno }: TablePlace): unknown {
   if (!(error instanceof FormatError || error instanceof VerificationError)) return error;
   if (error.table !== undefined) return error;
   const { actual, limit } = error;
