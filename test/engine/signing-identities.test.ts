@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { concatBytes, toUtf8 } from '../../src/core/bytes.ts';
+import { concatBytes, toBase64, toUtf8 } from '../../src/core/bytes.ts';
 import { openSnapshotVerifier } from '../../src/engine/verify.ts';
 import { decodeCoseReceipt, encodeCoseReceipt } from '../../src/formats/cose-receipt.ts';
 import { keyIdOf, spkiOf } from '../../src/formats/ec-key.ts';
@@ -154,6 +154,8 @@ const idOf = (ledger: MadeLedger, i: number) => {
   return keyIdOf(signer.publicKey);
 };
 
+const goodKey = toBase64(spkiOf(makeKey('kind 0', 'P-256').publicKey));
+
 describe('refused', () => {
   test('the certificate’s key, where the table names another', async () => {
     const ledger = await opened('certificate');
@@ -195,7 +197,7 @@ describe('refused', () => {
   });
 
   test.each([
-    ['another kind', { kind: 'COSE_KEY', value: 'AAAA' }, 'BAD_KEY'],
+    ['another kind', { kind: 'COSE_KEY', value: goodKey }, 'BAD_KEY'],
     ['no kind', { value: 'AAAA' }, 'BAD_JSON'],
     ['no value', { kind: 'X509_SPKI_DER' }, 'BAD_JSON'],
     ['a value that is no base64', { kind: 'X509_SPKI_DER', value: '?' }, 'BAD_BASE64'],
