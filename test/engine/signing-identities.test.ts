@@ -1,13 +1,16 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { concatBytes, toBase64, toUtf8 } from '../../src/core/bytes.ts';
+import { checkOneService } from '../../src/engine/one-service.ts';
 import { openSnapshotVerifier } from '../../src/engine/verify.ts';
+import type { FoundSnapshot } from '../../src/files/snapshot-directory.ts';
 import { decodeCoseReceipt, encodeCoseReceipt } from '../../src/formats/cose-receipt.ts';
 import { keyIdOf, spkiOf } from '../../src/formats/ec-key.ts';
 import { foldReceiptProof } from '../../src/formats/receipt-proof.ts';
 import { signRootSignature } from '../../src/formats/root-signature.ts';
 import { splitSnapshotFile } from '../../src/formats/snapshot-body.ts';
 import { tables } from '../../src/formats/tables.ts';
+import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
 import { type MadeKey, makeKey } from '../formats/make-keys.ts';
 import { MadeLedger, type Signing } from '../helpers/make-ledger.ts';
@@ -146,6 +149,35 @@ describe('a service that signs with a key of its own', () => {
     expect(report.summary).toMatchObject({ identical: 4, evidences: 4 });
     expect(report.identities).toHaveLength(4);
   });
+});
+
+test('prune without a pin knows the service by both of its keys, and no other', async () => {
+  const own = await vouched(await opened('prune'));
+  const stranger = await vouched(
+    await opened('stranger', { signerOf: () => makeKey('stranger', 'P-256') }),
+  );
+  const fileSystem = new MemoryFileSystem();
+  const found: FoundSnapshot[] = [];
+  for (const ledger of [own, stranger]) {
+    for (const receipt of ['cose', 'json'] as const) {
+      const { files } = await replayMade(ledger, { receipt });
+      const [bytes] = files.values();
+      const file = `snapshot_${3 + found.length}_9.committed`;
+      await writeFiles(fileSystem, '/snapshots', new Map([[file, bytes ?? new Uint8Array()]]));
+      found.push({ file, bytes: bytes?.length ?? 0, committed: true });
+    }
+  }
+  const place = { fileSystem, directory: '/snapshots' };
+  for (const newest of found.slice(0, 2)) {
+    const bytes = await fileSystem.readFile(`/snapshots/${newest.file}`, { bytesMax: 1e6 });
+    const newer = { file: newest.file, newest: await verifySnapshotFile(bytes) };
+    await checkOneService(newer, found.slice(0, 2), place);
+    for (const other of found.slice(2)) {
+      await expect(checkOneService(newer, [other], place)).rejects.toMatchObject({
+        code: 'UNTRUSTED_SERVICE',
+      });
+    }
+  }
 });
 
 const idOf = (ledger: MadeLedger, i: number) => {
