@@ -4,6 +4,7 @@ import type { RecoveredLedger, RefusedSnapshot } from '../engine/recovery-report
 import { type CommandContext, type CommonFlags, startProgress } from './context.ts';
 import type { ExitStatus } from './exit-status.ts';
 import { readKeys, readPins, serviceCertOption } from './key-files.ts';
+import { factsOfOthers, jsonOfOthers, warningsOfOthers } from './other-identities.ts';
 import { readOnlyLedgerOption } from './repeatable-option.ts';
 import { presence } from './replay-output.ts';
 import { addSnapshotOptions, type SnapshotFlags, snapshotOptions } from './snapshot-options.ts';
@@ -110,6 +111,7 @@ function jsonOfRecovered(recovered: RecoveredLedger): object {
     complete: isComplete,
     torn,
     unsigned,
+    ...jsonOfOthers(recovered.otherSignatures),
   };
 }
 
@@ -124,6 +126,7 @@ function formatRecovered(recovered: RecoveredLedger): readonly string[] {
     ['transactions', `${groupDigits(transactions)} replayed`],
     ['node signatures', presence(nodeSignatures)],
     ['COSE signatures', presence(coseSignatures)],
+    ...factsOfOthers(recovered.otherSignatures),
     ['private data', isComplete ? 'complete' : 'closed'],
   ];
   if (torn !== undefined) {
@@ -145,6 +148,7 @@ function warningsOf(recovered: RecoveredLedger, flags: RecoverFlags): readonly s
     lines.push(`warning: no usable snapshot in ${flags.snapshots}: the whole ledger was replayed`);
   }
   lines.push(...warnOfLedgerEnd(recovered, flags));
+  lines.push(...warningsOfOthers(recovered.otherSignatures).map((line) => `warning: ${line}`));
   if (torn !== undefined) {
     lines.push(`warning: a torn tail was passed over: ${torn.reason}`);
   }

@@ -8,6 +8,7 @@ import {
 } from '../engine/replay-report.ts';
 import type { ChunkIgnored, IgnoredFile } from '../files/ledger-directory.ts';
 import type { ExitStatus } from './exit-status.ts';
+import { factsOfOthers, jsonOfOthers, warningsOfOthers } from './other-identities.ts';
 import { count, formatFacts, formatTable, groupDigits, shortHex } from './table.ts';
 
 export interface OutputOptions {
@@ -46,6 +47,7 @@ export function jsonOfSummary(report: ReplayReport): object {
     identities,
     trusted,
     unsigned,
+    ...jsonOfOthers(report.otherSignatures),
   };
 }
 
@@ -115,6 +117,7 @@ export function warningsOf(report: ReplayReport): readonly string[] {
       `stopped at the last signature, seqno ${report.summary.verifiedUntil}: seqno ${seqno} writes ${table}, and no signature covers it`,
     );
   }
+  lines.push(...warningsOfOthers(report.otherSignatures));
   if (crossCheck.status === 'unavailable') lines.push(`no cross-check: ${crossCheck.reason}`);
   if (torn !== undefined) {
     const { file, offset, bytes, reason } = torn;
@@ -173,6 +176,7 @@ function factsOf(report: ReplayReport): readonly (readonly [string, string])[] {
     ['transactions', `${groupDigits(transactions)}, verified to seqno ${verifiedUntil}`],
     ['node signatures', presence(nodeSignatures)],
     ['COSE signatures', presence(coseSignatures)],
+    ...factsOfOthers(report.otherSignatures),
     ['private domains', privateDomains(report)],
     ...report.identities.map((identity) => identityFact(identity, report)),
   ];

@@ -9,6 +9,7 @@ import { crossCheckOption } from './cross-check-option.ts';
 import { nextOf, UsageError, whatOf } from './errors.ts';
 import { type ExitStatus, exitStatusOf, worstOf } from './exit-status.ts';
 import { readPins, serviceCertOption } from './key-files.ts';
+import { jsonOfUnverified } from './other-identities.ts';
 import { type OtherKind, otherKindOf } from './other-kind.ts';
 import { readOnlyLedgerOption } from './repeatable-option.ts';
 import { addSnapshotOptions, type SnapshotFlags, snapshotOptions } from './snapshot-options.ts';
@@ -150,10 +151,11 @@ function tellVerified(
   verification: VerifiedOutcome,
   { flags, context: { terminal } }: Verifying,
 ): void {
-  const { seqno, evidenceSeqno, digest, trusted, warnings } = verification;
+  const { seqno, evidenceSeqno, digest, trusted, warnings, unverified } = verification;
   if (flags.json) {
     const codes = warnings.length > 0 ? { warnings: warnings.map(({ code }) => code) } : {};
-    terminal.json({ file, seqno, evidenceSeqno, digest, verified: true, trusted, ...codes });
+    const more = { ...jsonOfUnverified(unverified), ...codes };
+    terminal.json({ file, seqno, evidenceSeqno, digest, verified: true, trusted, ...more });
     return;
   }
   const { view } = verification.evidence;
@@ -161,6 +163,11 @@ function tellVerified(
   terminal.result(`  seqno ${seqno}, evidence ${evidenceSeqno} in view ${view}`);
   terminal.result(`  digest ${digest}`);
   for (const line of signerLines(verification, flags)) terminal.result(`  ${line}`);
+  if (unverified.length > 0) {
+    terminal.result(
+      `  warning: signatures of ${unverified.join(', ')} in the ledger were not verified`,
+    );
+  }
   for (const { code, message } of warnings) terminal.result(`  warning: ${message} [${code}]`);
   if (!trusted && !flags.allowUntrusted) terminal.result(`  next: ${pinIt}`);
 }

@@ -5,6 +5,9 @@ export interface ErrorPlace {
   /** Byte offset in `file` or in the decoded buffer. */
   readonly offset?: number;
   readonly seqno?: number;
+  /** The table of the ledger, and the key in it as text or, where that is no text, in hex. */
+  readonly table?: string;
+  readonly key?: string;
   /** What was found, and the bound or value that was expected. */
   readonly actual?: number | string;
   readonly limit?: number | string;
@@ -158,6 +161,8 @@ export abstract class LedgerSnapshotterError<Code extends ErrorCode = ErrorCode>
   readonly file: string | undefined;
   readonly offset: number | undefined;
   readonly seqno: number | undefined;
+  readonly table: string | undefined;
+  readonly key: string | undefined;
   readonly actual: number | string | undefined;
   readonly limit: number | string | undefined;
 
@@ -167,6 +172,8 @@ export abstract class LedgerSnapshotterError<Code extends ErrorCode = ErrorCode>
     this.file = place.file;
     this.offset = place.offset;
     this.seqno = place.seqno;
+    this.table = place.table;
+    this.key = place.key;
     this.actual = place.actual;
     this.limit = place.limit;
   }

@@ -31,6 +31,9 @@ export const cborDepthMax = 6;
 export const jsonBytesMax = 1024 * 1024;
 export const jsonDepthMax = 64;
 
+/** Largest text that holds a certificate or key in PEM: those of CCF are of 0.5 to 2 KiB, with a chain behind them of 10. */
+export const pemBytesMax = 64 * 1024;
+
 /** Longest Merkle path: a tree of 2^53 leaves. */
 export const merklePathMax = 53;
 

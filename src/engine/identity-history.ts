@@ -1,20 +1,23 @@
-import { equalBytes } from '../core/bytes.ts';
 import { jsonBytesMax } from '../core/limits.ts';
-import { type Seqno, type TxId, seqno as toSeqno } from '../core/words.ts';
+import type { Seqno, TxId } from '../core/words.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import type { WrittenEndorsement } from '../formats/identity-endorsement.ts';
+import { type ServiceKey, SigningIdentities } from '../formats/signing-identities.ts';
 import type { SnapshotMap } from '../formats/snapshot-body.ts';
-import { decodeServiceInfo, tables } from '../formats/tables.ts';
-import { type PublicDomain, singletonIn, singletonKey } from '../formats/write-set.ts';
+import { liveSingleton } from '../formats/table-value.ts';
+import { decodeServiceInfo, type ServiceInfo, tables } from '../formats/tables.ts';
+import { type PublicDomain, singletonIn } from '../formats/write-set.ts';
 import { attempt } from './attempt.ts';
 
 /** A service identity and the entry that introduces it. */
 export interface IntroducedIdentity {
-  /** Compare it by key: a renewed certificate is the same identity. */
+  /** It signs the ledger: the classical signing identity, or the certificate's key. */
+  readonly signer: ServiceKey;
+  /** It endorses nodes. Compare it by key: a renewed certificate is the same identity. */
   readonly certificate: Certificate;
-  /** Of the first entry that names its key. */
+  /** Of the first entry that names these keys. */
   readonly seqno: Seqno;
-  /** First transaction of the service, as the entry has it; absent in CCF 1.x. */
+  /** First transaction of the service, as the entry has it; absent in CCF 1.x, and where the signer alone changed. */
   readonly createTxId: TxId | undefined;
 }
 
@@ -22,6 +25,8 @@ export interface IntroducedIdentity {
 export class IdentityHistory {
   readonly #identities: IntroducedIdentity[] = [];
   readonly #endorsements: WrittenEndorsement[] = [];
+  #signing = new SigningIdentities();
+  #service: ServiceInfo | undefined;
 
   add(seqno: Seqno, domain: PublicDomain): void {
     const endorsement = singletonIn(domain, tables.identityEndorsement);
@@ -29,23 +34,31 @@ export class IdentityHistory {
     if (endorsement && endorsement.length <= jsonBytesMax)
       this.#endorsements.push({ seqno, value: endorsement.slice() });
     const value = singletonIn(domain, tables.serviceInfo);
-    if (value) this.#introduce(seqno, value);
+    const signing = this.#signing.apply(domain);
+    if (value !== undefined)
+      this.#service = attempt(() => decodeServiceInfo(value)) ?? this.#service;
+    if (value !== undefined || signing) this.#introduce(seqno);
   }
 
   /** The identity in force in a snapshot. */
   addSnapshot(maps: readonly SnapshotMap[]): void {
-    const record = maps
-      .find(({ name }) => name === tables.serviceInfo)
-      ?.records.find(({ key, version }) => version > 0 && equalBytes(key, singletonKey));
-    if (record) this.#introduce(toSeqno(record.version), record.value);
+    const written = liveSingleton(maps, tables.serviceInfo);
+    this.#signing = SigningIdentities.of(maps);
+    if (written === undefined) return;
+    this.#service = attempt(() => decodeServiceInfo(written.value));
+    this.#introduce(written.seqno);
   }
 
-  #introduce(seqno: Seqno, value: Uint8Array): void {
-    const service = attempt(() => decodeServiceInfo(value));
-    if (service === undefined) return;
+  #introduce(seqno: Seqno): void {
+    const service = this.#service;
+    const signer = service && attempt(() => this.#signing.classical() ?? service.certificate);
+    if (service === undefined || signer === undefined) return;
     const { certificate, createTxId } = service;
-    if (this.#identities.at(-1)?.certificate.keyId === certificate.keyId) return;
-    this.#identities.push({ certificate, seqno, createTxId });
+    const last = this.#identities.at(-1);
+    const isSameService = last?.certificate.keyId === certificate.keyId;
+    if (isSameService && last.signer.keyId === signer.keyId) return;
+    const start = isSameService ? undefined : createTxId;
+    this.#identities.push({ signer, certificate, seqno, createTxId: start });
   }
 
   get endorsements(): readonly WrittenEndorsement[] {

@@ -32,8 +32,12 @@ export async function identitiesOf(
   const links = await endorsementLinksOf(endorsements);
   const isLinked = (newer: string, older: string) =>
     links.some((link) => link.endorsingKeyId === newer && link.endorsedKeyId === older);
-  const named = identities.map(({ certificate: { keyId }, seqno }, i) => {
-    const next = identities[i + 1]?.certificate.keyId;
+  // Who renews the certificate's key alone signs as before.
+  const signing = identities.filter(
+    ({ signer }, i) => signer.keyId !== identities[i - 1]?.signer.keyId,
+  );
+  const named = signing.map(({ signer: { keyId }, seqno }, i) => {
+    const next = signing[i + 1]?.signer.keyId;
     return { keyId, seqno, endorsed: next === undefined ? undefined : isLinked(next, keyId) };
   });
   const trusted = signers !== undefined && isVouchedFor(signers, endorsedKeys(pinned, links));

@@ -21,7 +21,9 @@ import {
   type PublicDomain,
 } from '../formats/write-set.ts';
 import type { ReferenceStore } from '../store/reference-store.ts';
-import { type IdentityRegister, type VerifiedSignatures, verifySignatures } from './signatures.ts';
+import type { IdentityRegister } from './identity-register.ts';
+import { OtherCounts, verifyOtherSignatures } from './other-signatures.ts';
+import { type VerifiedSignatures, verifySignatures } from './signatures.ts';
 
 /** One entry, verified as far as it can be before the next signature, and applied. */
 export interface AppliedEntry {
@@ -42,6 +44,8 @@ export interface VerifiedCounts {
   transactions: number;
   nodeSignatures: number;
   coseSignatures: number;
+  /** Rows of other identities than the classical one, by their names. */
+  readonly others: OtherCounts;
   /** Private domains that were not empty, and decrypted. */
   privateDomains: number;
   /** Private domains that are missing from the state, for want of the secret. */
@@ -129,6 +133,7 @@ export class LedgerVerifier {
       transactions: 0,
       nodeSignatures: 0,
       coseSignatures: 0,
+      others: new OtherCounts(),
       privateDomains: 0,
       unopened: start.unopened,
       verifiedUntil: start.seqno,
@@ -185,6 +190,9 @@ export class LedgerVerifier {
     const signed = { tree: this.#tree, register: this.#register, view };
     const isProven = () => known?.has(domain.seqno, this.#tree.root(), digest) ?? false;
     const signatures = await verifySignatures(domain, { ...signed, isProven });
+    const root = () => this.#tree.root();
+    const identities = this.#register.signing;
+    this.counts.others.add(await verifyOtherSignatures(domain, { identities, view, root }));
     if (signatures) found?.add(domain.seqno, this.#tree.root(), digest);
     return signatures;
   }
@@ -285,12 +293,14 @@ function checkCommitEvidence(
 /** The same error, saying at which entry it was found. */
 function atEntry(error: unknown, { seqno, file, offset }: LedgerEntry): unknown {
   if (!(error instanceof FormatError || error instanceof VerificationError)) return error;
-  const { actual, limit } = error;
+  const { actual, limit, table, key } = error;
   const place = {
     file,
     offset,
     seqno,
     cause: error,
+    ...(table === undefined ? {} : { table }),
+    ...(key === undefined ? {} : { key }),
     ...(actual === undefined ? {} : { actual }),
     ...(limit === undefined ? {} : { limit }),
   };

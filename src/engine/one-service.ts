@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { FormatError, LedgerSnapshotterError, VerificationError } from '../core/errors.ts';
+import { FormatError, VerificationError } from '../core/errors.ts';
 import type { FoundSnapshot } from '../files/snapshot-directory.ts';
-import { isEndorsedBy, readCertificate } from '../formats/certificate.ts';
-import { keyIdOf } from '../formats/ec-key.ts';
-import { decodeServiceInfo, tables } from '../formats/tables.ts';
+import { isEndorsedBy, readReceiptCertificate } from '../formats/certificate.ts';
+import { identityInState, type StateIdentity } from '../formats/signing-identities.ts';
 import { decodeReceipt } from '../formats/verify-snapshot.ts';
 import type { FileSystem } from '../io/file-system.ts';
+import { attempt } from './attempt.ts';
 import { readSnapshotEnds } from './snapshot-ends.ts';
 import type { SnapshotVerification } from './verify.ts';
 
@@ -35,25 +35,22 @@ async function isOfService(fileSystem: FileSystem, path: string, newest: Newest)
   try {
     const ends = await readSnapshotEnds(fileSystem, path);
     const { form, receipt } = decodeReceipt(ends.receipt(), 0);
-    if (form === 'cose') return receipt.signature.serviceKeyId === newest.serviceKeyId;
-    const key = serviceKeyOf(newest);
-    return key === undefined || isEndorsedBy(readCertificate(receipt.certificate), key);
+    const own = serviceOf(newest);
+    if (form === 'cose') {
+      const signer = own?.signer?.keyId ?? newest.serviceKeyId;
+      return receipt.signature.serviceKeyId === signer;
+    }
+    const key = own?.certificate?.publicKey;
+    return key === undefined || isEndorsedBy(readReceiptCertificate(receipt.certificate), key);
   } catch (error) {
     if (error instanceof FormatError) return true;
     throw error;
   }
 }
 
-/** The newest one names its service itself, as nobody is pinned. */
-function serviceKeyOf({ content, serviceKeyId }: Newest) {
-  const value = content.publicMaps.find(({ name }) => name === tables.serviceInfo)?.records[0]
-    ?.value;
-  if (value === undefined) return undefined;
-  try {
-    const { publicKey } = decodeServiceInfo(value).certificate;
-    return keyIdOf(publicKey) === serviceKeyId ? publicKey : undefined;
-  } catch (error) {
-    if (error instanceof LedgerSnapshotterError) return undefined;
-    throw error;
-  }
+/** The newest one names its service itself, as nobody is pinned: the keys of its signatures and of its nodes. */
+function serviceOf({ content, serviceKeyId }: Newest): StateIdentity | undefined {
+  const own = attempt(() => identityInState(content.publicMaps));
+  const isOwn = [own?.signer, own?.certificate].some((key) => key?.keyId === serviceKeyId);
+  return isOwn ? own : undefined;
 }

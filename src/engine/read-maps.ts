@@ -10,6 +10,7 @@ import { type MapsReader, recordsReader } from './snapshot-scan.ts';
 /** What a verification and a recovery look into of a snapshot, before its state is anyone's. */
 const readMaps: readonly string[] = [
   tables.serviceInfo,
+  tables.signingIdentities,
   tables.serviceConfig,
   tables.nodesInfo,
   tables.endorsedCertificates,

@@ -2,6 +2,7 @@ import type { ActionRequest } from '../../machines/ports.ts';
 import { fromHex } from '../core/bytes.ts';
 import { assert } from '../core/errors.ts';
 import type { Digest, Seqno } from '../core/words.ts';
+import { receiptCertificate } from '../formats/certificate.ts';
 import { encodeCoseReceipt } from '../formats/cose-receipt.ts';
 import { snapshotName } from '../formats/file-name.ts';
 import { encodeJsonReceipt } from '../formats/json-receipt.ts';
@@ -43,7 +44,8 @@ export function encodeReceipt({ digest, evidence, path, signature }: ReceiptPart
   }
   const { certificate, node: nodeId, signature: bytes } = signature.signature;
   assert(certificate !== undefined, 'a JSON receipt needs the certificate beside the signature');
-  return encodeJsonReceipt({ certificate, leafComponents, nodeId, path, signature: bytes });
+  const node = { certificate: receiptCertificate(certificate), nodeId };
+  return encodeJsonReceipt({ ...node, leafComponents, path, signature: bytes });
 }
 
 /** The name that the file is published under. */

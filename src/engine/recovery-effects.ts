@@ -22,6 +22,7 @@ import type { Environment } from './environment.ts';
 import { checkEvidenceEntry } from './evidence-entry.ts';
 import type { VerifierStart } from './ledger-verifier.ts';
 import type { StoreKeeping } from './open-stores.ts';
+import { unverifiedOf } from './other-signatures.ts';
 import { checkFloor } from './recovery-floor.ts';
 import { type Beginning, type Replay, replayBehind } from './recovery-replay.ts';
 import type { RecoveredLedger, RecoverOptions } from './recovery-report.ts';
@@ -265,6 +266,7 @@ export class RecoveryEffects {
     const { beginning, verifier, last, trusted, cut, torn, unsigned } = replay;
     const { start, index, snapshot } = beginning;
     const { transactions, nodeSignatures, coseSignatures, verifiedUntil } = verifier.counts;
+    const otherSignatures = verifier.counts.others.list();
     return {
       seqno: last.seqno,
       view: last.view,
@@ -275,6 +277,8 @@ export class RecoveryEffects {
       transactions,
       nodeSignatures,
       coseSignatures,
+      otherSignatures,
+      unverified: unverifiedOf(otherSignatures),
       isComplete: verifier.isComplete,
       torn,
       unsigned,

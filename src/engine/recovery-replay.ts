@@ -6,6 +6,7 @@ import type { LedgerEntry } from '../files/ledger-directory.ts';
 import type { TailFlaw, TornTail } from '../files/torn-tail.ts';
 import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
 import type { LedgerStore } from '../store/ledger-store.ts';
+import { attempt } from './attempt.ts';
 import type { LedgerSignatures } from './jobs.ts';
 import { type AppliedEntry, LedgerVerifier, type VerifierStart } from './ledger-verifier.ts';
 import type { RecoveredSnapshot, RecoverOptions } from './recovery-report.ts';
@@ -138,10 +139,9 @@ class RecoveryReplay {
 
   #untrusted(seqno: Seqno): VerificationError {
     const { directory: file } = this.#options.ledger;
-    const named = this.#beginning.index.identities.at(-1) ?? {
-      certificate: this.#beginning.start.register.service,
-    };
-    const message = `no pinned identity vouches for the signature at seqno ${seqno}: the ledger's is ${named.certificate?.keyId}`;
+    const { index, start } = this.#beginning;
+    const named = index.identities.at(-1)?.signer ?? attempt(() => start.register.signer());
+    const message = `no pinned identity vouches for the signature at seqno ${seqno}: the ledger's is ${named?.keyId}`;
     return new VerificationError('UNTRUSTED_SERVICE', message, { file, seqno });
   }
 

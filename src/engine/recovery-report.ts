@@ -10,6 +10,7 @@ import type { MerkleTree } from '../formats/merkle-tree.ts';
 import type { LedgerStore } from '../store/ledger-store.ts';
 import type { Environment } from './environment.ts';
 import type { InspectObserver } from './inspection.ts';
+import type { OtherSignatureCount } from './other-signatures.ts';
 import type { UnsignedTail } from './unsigned-tail.ts';
 
 /** What a state is brought back from, and who must vouch for it. */
@@ -88,6 +89,10 @@ export interface RecoveryReport {
   readonly transactions: number;
   readonly nodeSignatures: number;
   readonly coseSignatures: number;
+  /** Rows of other identities than the classical one, which alone decides; those of a hybrid service. */
+  readonly otherSignatures: readonly OtherSignatureCount[];
+  /** Those of them of which something could not be verified: `PQ` before Node.js 24. */
+  readonly unverified: readonly string[];
   /** False when private data stayed closed, for want of a secret. */
   readonly isComplete: boolean;
   /** What a crash left behind the last entry of the last open chunk, and was passed over. */

@@ -4,6 +4,7 @@ import type { IgnoredFile } from '../files/ledger-directory.ts';
 import type { TornTail } from '../files/torn-tail.ts';
 import type { ProducerProfile } from '../formats/snapshot-body.ts';
 import type { LedgerIdentity } from './ledger-identities.ts';
+import type { OtherSignatureCount } from './other-signatures.ts';
 import type { CrossCheckVerdict } from './second-opinion.ts';
 import type { SteeringEntry } from './signed-ledger.ts';
 
@@ -64,6 +65,10 @@ export interface ReplayReport {
   /** Ascending by evidence. */
   readonly snapshots: readonly ReplayedSnapshot[];
   readonly summary: ReplaySummary;
+  /** Signatures of other identities than the classical one, which alone decides; those of a hybrid service. */
+  readonly otherSignatures: readonly OtherSignatureCount[];
+  /** Those of them of which something could not be verified: `PQ` before Node.js 24. */
+  readonly unverified: readonly string[];
   /** Files of the ledger's directories that were not read as part of it. */
   readonly passedOver: readonly IgnoredFile[];
   /** What a crash left behind the last entry of the last open chunk, and was passed over. */

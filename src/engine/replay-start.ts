@@ -1,15 +1,14 @@
-import { equalBytes } from '../core/bytes.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
 import { type Digest, type Seqno, seqno as toSeqno, view as toView } from '../core/words.ts';
 import type { LedgerDirectory } from '../files/ledger-directory.ts';
 import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
 import { MerkleTree } from '../formats/merkle-tree.ts';
 import type { SnapshotContent, SnapshotMap } from '../formats/snapshot-body.ts';
+import { liveSingleton, readTableValue } from '../formats/table-value.ts';
 import { tables } from '../formats/tables.ts';
-import { singletonKey } from '../formats/write-set.ts';
 import type { ReferenceStore } from '../store/reference-store.ts';
+import { IdentityRegister } from './identity-register.ts';
 import { genesis, type VerifiedStore, type VerifierStart } from './ledger-verifier.ts';
-import { IdentityRegister } from './signatures.ts';
 
 /** A snapshot file as its receipt has it. */
 export interface StartFile {
@@ -117,17 +116,15 @@ export async function orForeign<T>(file: string, open: () => Promise<T>): Promis
  * @throws VerificationError `TREE_MISMATCH`; FormatError `BAD_TREE`
  */
 export function treeOf({ publicMaps, seqno, leaf }: SnapshotContent): MerkleTree {
-  const record = publicMaps
-    .find(({ name }) => name === tables.tree)
-    ?.records.find(({ key }) => equalBytes(key, singletonKey));
-  if (record === undefined || record.version !== seqno) {
+  const written = liveSingleton(publicMaps, tables.tree);
+  if (written === undefined || written.seqno !== seqno) {
     throw new VerificationError(
       'TREE_MISMATCH',
       `the snapshot of seqno ${seqno} does not hold the tree of its own signature transaction`,
       { seqno },
     );
   }
-  const tree = MerkleTree.deserialise(record.value);
+  const tree = readTableValue(written, () => MerkleTree.deserialise(written.value));
   if (tree.leafCount !== seqno) {
     throw new VerificationError(
       'TREE_MISMATCH',

@@ -23,6 +23,7 @@ import type { InspectObserver } from './inspection.ts';
 import type { SnapshotJobs } from './jobs.ts';
 import { identitiesOf } from './ledger-identities.ts';
 import { LedgerVerifier } from './ledger-verifier.ts';
+import { unverifiedOf } from './other-signatures.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
 import { byVersion, type PlannedSnapshot, planReplay, type ReplayPlan } from './replay-plan.ts';
@@ -262,7 +263,7 @@ async function feed(
     failure = error;
   }
   const decided = await snapshots.finish(failure === undefined);
-  const { transactions, verifiedUntil, nodeSignatures, coseSignatures, privateDomains } =
+  const { transactions, verifiedUntil, nodeSignatures, coseSignatures, privateDomains, others } =
     reading.verifier.counts;
   const summary = {
     transactions,
@@ -273,6 +274,7 @@ async function feed(
     evidences: decided.length,
     identical: decided.filter(({ result }) => result === 'identical').length,
   };
+  const otherSignatures = others.list();
   const { ignored: passedOver } = reading.ledger;
   const from = fromOf(reading, decided);
   const notCompared = withoutEvidence(reading);
@@ -281,6 +283,8 @@ async function feed(
   return {
     ...{ snapshots: decided, summary, passedOver, torn, notCompared, from },
     ...whose,
+    otherSignatures,
+    unverified: unverifiedOf(otherSignatures),
     unsigned: steeringIn(index),
     failure,
   };

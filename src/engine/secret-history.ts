@@ -1,7 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import { equalBytes } from '../core/bytes.ts';
 import { jsonBytesMax } from '../core/limits.ts';
-import { type Seqno, seqno as toSeqno } from '../core/words.ts';
+import type { Seqno } from '../core/words.ts';
 import {
   decodeHistoricalSecret,
   type HistoricalSecret,
@@ -12,8 +11,9 @@ import {
 } from '../formats/ledger-secrets.ts';
 import { decodeRecoveryShares } from '../formats/recovery-shares.ts';
 import type { SnapshotMap } from '../formats/snapshot-body.ts';
+import { liveSingleton } from '../formats/table-value.ts';
 import { decodeRecoveryThreshold, decodeServiceInfo, tables } from '../formats/tables.ts';
-import { type PublicDomain, singletonIn, singletonKey } from '../formats/write-set.ts';
+import { type PublicDomain, singletonIn } from '../formats/write-set.ts';
 import { attempt } from './attempt.ts';
 
 /** A value of one of the tables that say which secrets there are. */
@@ -37,11 +37,8 @@ export class SecretHistory {
   /** Shares and secrets that were written before the snapshot are in its state. */
   addSnapshot(maps: readonly SnapshotMap[]): void {
     for (const table of secretTables) {
-      const record = maps
-        .find((map) => map.name === table)
-        ?.records.find(({ key, version }) => version > 0 && equalBytes(key, singletonKey));
-      if (record === undefined) continue;
-      this.#records.push({ seqno: toSeqno(record.version), table, value: record.value });
+      const written = liveSingleton(maps, table);
+      if (written !== undefined) this.#records.push(written);
     }
   }
 

@@ -16,6 +16,7 @@ import {
 import { attempt } from './attempt.ts';
 import { IdentityHistory, type IntroducedIdentity } from './identity-history.ts';
 import { type AppliedEntry, LedgerVerifier, ProvenSignatures } from './ledger-verifier.ts';
+import type { OtherSignatureCount } from './other-signatures.ts';
 import type { PublicStart } from './replay-start.ts';
 import { SecretHistory } from './secret-history.ts';
 import { looseSignatureTableIn, steeringTableIn } from './steering.ts';
@@ -89,6 +90,8 @@ export interface SignedLedger {
   readonly steering: SteeringEntry | undefined;
   /** The first such entry above `signedUntil`: it steers if it authenticates, see `steeringIn`. */
   readonly loose: LooseSignature | undefined;
+  /** Rows of other identities than the classical one, as far as the ledger could be verified. */
+  readonly otherSignatures: readonly OtherSignatureCount[];
   /** Signatures that need not be verified again over the same bytes. */
   readonly proven: ProvenSignatures;
   /** Why the files could not be read further. */
@@ -208,6 +211,7 @@ class SignedLedgerReader {
       endorsements: this.#identities.endorsements,
       steering: this.#steering,
       loose: this.#loose,
+      otherSignatures: this.#verifier.counts.others.list(),
       proven: this.#proven,
       unreadable,
     };

@@ -1,10 +1,11 @@
 import type { GenerationOutput } from '../../machines/events.ts';
 import { toHex } from '../core/bytes.ts';
-import { FormatError, VerificationError } from '../core/errors.ts';
+import { VerificationError } from '../core/errors.ts';
 import type { Seqno } from '../core/words.ts';
 import { snapshotName } from '../formats/file-name.ts';
-import { decodeSnapshotEvidence, type SnapshotEvidence, tables } from '../formats/tables.ts';
-import { mapWrites, singletonValue } from '../formats/write-set.ts';
+import { readTableValue } from '../formats/table-value.ts';
+import { decodeSnapshotEvidence, tables } from '../formats/tables.ts';
+import { singletonIn, singletonKey } from '../formats/write-set.ts';
 import type { ExistingSnapshot, ExistingSnapshots } from './existing-snapshots.ts';
 import type { SerialisedState } from './jobs.ts';
 import type { AppliedEntry } from './ledger-verifier.ts';
@@ -322,10 +323,10 @@ function whyNotWritten(
  * @throws VerificationError `EVIDENCE_NOT_AFTER_SNAPSHOT`, `EVIDENCE_MISMATCH`
  */
 function checkEvidence({ seqno, domain }: AppliedEntry): void {
-  const writes = mapWrites(domain, tables.snapshotEvidence);
-  const value = writes && singletonValue(writes);
+  const value = singletonIn(domain, tables.snapshotEvidence);
   if (value === undefined) return;
-  const { version, hash } = evidenceAt(seqno, value);
+  const place = { table: tables.snapshotEvidence, key: singletonKey, seqno };
+  const { version, hash } = readTableValue(place, () => decodeSnapshotEvidence(value));
   if (version >= seqno) {
     const message = `seqno ${seqno}: evidence of a snapshot of seqno ${version}, which is not before it`;
     const place = { seqno, actual: version, limit: seqno };
@@ -337,13 +338,4 @@ function checkEvidence({ seqno, domain }: AppliedEntry): void {
     `seqno ${seqno}: the claims digest is not that of the snapshot evidence`,
     { seqno, actual: toHex(domain.claimsDigest), limit: hash },
   );
-}
-
-function evidenceAt(seqno: Seqno, value: Uint8Array): SnapshotEvidence {
-  try {
-    return decodeSnapshotEvidence(value);
-  } catch (cause) {
-    if (!(cause instanceof FormatError)) throw cause;
-    throw new FormatError(cause.code, `seqno ${seqno}: ${cause.message}`, { seqno, cause });
-  }
 }

@@ -27,7 +27,7 @@ interface SizedTable extends MapHeader {
 /** Measures all tables; of one it keeps the records: that which names the service. */
 export class TableSizes implements RecordSink {
   readonly #tables: SizedTable[] = [];
-  readonly #kept = new KeptMaps([tables.serviceInfo]);
+  readonly #kept = new KeptMaps([tables.serviceInfo, tables.signingIdentities]);
   readonly #held = new HeldBytes();
 
   /** The identity that the snapshot names. */

@@ -8,9 +8,9 @@ import {
   VerificationError,
 } from '../core/errors.ts';
 import { receiptBytesMax, snapshotBytesMax } from '../core/limits.ts';
-import { type Seqno, type TxId, seqno as toSeqno } from '../core/words.ts';
+import type { Seqno } from '../core/words.ts';
 import { warningsFor } from '../files/file-warnings.ts';
-import { entryAt, type LedgerDirectory, openLedger } from '../files/ledger-directory.ts';
+import { entryAt, openLedger } from '../files/ledger-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import { decodeCoseReceipt } from '../formats/cose-receipt.ts';
 import { keyIdOf, spkiOf } from '../formats/ec-key.ts';
@@ -20,7 +20,7 @@ import {
   verifyEndorsementChain,
 } from '../formats/identity-endorsement.ts';
 import type { Epoch } from '../formats/proof-order.ts';
-import { decodeServiceInfo, tables } from '../formats/tables.ts';
+import { identityInState, keysOf } from '../formats/signing-identities.ts';
 import type { VerifiedSnapshot } from '../formats/verify-snapshot.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import type { JobExecutor } from '../tasks/job.ts';
@@ -28,11 +28,18 @@ import { type Environment, environmentOf } from './environment.ts';
 import { checkEvidenceEntry } from './evidence-entry.ts';
 import type { SnapshotJobs } from './jobs.ts';
 import { checkFloor } from './recovery-floor.ts';
-import { publicGenesis } from './replay-start.ts';
 import { type CrossCheck, crossCheckMode, SecondOpinion } from './second-opinion.ts';
-import { readSignedLedger, type SignedLedger } from './signed-ledger.ts';
 import { checkFileBytes, readSnapshotEnds } from './snapshot-ends.ts';
 import { readVerifiable, type VerifiableFile } from './verifiable-file.ts';
+import {
+  type Anchors,
+  currentIdentity,
+  type IdentitySource,
+  type KeyedForm,
+  type LedgerIdentities,
+  noIdentities,
+  readIdentities,
+} from './verify-identities.ts';
 import { pinnedKeys } from './vouching.ts';
 
 /** Who must vouch for a snapshot file, and how thoroughly it is checked. */
@@ -75,6 +82,11 @@ export interface SnapshotVerification extends VerifiedSnapshot {
   readonly endorsements: number;
   /** Whether cose-js accepted the receipt too; never so for a JSON receipt. */
   readonly crossChecked: boolean;
+  /**
+   * Identities beside the classical one, which alone decides, whose signatures in the ledger could not be verified; none
+   * without a ledger.
+   */
+  readonly unverified: readonly string[];
   /** What others could change the file by, where the file itself was read. */
   readonly warnings: readonly StorageError[];
 }
@@ -119,11 +131,6 @@ export async function openSnapshotVerifier(
   return openVerifierOver(opened, options);
 }
 
-/** A ledger, as far as its identities and evidence are concerned; `first` is its first seqno. */
-export interface IdentitySource extends Pick<LedgerDirectory, 'directory' | 'entries'> {
-  readonly first: Seqno | undefined;
-}
-
 /**
  * As {@link openSnapshotVerifier}, over a ledger that is open already.
  * @throws as {@link verifySnapshot}, what concerns the ledger
@@ -165,12 +172,14 @@ interface VerifierParts {
 export class SnapshotVerifier {
   readonly #parts: VerifierParts;
   /** Where trust begins, or where a chain does that nobody has pinned. */
-  readonly #anchors: readonly KeyObject[];
+  readonly #anchorsOf: Anchors;
   #epochs: Promise<ReadonlyMap<string, Epoch>> | undefined;
 
   constructor(parts: VerifierParts) {
     this.#parts = parts;
-    this.#anchors = parts.pinned.length > 0 ? parts.pinned : currentIdentity(parts.identities);
+    const { pinned, identities } = parts;
+    this.#anchorsOf =
+      pinned.length > 0 ? { cose: pinned, json: pinned } : currentIdentity(identities);
   }
 
   /** @throws as {@link verifySnapshot}, what concerns the file */
@@ -216,7 +225,9 @@ export class SnapshotVerifier {
       crossChecked = await opinion.check({ form: 'cose', receipt, digest, spki }, signal);
     }
     const trusted = verified.trusted && pinned.length > 0;
-    return { ...verified, trusted, endorsements: links.length, crossChecked, warnings: [] };
+    const unverified = this.#parts.identities?.unverified ?? [];
+    const found = { trusted, endorsements: links.length, crossChecked, unverified };
+    return { ...verified, ...found, warnings: [] };
   }
 
   /** Why cose-js is not asked, though it should be where it is available. */
@@ -239,7 +250,8 @@ export class SnapshotVerifier {
   /** Directly if that will do; else through the endorsements of the ledger. */
   async #verify<T>(file: Subject<T>): Promise<Vouched<T>> {
     const epochs = await this.#anchorEpochs();
-    const options = { fileName: file.fileName, trustedKeys: this.#anchors, epochs };
+    const trustedKeys = this.#anchorsOf[formOf(file)];
+    const options = { fileName: file.fileName, trustedKeys, epochs };
     try {
       return { verified: await file.verify(options), links: [] };
     } catch (error) {
@@ -252,7 +264,7 @@ export class SnapshotVerifier {
   /** When the anchors were in force, as far as the ledger says it. */
   #anchorEpochs(): Promise<ReadonlyMap<string, Epoch>> {
     const { endorsements, starts: serviceStarts } = this.#parts.identities ?? noIdentities;
-    this.#epochs ??= epochsOf(endorsements, { trustedKeys: this.#anchors, serviceStarts });
+    this.#epochs ??= epochsOf(endorsements, { trustedKeys: this.#anchorsOf.cose, serviceStarts });
     return this.#epochs;
   }
 
@@ -264,7 +276,7 @@ export class SnapshotVerifier {
     const { identities } = this.#parts;
     if (identities === undefined || seqno === undefined) throw untrusted;
     let cause: VerificationError | undefined;
-    for (const key of this.#anchors) {
+    for (const key of this.#anchorsOf.cose) {
       const serviceStart = identities.starts.get(keyIdOf(key));
       const start = serviceStart === undefined ? {} : { serviceStart };
       try {
@@ -281,11 +293,10 @@ export class SnapshotVerifier {
 
   /** The key that vouched: among those it was verified with, or named by the snapshot itself. */
   #spkiOf({ serviceKeyId, content }: VerifiedSnapshot, links: readonly EndorsementLink[]) {
-    const named = content.publicMaps.find(({ name }) => name === tables.serviceInfo)?.records[0];
     const keys = [
-      ...this.#anchors,
+      ...this.#anchorsOf.cose,
       ...links.map(({ endorsedKey }) => endorsedKey),
-      ...(named === undefined ? [] : [decodeServiceInfo(named.value).certificate.publicKey]),
+      ...keysOf(identityInState(content.publicMaps)),
     ];
     const key = keys.find((candidate) => keyIdOf(candidate) === serviceKeyId);
     assert(key !== undefined, 'the signature was verified under one of these keys');
@@ -304,14 +315,9 @@ interface Vouched<T> {
   readonly links: readonly EndorsementLink[];
 }
 
-/** @throws VerificationError `SERVICE_UNKNOWN` when there is a ledger without an identity */
-function currentIdentity(identities: LedgerIdentities | undefined): readonly KeyObject[] {
-  if (identities === undefined) return [];
-  if (identities.current !== undefined) return [identities.current.publicKey];
-  const { directory } = identities.ledger;
-  const message = `no signature in the ledger in ${directory} says whose it is: pin a service identity`;
-  throw new VerificationError('SERVICE_UNKNOWN', message, { file: directory });
-}
+/** Form of a file's receipt by its first byte, as `decodeReceipt` takes it. */
+const formOf = (file: Pick<VerifiableFile, 'receipt'>): KeyedForm =>
+  file.receipt()[0] === 0x7b ? 'json' : 'cose';
 
 /**
  * Where a COSE receipt says it was signed. Like CCF, an old JSON receipt must come from a pinned identity
@@ -324,43 +330,4 @@ function signatureSeqnoOf(file: Pick<VerifiableFile, 'receipt'>): Seqno | undefi
     if (error instanceof FormatError) return undefined;
     throw error;
   }
-}
-
-/** What a ledger says of its service's identities. */
-interface LedgerIdentities {
-  readonly ledger: IdentitySource;
-  /** The last one that a signature covers. */
-  readonly current: Certificate | undefined;
-  /** First transaction of each identity, by key id, as far as signatures cover it; CCF 1.x does not say it. */
-  readonly starts: ReadonlyMap<string, TxId>;
-  /** Each proves itself. */
-  readonly endorsements: SignedLedger['endorsements'];
-}
-
-/** Without a ledger. */
-const noIdentities: Pick<LedgerIdentities, 'starts' | 'endorsements'> = {
-  starts: new Map(),
-  endorsements: [],
-};
-
-/**
- * Collects the identities. What is malformed is skipped: to say where a ledger does not hold is replay's work. Of a
- * ledger without its beginning nothing can be verified here but the endorsements.
- * @throws AbortedError; StorageError, FormatError when a chunk cannot be read
- */
-async function readIdentities(
-  ledger: IdentitySource,
-  pinned: readonly KeyObject[],
-  signal: AbortSignal | undefined,
-): Promise<LedgerIdentities> {
-  const start = { ...publicGenesis(), seqno: toSeqno((ledger.first ?? 1) - 1) };
-  const signed = await readSignedLedger(ledger, { start, pinned, signal });
-  if (signed.unreadable !== undefined) throw signed.unreadable;
-  const { identities, endorsements, trustedUntil } = signed;
-  const starts = new Map<string, TxId>();
-  for (const { certificate, createTxId, seqno } of identities) {
-    if (createTxId !== undefined && seqno <= trustedUntil)
-      starts.set(certificate.keyId, createTxId);
-  }
-  return { ledger, current: identities.at(-1)?.certificate, starts, endorsements };
 }

@@ -10,8 +10,8 @@ import {
   type WrittenEndorsement,
 } from '../formats/identity-endorsement.ts';
 import { attempt, attemptAsync } from './attempt.ts';
+import type { IdentityRegister } from './identity-register.ts';
 import type { LedgerSignatures } from './jobs.ts';
-import type { IdentityRegister } from './signatures.ts';
 
 /** The keys of pinned identities. */
 export function pinnedKeys(services: readonly (KeyObject | Certificate)[]): readonly KeyObject[] {

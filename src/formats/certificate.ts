@@ -1,6 +1,7 @@
 import { createHash, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import { equalBytes, fromBase64, toBase64 } from '../core/bytes.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
+import { pemBytesMax } from '../core/limits.ts';
 import {
   derBitString,
   derElement,
@@ -14,10 +15,11 @@ import {
   derUtf8,
 } from './der.ts';
 import { keyIdOfSpki, profileOfKey, publicKeyOfSpki, spkiOf } from './ec-key.ts';
+import { pemBlock } from './pem.ts';
 
 /** A certificate of a service or node; dates are carried, never judged. */
 export interface Certificate {
-  /** The text as received. */
+  /** In the one form that `pemOf` writes, whatever text it was read from. */
   readonly pem: string;
   readonly der: Uint8Array;
   readonly publicKey: KeyObject;
@@ -30,7 +32,6 @@ export interface Certificate {
 
 const begin = '-----BEGIN CERTIFICATE-----\n';
 const end = '\n-----END CERTIFICATE-----\n';
-const pemCharactersMax = 64 * 1024;
 
 /**
  * Reads one PEM certificate in the form that CCF and OpenSSL write: 64 columns, line feeds, nothing
@@ -38,24 +39,63 @@ const pemCharactersMax = 64 * 1024;
  * @throws FormatError `BAD_CERTIFICATE`
  */
 export function readCertificate(pem: string): Certificate {
-  const der = derOfPem(pem);
+  return certificateOfDer(derOfPem(pem));
+}
+
+/**
+ * Reads the certificate in a text as releases of CCF, OpenSSL and people write it: the first block of
+ * {@link pemBlock}. Only its DER counts, which stays as strict as in {@link readCertificate}.
+ * @throws FormatError `BAD_CERTIFICATE`
+ */
+export function readTableCertificate(text: string): Certificate {
+  const base64 = pemBlock(text, 'CERTIFICATE');
+  if (base64 === undefined) throw badCertificate('no PEM certificate in the text');
+  return certificateOfDer(derOfBase64(base64));
+}
+
+/**
+ * Reads the certificate of a snapshot's JSON receipt: as {@link readCertificate}, or the same with one NUL behind it.
+ * CCF 2.0 kept the NUL of its C strings in every certificate, and copied a node's into its receipts. Another form than
+ * these two was never written. The NUL says nothing: whoever adds or removes it changes neither key nor signature, and
+ * nothing else of a receipt has two forms.
+ * @throws FormatError `BAD_CERTIFICATE`
+ */
+export function readReceiptCertificate(text: string): Certificate {
+  return readCertificate(text.endsWith('\0') ? text.slice(0, -1) : text);
+}
+
+/**
+ * The text of a node's certificate for a receipt: the ledger's, as CCF copies it, where {@link readReceiptCertificate}
+ * takes that; else the same certificate in the one form.
+ * @throws FormatError `BAD_CERTIFICATE`
+ */
+export function receiptCertificate(text: string): string {
+  const { pem } = readTableCertificate(text);
+  return text === `${pem}\0` ? text : pem;
+}
+
+function certificateOfDer(der: Uint8Array): Certificate {
   const x509 = parseX509(der);
   const spki = spkiOfX509(x509);
   const publicKey = publicKeyOfSpki(spki, 'BAD_CERTIFICATE');
-  return { pem, der, publicKey, spki, keyId: keyIdOfSpki(spki), x509 };
+  return { pem: pemOf(der), der, publicKey, spki, keyId: keyIdOfSpki(spki), x509 };
 }
 
 function derOfPem(pem: string): Uint8Array {
-  if (pem.length > pemCharactersMax || !pem.startsWith(begin) || !pem.endsWith(end)) {
+  if (pem.length > pemBytesMax || !pem.startsWith(begin) || !pem.endsWith(end)) {
     throw badCertificate('not one PEM certificate');
   }
+  const der = derOfBase64(pem.slice(begin.length, -end.length).replaceAll('\n', ''));
+  if (pemOf(der) === pem) return der;
+  throw badCertificate('its lines are not of 64 columns');
+}
+
+function derOfBase64(base64: string): Uint8Array {
   try {
-    const der = fromBase64(pem.slice(begin.length, -end.length).replaceAll('\n', ''));
-    if (pemOf(der) === pem) return der;
+    return fromBase64(base64);
   } catch (cause) {
     throw badCertificate('its base64 is malformed', cause);
   }
-  throw badCertificate('its lines are not of 64 columns');
 }
 
 function parseX509(der: Uint8Array): X509Certificate {

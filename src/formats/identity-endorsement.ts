@@ -26,6 +26,7 @@ import { keyIdOf, keyIdOfSpki, profileOfKey, publicKeyOfSpki, spkiOf } from './e
 import {
   encodeJsonFields,
   type JsonObject,
+  jsonField,
   jsonObject,
   jsonSeqno,
   jsonText,
@@ -53,8 +54,8 @@ export interface IdentityEndorsement {
  */
 export function decodeIdentityEndorsement(value: Uint8Array): IdentityEndorsement {
   const object = jsonObject(parseJson(value), 'the endorsement');
-  const end = object.has('endorsement_epoch_end');
-  const previous = object.get('previous_version');
+  const end = jsonField(object, 'endorsement_epoch_end') !== undefined;
+  const previous = jsonField(object, 'previous_version');
   return {
     endorsement: base64Field(object, 'endorsement'),
     endorsingKey: base64Field(object, 'endorsing_key'),
@@ -149,6 +150,9 @@ function epochText(txId: TxId | undefined): string {
   return txId === undefined ? 'none' : formatTxId(txId);
 }
 
+/** Views by which a recovered service begins above the one before it. */
+const recoveryViews = 2;
+
 /** A record of the endorsement table and where it was written. */
 export interface WrittenEndorsement {
   readonly seqno: Seqno;
@@ -173,7 +177,8 @@ export interface EndorsementChainOptions {
 /**
  * Finds the chain of endorsements from a pinned identity down to the one that was in force at a seqno.
  * Records that are malformed, endorse their own key, or have an epoch that ends before it begins are
- * passed over, since real ledgers hold such; each epoch must end right before the next begins.
+ * passed over, since real ledgers hold such; each epoch must end right before the next begins, by one seqno and two
+ * views.
  * @returns links, newest first; the last link's `endorsedKey` signed at the seqno
  * @throws VerificationError `CHAIN_BROKEN`, `CHAIN_TOO_LONG`
  * @see CCF 7.0.11 src/node/node_state.h
@@ -313,13 +318,19 @@ function onlyTyped(error: unknown): undefined {
   if (!(error instanceof LedgerSnapshotterError)) throw error;
 }
 
+/**
+ * Whether an epoch ends right before the next one. CCF derives the end from the beginning of the service that it
+ * recovers to, one seqno and two views before, and asks for just that in every chain.
+ * @see CCF 7.0 src/node/rpc/network_identity_chain_helpers.h; `aft::starting_view_change` is 2
+ */
 function isConnected(
   { epochBegin, epochEnd }: IdentityEndorsement,
   next: TxId | undefined,
 ): boolean {
   if (epochEnd === undefined) return false;
   if (epochEnd.seqno < epochBegin.seqno || epochEnd.view < epochBegin.view) return false;
-  return next === undefined || (epochEnd.seqno + 1 === next.seqno && epochEnd.view < next.view);
+  if (next === undefined) return true;
+  return epochEnd.seqno + 1 === next.seqno && epochEnd.view + recoveryViews === next.view;
 }
 
 function checkCovered(links: readonly EndorsementLink[], at: Seqno): readonly EndorsementLink[] {

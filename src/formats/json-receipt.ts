@@ -3,7 +3,7 @@ import { equalBytes, fromBase64, fromHex, toBase64, toHex } from '../core/bytes.
 import { FormatError, VerificationError } from '../core/errors.ts';
 import { merklePathMax } from '../core/limits.ts';
 import type { TxId } from '../core/words.ts';
-import { type Certificate, readCertificate, verifyEndorsed } from './certificate.ts';
+import { type Certificate, readReceiptCertificate, verifyEndorsed } from './certificate.ts';
 import { commitEvidenceDigest } from './commit-evidence.ts';
 import {
   checkJsonKeys,
@@ -37,7 +37,7 @@ export interface JsonLeafComponents {
 
 /** CCF's older receipt: a Merkle path and a node's signature over the root, in JSON. */
 export interface JsonReceipt {
-  /** The node's certificate, PEM. */
+  /** The node's certificate: PEM, with a NUL behind it where CCF 2.0 wrote it; see `readReceiptCertificate`. */
   readonly certificate: string;
   /** Exactly one of `leafComponents` and `leaf` is there; snapshots have the components. */
   readonly leafComponents?: JsonLeafComponents;
@@ -245,7 +245,7 @@ export async function verifyJsonReceipt(
 }
 
 function nodeOfReceipt(receipt: JsonReceipt): Certificate {
-  const node = readCertificate(receipt.certificate);
+  const node = readReceiptCertificate(receipt.certificate);
   if (node.keyId === receipt.nodeId) return node;
   const message = `the receipt names node ${receipt.nodeId}, its certificate is of ${node.keyId}`;
   throw new VerificationError('KID_MISMATCH', message, {

@@ -171,6 +171,11 @@ export function jsonObject(
   throw new FormatError(code, `${what} is not an object`);
 }
 
+/** A field that may be missing; CCF's readers take `null` for the same. */
+export function jsonField(object: JsonObject, name: string): JsonValue | undefined {
+  return object.get(name) ?? undefined;
+}
+
 /** `value` as an array. @throws FormatError `code` */
 export function jsonArray(
   value: JsonValue | undefined,

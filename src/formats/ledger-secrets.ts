@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { fromBase64, toBase64 } from '../core/bytes.ts';
 import { type Seqno, seqno } from '../core/words.ts';
-import { encodeJsonFields, jsonObject, jsonSeqno, jsonText, parseJson } from './json.ts';
+import { encodeJsonFields, jsonField, jsonObject, jsonSeqno, jsonText, parseJson } from './json.ts';
 import {
   checkSealed,
   openRecoveryShares,
@@ -54,8 +54,8 @@ export interface PreviousSecret {
  */
 export function decodeHistoricalSecret(value: Uint8Array): HistoricalSecret {
   const object = jsonObject(parseJson(value), 'the historical ledger secret');
-  const next = object.get('next_version');
-  const previous = object.get('previous_ledger_secret');
+  const next = jsonField(object, 'next_version');
+  const previous = jsonField(object, 'previous_ledger_secret');
   return {
     ...(next === undefined ? {} : { nextVersion: jsonSeqno(next, 'next_version') }),
     ...(previous === undefined
@@ -65,7 +65,7 @@ export function decodeHistoricalSecret(value: Uint8Array): HistoricalSecret {
 }
 
 function decodePrevious(object: ReturnType<typeof jsonObject>): PreviousSecret {
-  const stored = object.get('previous_secret_stored_version');
+  const stored = jsonField(object, 'previous_secret_stored_version');
   return {
     sealed: checkSealed(fromBase64(jsonText(object.get('encrypted_data'), 'encrypted_data'))),
     version: jsonSeqno(object.get('version'), 'version'),

@@ -1,12 +1,12 @@
 import { type KeyObject, sign, verify } from 'node:crypto';
 import { fromBase64, fromHex, toBase64, toHex } from '../core/bytes.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
-import type { Seqno, View } from '../core/words.ts';
+import { type Seqno, seqno as toSeqno, view as toView, type View } from '../core/words.ts';
 import { profileOfKey } from './ec-key.ts';
 import {
-  checkJsonKeys,
   encodeJsonFields,
   type JsonObject,
+  jsonField,
   jsonObject,
   jsonSeqno,
   jsonText,
@@ -32,36 +32,27 @@ export interface NodeSignature {
   readonly view: View;
 }
 
-const fields = [
-  'cert',
-  'commit_seqno',
-  'commit_view',
-  'hashed_nonce',
-  'node',
-  'root',
-  'seqno',
-  'sig',
-  'view',
-];
-
 /**
- * Decodes a node signature strictly.
+ * Decodes a node signature. What it is verified by must be there in its one form; fields that other releases add are
+ * ignored, and those that only CCF 1.x gave a meaning may be missing.
  * @throws FormatError `BAD_JSON`, `BAD_TEXT`, `BAD_HEX`, `BAD_BASE64`, `NUMBER_TOO_LARGE`, `TOO_LARGE`
  */
 export function decodeNodeSignature(value: Uint8Array): NodeSignature {
   const object = jsonObject(parseJson(value), 'the node signature');
-  checkJsonKeys(object, fields);
+  const has = (name: string) => jsonField(object, name) !== undefined;
   const decoded = {
-    commitSeqno: jsonSeqno(object.get('commit_seqno'), 'commit_seqno'),
-    commitView: jsonView(object.get('commit_view'), 'commit_view'),
-    hashedNonce: digestField(object, 'hashed_nonce'),
+    commitSeqno: has('commit_seqno')
+      ? jsonSeqno(object.get('commit_seqno'), 'commit_seqno')
+      : toSeqno(0),
+    commitView: has('commit_view') ? jsonView(object.get('commit_view'), 'commit_view') : toView(0),
+    hashedNonce: has('hashed_nonce') ? digestField(object, 'hashed_nonce') : new Uint8Array(32),
     node: toHex(digestField(object, 'node')),
     root: digestField(object, 'root'),
     seqno: jsonSeqno(object.get('seqno'), 'seqno'),
     signature: fromBase64(jsonText(object.get('sig'), 'sig')),
     view: jsonView(object.get('view'), 'view'),
   };
-  if (!object.has('cert')) return decoded;
+  if (!has('cert')) return decoded;
   return { certificate: jsonText(object.get('cert'), 'cert'), ...decoded };
 }
 

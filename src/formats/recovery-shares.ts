@@ -11,7 +11,7 @@ import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js';
 import { concatBytes, fromBase64, toBase64 } from '../core/bytes.ts';
 import { FormatError } from '../core/errors.ts';
 import type { Seqno } from '../core/words.ts';
-import { encodeJsonFields, jsonObject, jsonSeqno, jsonText, parseJson } from './json.ts';
+import { encodeJsonFields, jsonField, jsonObject, jsonSeqno, jsonText, parseJson } from './json.ts';
 import {
   type ByteShare,
   combineBytes,
@@ -44,7 +44,7 @@ export function decodeRecoveryShares(value: Uint8Array): RecoveryShares {
     ([id, text]) => [id, fromBase64(jsonText(text, 'a share'))] as const,
   );
   const wrapped = fromBase64(jsonText(object.get('wrapped_latest_ledger_secret'), 'the secret'));
-  const stored = object.get('previous_secret_stored_version');
+  const stored = jsonField(object, 'previous_secret_stored_version');
   return {
     wrappedLedgerSecret: checkSealed(wrapped),
     encryptedShares: new Map(shares),

@@ -1,11 +1,14 @@
-import { fromHex, fromUtf8 } from '../core/bytes.ts';
+import { fromHex } from '../core/bytes.ts';
 import { FormatError } from '../core/errors.ts';
+import { pemBytesMax } from '../core/limits.ts';
 import { type Digest, digest, type Seqno, type TxId } from '../core/words.ts';
-import { type Certificate, readCertificate } from './certificate.ts';
+import { type Certificate, readTableCertificate } from './certificate.ts';
 import {
   encodeJsonFields,
   JsonNumber,
+  type JsonObject,
   jsonCount,
+  jsonField,
   jsonObject,
   jsonSeqno,
   jsonText,
@@ -39,8 +42,8 @@ export const tables = {
 export interface ServiceInfo {
   /** Compare it by key: CCF may renew it with another text. */
   readonly certificate: Certificate;
-  /** `Opening`, `Open`, `Recovering`, `WaitingForRecoveryShares`. */
-  readonly status: string;
+  /** `Opening`, `Open`, `Recovering`, `WaitingForRecoveryShares`; nothing here depends on it. */
+  readonly status?: string;
   /** First transaction of this identity; absent in CCF 1.x. */
   readonly createTxId?: TxId;
 }
@@ -51,14 +54,19 @@ export interface ServiceInfo {
  */
 export function decodeServiceInfo(value: Uint8Array): ServiceInfo {
   const object = jsonObject(parseJson(value), 'service.info');
-  const created = object.get('current_service_create_txid');
+  const created = jsonField(object, 'current_service_create_txid');
   return {
-    certificate: readCertificate(jsonText(object.get('cert'), 'cert')),
-    status: jsonText(object.get('status'), 'status'),
+    certificate: readTableCertificate(jsonText(object.get('cert'), 'cert')),
+    ...statusIn(object),
     ...(created === undefined
       ? {}
       : { createTxId: parseTxId(jsonText(created, 'current_service_create_txid'), 'BAD_JSON') }),
   };
+}
+
+function statusIn(object: JsonObject): { readonly status?: string } {
+  const status = object.get('status');
+  return typeof status === 'string' ? { status } : {};
 }
 
 /** What {@link encodeServiceInfo} writes. */
@@ -79,8 +87,8 @@ export function encodeServiceInfo({ certificate, status, more }: ServiceInfoPart
 export interface NodeInfo {
   /** Only in CCF 1.x; later in {@link tables.endorsedCertificates}. */
   readonly certificate?: Certificate;
-  /** `Pending`, `Trusted`, `Retired`, `Learner`. */
-  readonly status: string;
+  /** `Pending`, `Trusted`, `Retired`, `Learner`; nothing here depends on it. */
+  readonly status?: string;
 }
 
 /**
@@ -89,17 +97,20 @@ export interface NodeInfo {
  */
 export function decodeNodeInfo(value: Uint8Array): NodeInfo {
   const object = jsonObject(parseJson(value), 'nodes.info');
-  const status = jsonText(object.get('status'), 'status');
-  if (!object.has('cert')) return { status };
-  return { status, certificate: readCertificate(jsonText(object.get('cert'), 'cert')) };
+  const certificate = jsonField(object, 'cert');
+  const status = statusIn(object);
+  if (certificate === undefined) return status;
+  return { ...status, certificate: readTableCertificate(jsonText(certificate, 'cert')) };
 }
 
 /**
- * Decodes a value of {@link tables.endorsedCertificates}: PEM itself, not a JSON string.
- * @throws FormatError `BAD_CERTIFICATE`, `BAD_TEXT`
+ * Decodes a value of {@link tables.endorsedCertificates}: PEM itself, not a JSON string. Text around it may be in any
+ * encoding.
+ * @throws FormatError `BAD_CERTIFICATE`
  */
 export function decodeEndorsedCertificate(value: Uint8Array): Certificate {
-  return readCertificate(fromUtf8(value));
+  const { buffer, byteOffset, length } = value.subarray(0, pemBytesMax + 1);
+  return readTableCertificate(Buffer.from(buffer, byteOffset, length).toString('latin1'));
 }
 
 /** The value of {@link tables.snapshotEvidence}: which snapshot a transaction vouches for. */

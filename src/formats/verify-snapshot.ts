@@ -12,13 +12,14 @@ import type { EndorsementLink } from './identity-endorsement.ts';
 import { decodeJsonReceipt, type JsonReceipt, verifyJsonReceipt } from './json-receipt.ts';
 import { checkInEpoch, checkSnapshotPlace, type Epoch, snapshotTxId } from './proof-order.ts';
 import { sha256 } from './sha256.ts';
+import { identityInState, type ServiceKey, SigningIdentities } from './signing-identities.ts';
 import {
   type DecodedSnapshot,
   decodeSnapshot,
   type SnapshotContent,
   splitSnapshotFile,
 } from './snapshot-body.ts';
-import { decodeServiceInfo, tables } from './tables.ts';
+import { tables } from './tables.ts';
 
 /** Whom to trust, and what the file should be. */
 export interface VerifySnapshotOptions {
@@ -112,6 +113,7 @@ export async function verifySnapshotReceipt(
       : await verifyJson(decoded.receipt, subject, options);
   const content = subject.content();
   const { evidence } = proved.proof;
+  if (decoded.form === 'cose') checkSigner(content, proved.proof);
   checkPlaces(content, proved);
   checkName(content.seqno, evidence.seqno, options.fileName);
   return {
@@ -150,10 +152,14 @@ class Entry implements SnapshotSubject {
  * the receipt alone would prove nothing, so it must be pinned.
  * @throws VerificationError `SERVICE_UNKNOWN`
  */
-function ownService(subject: SnapshotSubject, signer: string): Certificate {
-  const { publicMaps } = subject.content();
-  const value = publicMaps.find(({ name }) => name === tables.serviceInfo)?.records[0]?.value;
-  if (value !== undefined) return decodeServiceInfo(value).certificate;
+function ownService(
+  subject: SnapshotSubject,
+  signer: string,
+): { readonly certificate: Certificate; readonly signer: ServiceKey } {
+  const identity = identityInState(subject.content().publicMaps);
+  if (identity.certificate !== undefined && identity.signer !== undefined) {
+    return { certificate: identity.certificate, signer: identity.signer };
+  }
   const message = `the snapshot has no ${tables.serviceInfo}, and so names no service: pin the service's public key or certificate (its receipt names ${signer})`;
   throw new VerificationError('SERVICE_UNKNOWN', message, { actual: signer });
 }
@@ -236,7 +242,7 @@ async function verifyCose(
   if (trustedKey === undefined && isPinned(options)) {
     throw untrusted(keyId, [...pinned, ...endorsed.map(({ endorsedKey }) => endorsedKey)]);
   }
-  const key = trustedKey ?? ownService(subject, `key ${keyId}`).publicKey;
+  const key = trustedKey ?? ownService(subject, `key ${keyId}`).signer.publicKey;
   const { evidence, leaf, signature } = await verifyCoseReceipt(receipt, key, subject.digest);
   const ids = { signerKeyId: keyId, serviceKeyId: keyId };
   return {
@@ -278,9 +284,9 @@ function pinnedIssuer(node: Certificate, options: VerifySnapshotOptions): KeyObj
 }
 
 function ownIssuer(node: Certificate, subject: SnapshotSubject): KeyObject {
-  const service = ownService(subject, `node ${node.keyId}`);
-  verifyEndorsed(node, service);
-  return service.publicKey;
+  const { certificate } = ownService(subject, `node ${node.keyId}`);
+  verifyEndorsed(node, certificate);
+  return certificate.publicKey;
 }
 
 function trustedKeysOf({ trustedKeys = [] }: VerifySnapshotOptions): readonly KeyObject[] {
@@ -291,6 +297,23 @@ function untrusted(signer: string, pinned: readonly KeyObject[]): VerificationEr
   const ids = pinned.map(keyIdOf).join(', ') || 'none';
   const message = `the service key ${signer} is not among the pinned ones (${ids})`;
   return new VerificationError('UNTRUSTED_SERVICE', message, { actual: signer });
+}
+
+/**
+ * A service that signs with a key of its own does not sign with its certificate's, even where that one is pinned. The
+ * state may be of the service before, so that any other signer than these two is not judged here.
+ * @throws VerificationError `KID_MISMATCH`, `SERVICE_UNKNOWN`; FormatError of the table
+ */
+function checkSigner(
+  { publicMaps }: SnapshotContent,
+  { signerKeyId }: Pick<VerifiedSnapshot, 'signerKeyId'>,
+): void {
+  const signer = SigningIdentities.of(publicMaps).classical();
+  if (signer === undefined || signer.keyId === signerKeyId) return;
+  if (identityInState(publicMaps).certificate?.keyId !== signerKeyId) return;
+  const message = `the receipt is signed with the key of the service's certificate, ${signerKeyId}: ${tables.signingIdentities} in the snapshot names ${signer.keyId}`;
+  const place = { table: tables.signingIdentities, actual: signerKeyId, limit: signer.keyId };
+  throw new VerificationError('KID_MISMATCH', message, place);
 }
 
 /**

@@ -42,6 +42,8 @@ function placeOf({
   file,
   offset,
   seqno,
+  table,
+  key,
   actual,
   limit,
 }: LedgerSnapshotterError): Omit<ErrorPlace, 'cause'> {
@@ -49,6 +51,8 @@ function placeOf({
     ...(file !== undefined && { file }),
     ...(offset !== undefined && { offset }),
     ...(seqno !== undefined && { seqno }),
+    ...(table !== undefined && { table }),
+    ...(key !== undefined && { key }),
     ...(actual !== undefined && { actual }),
     ...(limit !== undefined && { limit }),
   };

@@ -164,11 +164,41 @@ describe('verifyEndorsementChain()', () => {
       async () => [await endorse(1, { to: { view: view(4), seqno: seqno(21) } }), await endorse(2)],
       11,
     ],
+    [
+      'an end one view before the next beginning',
+      async () => [await endorse(1, { to: { view: view(5), seqno: seqno(20) } }), await endorse(2)],
+      11,
+    ],
+    [
+      'an end three views before it',
+      async () => [
+        await endorse(1, {
+          from: { view: view(3), seqno: seqno(11) },
+          to: { view: view(3), seqno: seqno(20) },
+        }),
+        await endorse(2),
+      ],
+      11,
+    ],
+    [
+      'an end in the same view',
+      async () => [await endorse(1, { to: { view: view(6), seqno: seqno(20) } }), await endorse(2)],
+      11,
+    ],
     ['a seqno after the newest epoch', async () => [await endorse(2)], 31],
     ['a loop', async () => [await endorse(3, { by: keyAt(2).privateKey }), await endorse(2)], 5],
     ['no records', async () => [], 5],
   ])('refuses %s', async (_what, make, at) => {
     expect(await codeOf(chain(at, await make()))).toBe('CHAIN_BROKEN');
+  });
+
+  test.each([5, 7, 9])('refuses a service that began in view %i, two above none', async (at) => {
+    const options = { trustedKeys: trusted(3), seqno: seqno(25) };
+    const start = (began: number) => ({ view: view(began), seqno: seqno(31) });
+    const chainFrom = (began: number) =>
+      verifyEndorsementChain(records, { ...options, serviceStart: start(began) });
+    expect(await codeOf(chainFrom(at))).toBe('CHAIN_BROKEN');
+    expect(await chainFrom(8)).toHaveLength(1);
   });
 
   test('refuses a chain that no pinned identity begins', async () => {

@@ -17,6 +17,8 @@ import { type MadeKey, makeKey } from './make-keys.ts';
 
 export interface MadeService {
   readonly service: MadeKey;
+  /** What the service signs roots and endorsements with. @default `service`, its certificate's key */
+  readonly signer?: MadeKey;
   readonly serviceCertificate: Certificate;
   readonly node: MadeKey;
   readonly nodeCertificate: Certificate;

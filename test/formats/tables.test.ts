@@ -71,7 +71,7 @@ describe('refused', () => {
       `{"cert":${pem},"status":"Open","current_service_create_txid":"1"}`,
       'BAD_JSON',
     ],
-    ['nodes.info without status', decodeNodeInfo, '{}', 'BAD_JSON'],
+    ['nodes.info that is no object', decodeNodeInfo, '[]', 'BAD_JSON'],
     ['an endorsed certificate in JSON', decodeEndorsedCertificate, pem, 'BAD_CERTIFICATE'],
     ['evidence without hash', decodeSnapshotEvidence, '{"version":1}', 'BAD_JSON'],
     ['evidence with a short hash', decodeSnapshotEvidence, '{"hash":"ab","version":1}', 'BAD_HEX'],

@@ -8,6 +8,7 @@ import {
   seqno as toSeqno,
   view as toView,
 } from '../../src/core/words.ts';
+import type { Certificate } from '../../src/formats/certificate.ts';
 import { commitEvidence, commitEvidenceDigest } from '../../src/formats/commit-evidence.ts';
 import { sealEntry, writeSetDigest } from '../../src/formats/entry.ts';
 import { signIdentityEndorsement } from '../../src/formats/identity-endorsement.ts';
@@ -23,8 +24,10 @@ import {
   type EntryType,
   encodePrivateDomain,
   encodePublicDomain,
+  type KeyValue,
   type MapWrites,
 } from '../../src/formats/write-set.ts';
+import type { MadeKey } from '../formats/make-keys.ts';
 import { type MadeService, makeService } from '../formats/make-snapshot-file.ts';
 import type { MadeMember, ShareForm } from './make-members.ts';
 import { SeededRandomness } from './make-random.ts';
@@ -38,6 +41,7 @@ import {
 } from './make-signatures.ts';
 import { type MadeEntry, type MadeSnapshotOptions, snapshotContent } from './make-snapshots.ts';
 import {
+  classicalRow,
   joinChanges,
   memberTables,
   nodeJoins,
@@ -45,6 +49,7 @@ import {
   previousService,
   serviceConfig,
   serviceInfo,
+  signingIdentities,
   singleton,
   snapshotEvidence,
 } from './make-tables.ts';
@@ -61,6 +66,18 @@ export interface MadeLedgerOptions {
   readonly curve?: 'P-256' | 'P-384';
   /** CCF 1.x: entries of type 0, certificates in nodes.info, no COSE, no creation seqno. @default false */
   readonly isOldRelease?: boolean;
+  /** How the texts of certificates are written into tables. @default as OpenSSL does */
+  readonly pemForm?: (pem: string) => string;
+  /** Rows of the table of signing identities, which each identity of the service writes with its certificate. */
+  readonly signing?: Signing;
+}
+
+/** How a service signs with other keys than its certificate's. */
+export interface Signing {
+  /** What it signs with; makes one for each identity. @default the certificate's key */
+  readonly signerOf?: (identity: number) => MadeKey;
+  /** @default a row of the classical identity, with the signer's key */
+  readonly rows?: (signer: MadeKey) => readonly KeyValue[];
 }
 
 export interface TransactionOptions {
@@ -100,6 +117,7 @@ export interface VouchedSnapshot extends MadeSnapshot {
 
 /** One identity of the service, and where it began. */
 export interface MadeIdentity extends MadeService {
+  readonly signer: MadeKey;
   readonly createTxId: TxId;
 }
 
@@ -125,6 +143,8 @@ export class MadeLedger {
       shares: 'limbs',
       curve: 'P-256',
       isOldRelease: false,
+      pemForm: (pem: string) => pem,
+      signing: {},
     } as const;
     this.options = { ...defaults, ...options };
     const { seed, members, threshold } = this.options;
@@ -157,15 +177,32 @@ export class MadeLedger {
 
   /** A new identity, node and secret from the next transaction on. */
   #begin(): void {
-    const { seed, curve } = this.options;
+    const { seed, curve, pemForm } = this.options;
     const made = makeService(`${seed} ${this.identities.length}`, curve);
-    this.identities.push({ ...made, createTxId: { view: this.#view, seqno: this.next } });
+    const written = (certificate: Certificate) => ({
+      ...certificate,
+      pem: pemForm(certificate.pem),
+    });
+    const signer = this.options.signing.signerOf?.(this.identities.length) ?? made.service;
+    this.identities.push({
+      ...made,
+      signer,
+      serviceCertificate: written(made.serviceCertificate),
+      nodeCertificate: written(made.nodeCertificate),
+      createTxId: { view: this.#view, seqno: this.next },
+    });
     this.secrets.begin(this.next);
   }
 
   #introduction(status: 'Opening' | 'Recovering'): readonly MapWrites[] {
-    const { nodeCertificate } = this.identity;
-    return [this.#serviceInfo(status), ...nodeJoins(nodeCertificate, this.options.isOldRelease)];
+    const { nodeCertificate, signer } = this.identity;
+    const { isOldRelease, signing } = this.options;
+    const { signerOf, rows = signerOf && ((key: MadeKey) => [classicalRow(key)]) } = signing;
+    return [
+      this.#serviceInfo(status),
+      ...(rows ? [signingIdentities(rows(signer))] : []),
+      ...nodeJoins(nodeCertificate, isOldRelease),
+    ];
   }
 
   #serviceInfo(status: 'Opening' | 'Recovering' | 'Open'): MapWrites {
@@ -240,17 +277,17 @@ export class MadeLedger {
 
   /** The identity before this one, vouched for; at the first opening the service vouches for itself. */
   async #endorsement(): Promise<MapWrites> {
-    const { service, createTxId } = this.identity;
+    const { signer, createTxId } = this.identity;
     const previous = this.identities.at(-2);
     const draft = {
-      endorsedKey: (previous ?? this.identity).service.publicKey,
+      endorsedKey: (previous ?? this.identity).signer.publicKey,
       iat: issuedAt,
       from: previous?.createTxId ?? createTxId,
       ...(previous && { end: this.#endBefore(createTxId.seqno) }),
       ...(this.#lastEndorsement && { previousVersion: this.#lastEndorsement }),
     };
     this.#lastEndorsement = this.next;
-    const value = await signIdentityEndorsement(draft, service.privateKey);
+    const value = await signIdentityEndorsement(draft, signer.privateKey);
     return singleton(tables.identityEndorsement, value);
   }
 

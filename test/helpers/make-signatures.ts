@@ -3,7 +3,7 @@ import type { MerkleTree } from '../../src/formats/merkle-tree.ts';
 import { encodeNodeSignature, signRoot } from '../../src/formats/node-signature.ts';
 import { encodeCoseSignatureValue, signRootSignature } from '../../src/formats/root-signature.ts';
 import { tables } from '../../src/formats/tables.ts';
-import type { MapWrites } from '../../src/formats/write-set.ts';
+import { type KeyValue, type MapWrites, singletonKey } from '../../src/formats/write-set.ts';
 import type { MadeService } from '../formats/make-snapshot-file.ts';
 import { singleton } from './make-tables.ts';
 
@@ -12,6 +12,8 @@ export interface SignatureValues {
   readonly node: Uint8Array | undefined;
   readonly cose: Uint8Array | undefined;
   readonly tree: Uint8Array | undefined;
+  /** Further rows of the COSE table, by their keys. @default none */
+  readonly others?: readonly KeyValue[];
 }
 
 /** What is signed, by whom and where. */
@@ -48,14 +50,19 @@ export async function signAsService(place: SignaturePlace): Promise<Uint8Array> 
   const { tree, identity, seqno, view } = place;
   const txId = { view, seqno };
   const claims = { iat: issuedAt, iss: 'service.example.com', sub: 'ledger.signature', txId };
-  const message = await signRootSignature(tree.root(), claims, identity.service.privateKey);
+  const { privateKey } = identity.signer ?? identity.service;
+  const message = await signRootSignature(tree.root(), claims, privateKey);
   return encodeCoseSignatureValue(message);
 }
 
-export function signatureTables({ node, cose, tree }: SignatureValues): readonly MapWrites[] {
+export function signatureTables(values: SignatureValues): readonly MapWrites[] {
+  const { node, cose, tree, others = [] } = values;
+  const coseRows = [...(cose ? [{ key: singletonKey, value: cose }] : []), ...others];
   return [
     ...(node ? [singleton(tables.signatures, node)] : []),
-    ...(cose ? [singleton(tables.coseSignatures, cose)] : []),
+    ...(coseRows.length > 0
+      ? [{ name: tables.coseSignatures, writes: coseRows, removes: [] }]
+      : []),
     ...(tree ? [singleton(tables.tree, tree)] : []),
   ];
 }

@@ -5,7 +5,7 @@ import type { Certificate } from '../../src/formats/certificate.ts';
 import { spkiOf } from '../../src/formats/ec-key.ts';
 import { encodeServiceInfo, encodeSnapshotEvidence, tables } from '../../src/formats/tables.ts';
 import { formatTxId } from '../../src/formats/tx-id.ts';
-import { type MapWrites, singletonKey } from '../../src/formats/write-set.ts';
+import { type KeyValue, type MapWrites, singletonKey } from '../../src/formats/write-set.ts';
 import type { MadeMember } from './make-members.ts';
 
 /** What one transaction does to a table; keys and text values become UTF-8. */
@@ -56,6 +56,28 @@ export function serviceInfo({ certificate, status, createTxId }: ServiceStatus):
   const more = createTxId && { current_service_create_txid: formatTxId(createTxId) };
   const parts = { certificate: certificate.pem, status, ...(more && { more }) };
   return singleton(tables.serviceInfo, encodeServiceInfo(parts));
+}
+
+/** Keys of the rows of identities. */
+export const identityKeys = {
+  classical: new Uint8Array(8),
+  pq: Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0),
+  later: Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0),
+} as const;
+
+/** A row of the table of signing identities. */
+export function identityRow(key: Uint8Array, spki: Uint8Array, kind = 'X509_SPKI_DER'): KeyValue {
+  return { key, value: toUtf8(JSON.stringify({ kind, value: toBase64(spki) })) };
+}
+
+export const classicalRow = ({ publicKey }: { readonly publicKey: KeyObject }): KeyValue =>
+  identityRow(identityKeys.classical, spkiOf(publicKey));
+
+export function signingIdentities(
+  writes: readonly KeyValue[],
+  removes: readonly Uint8Array[] = [],
+): MapWrites {
+  return { name: tables.signingIdentities, writes, removes };
 }
 
 export function serviceConfig(threshold: number): MapWrites {

@@ -113,7 +113,9 @@ async function expectFile(
     expect(parts.receipt).toHaveLength(0);
     return;
   }
-  const trustedKeys = ledger.identities.map(({ serviceCertificate }) => serviceCertificate);
+  const trustedKeys = ledger.identities.map(({ serviceCertificate, signer }) =>
+    receipt === 'cose' ? signer.publicKey : serviceCertificate,
+  );
   const verified = await verifySnapshotFile(bytes, { fileName: file, trustedKeys });
   expect(verified).toMatchObject({
     seqno,

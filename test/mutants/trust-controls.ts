@@ -5,6 +5,7 @@ import { receiptControls } from './controls/receipts.ts';
 import { snapshotControls } from './controls/snapshots.ts';
 import { startControls } from './controls/start.ts';
 import { steeringControls } from './controls/steering.ts';
+import { tableControls } from './controls/tables.ts';
 import type { ControlledTests } from './controls/types.ts';
 
 /** Every check that trust rests on, with the tests that fail without it. */
@@ -16,4 +17,5 @@ export const trustControls: readonly ControlledTests[] = [
   ...snapshotControls,
   ...lockControls,
   ...failureControls,
+  ...tableControls,
 ];
