@@ -130,6 +130,8 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   SYNC_FAILED: 'check the disk; what was being written is not to be relied on',
   CHANGED_WHILE_READING: 'something else is writing it: try again when that has finished',
   OUT_OF_MEMORY: 'write less at once, or give the store more memory',
+  WORKER_UNAVAILABLE: 'allow what is named, and run it again',
+  WORKER_DIED: 'run it again; if it ends so each time, report what --debug prints',
   LOCKED: 'stop that process, or give another directory',
   LISTEN_FAILED: 'give another port, or --live alone for any that is free',
   COMMITTED_CONFLICT: giveEmptyOut,

@@ -130,6 +130,7 @@ export type StorageCode =
   | 'TOO_LARGE'
   | 'QUEUE_FULL'
   | 'WORKER_DIED'
+  | 'WORKER_UNAVAILABLE'
   | 'OUT_OF_MEMORY'
   | 'CLOSED';
 
