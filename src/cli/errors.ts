@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { inspect } from 'node:util';
 import { type ErrorCode, LedgerSnapshotterError } from '../core/errors.ts';
+import { isSyncUnsupported } from '../io/storage-error.ts';
 
 /** What the user asked for cannot be: a wrong option, or a file given to the wrong one. */
 export class UsageError extends Error {
@@ -59,8 +60,11 @@ export function whatOf(error: LedgerSnapshotterError): string {
       return `${file} is not a regular file`;
     case 'READ_FAILED':
       return `${file} cannot be read (${reasonOf(error)})`;
-    case 'WRITE_FAILED':
     case 'SYNC_FAILED':
+      if (isSyncUnsupported(error))
+        return `the file system of ${file} cannot sync (${error.actual})`;
+      return `${file} cannot be written (${reasonOf(error)})`;
+    case 'WRITE_FAILED':
       return `${file} cannot be written (${reasonOf(error)})`;
     default:
       return error.message;
@@ -75,6 +79,12 @@ const errnoWords: Readonly<Record<string, string>> = {
   EDQUOT: 'the quota is used up',
   EIO: 'the device failed',
   EMFILE: 'too many files are open',
+  ENFILE: 'too many files are open on this machine',
+  ENOTSUP: 'the file system cannot do this',
+  EOPNOTSUPP: 'the file system cannot do this',
+  ENOSYS: 'the file system cannot do this',
+  EXDEV: 'it lies on another file system',
+  ENOMEM: 'no memory is left',
   EADDRINUSE: 'another process listens there',
 };
 
@@ -127,6 +137,8 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   SYMLINK_REFUSED: 'give the file itself',
   READ_FAILED: 'check who owns it and its mode',
   WRITE_FAILED: 'check who owns the directory, its mode, and the space that is left',
+  SYNC_UNSUPPORTED:
+    'put the directory on a file system that can: a local disk or a volume, not a shared folder; there is no way to go on without',
   SYNC_FAILED: 'check the disk; what was being written is not to be relied on',
   CHANGED_WHILE_READING: 'something else is writing it: try again when that has finished',
   OUT_OF_MEMORY: 'write less at once, or give the store more memory',
@@ -173,7 +185,9 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
 };
 
 /** What to do about an error, where there is something. */
-export function nextOf({ code, file = '' }: LedgerSnapshotterError): string | undefined {
+export function nextOf(error: LedgerSnapshotterError): string | undefined {
+  const { code, file = '' } = error;
+  if (isSyncUnsupported(error)) return nextByCode.SYNC_UNSUPPORTED;
   // Nobody gave these paths: they are a node's own files.
   if (code === 'NOT_FOUND' && file.endsWith('_key.pem')) return restoreKey;
   const isView = basename(file) === 'view';

@@ -123,6 +123,7 @@ export type StorageCode =
   | 'READ_FAILED'
   | 'WRITE_FAILED'
   | 'SYNC_FAILED'
+  | 'SYNC_UNSUPPORTED'
   | 'LOCKED'
   | 'LISTEN_FAILED'
   | 'COMMITTED_CONFLICT'

@@ -159,7 +159,10 @@ export interface FileSystem {
   link?(from: string, to: string): Promise<void>;
   /** Removes a name that is not a directory. @throws StorageError `NOT_FOUND`, `NOT_A_REGULAR_FILE`, `WRITE_FAILED` */
   remove(path: string): Promise<void>;
-  /** Makes the names in a directory durable. @throws StorageError `NOT_FOUND`, `NOT_A_DIRECTORY`, `SYNC_FAILED` */
+  /**
+   * Makes the names in a directory durable. Where the file system cannot do that, `actual` is `EINVAL`, `ENOTSUP`,
+   * `EOPNOTSUPP`, `ENOSYS` or `EBADF`. @throws StorageError `NOT_FOUND`, `NOT_A_DIRECTORY`, `SYNC_FAILED`
+   */
   syncDirectory(directory: string): Promise<void>;
   /** Absent where there are no sockets, or where no other process can see the files. */
   readonly liveness?: LivenessSockets;

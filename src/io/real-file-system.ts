@@ -7,6 +7,7 @@ import {
   open as openNode,
   readdir,
   rename as renameNode,
+  rmdir,
   stat as statNode,
   unlink,
 } from 'node:fs/promises';
@@ -160,8 +161,14 @@ async function makeDirectory(path: string): Promise<void> {
   const created = await attempt('makeDirectory', path, () => mkdirOrRefuse(path));
   if (created === undefined) return;
   const top = resolve(created);
-  for (let at = resolve(path); at.length >= top.length; at = dirname(at)) {
-    await syncDirectory(dirname(at));
+  const made: string[] = [];
+  for (let at = resolve(path); at.length >= top.length; at = dirname(at)) made.push(at);
+  try {
+    for (const at of made) await syncDirectory(dirname(at));
+  } catch (error) {
+    // Where they cannot be made durable nothing is left of them; what others put in stays.
+    for (const at of made) await rmdir(at).catch(() => undefined);
+    throw error;
   }
 }
 

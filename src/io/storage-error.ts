@@ -27,6 +27,25 @@ const codeOfOperation: Readonly<Record<FileOperation, StorageCode>> = {
   syncDirectory: 'SYNC_FAILED',
 };
 
+/** What file systems answer that have no fsync, of a directory or at all. EIO is not among them: that is a failure. */
+const unsupportedSync: readonly unknown[] = [
+  'EINVAL',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EBADF',
+  'EISDIR',
+];
+
+/** Whether a sync was refused because the file system has none, and not because it failed. */
+export function isSyncUnsupported(error: unknown): error is StorageError {
+  if (!(error instanceof StorageError) || !unsupportedSync.includes(error.actual)) return false;
+  return (
+    error.code === 'SYNC_FAILED' ||
+    (error.code === 'NOT_A_REGULAR_FILE' && error.actual === 'EISDIR')
+  );
+}
+
 /** The StorageError for a failed system call; what no errno decides, the operation and the purpose do. */
 export function storageError(
   operation: FileOperation,
