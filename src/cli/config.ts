@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, type Option } from 'commander';
 import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type YAMLMap } from 'yaml';
 import { fromUtf8 } from '../core/bytes.ts';
 import { LedgerSnapshotterError } from '../core/errors.ts';
+import { readNamedFile } from '../files/named-file.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { UsageError } from './errors.ts';
 import { optionPlaces, type TakesValue } from './option-words.ts';
@@ -42,7 +43,7 @@ export async function applyConfig(
   file: string,
   fileSystem: FileSystem,
 ): Promise<void> {
-  const bytes = await fileSystem.readFile(file, { bytesMax: configBytesMax });
+  const bytes = await readNamedFile(fileSystem, file, { bytesMax: configBytesMax });
   const text = textOf(bytes, file);
   checkNesting(text, file);
   const lines = new LineCounter();

@@ -135,6 +135,7 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   SNAPSHOT_TOO_LARGE: 'give a larger --max-snapshot-bytes if the file is yours',
   NOT_A_REGULAR_FILE: 'give a file; the snapshots of a directory are DIR/*.committed',
   SYMLINK_REFUSED: 'give the file itself',
+  BAD_LINK: 'give the file itself, or a link that leads to one',
   READ_FAILED: 'check who owns it and its mode',
   WRITE_FAILED: 'check who owns the directory, its mode, and the space that is left',
   SYNC_UNSUPPORTED:

@@ -1,7 +1,9 @@
 import type { KeyObject } from 'node:crypto';
+import { join } from 'node:path';
 import type { Option } from 'commander';
 import { LedgerSnapshotterError } from '../core/errors.ts';
-import { readMemberKeys } from '../engine/member-keys.ts';
+import { findMemberKeys } from '../engine/member-keys.ts';
+import { readNamedFile } from '../files/named-file.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import { anchorBytesMax, readTrustAnchors } from '../formats/trust-anchor.ts';
 import type { CommandContext } from './context.ts';
@@ -36,8 +38,11 @@ export async function readKeys(
   { environment, terminal }: CommandContext,
 ): Promise<readonly KeyObject[]> {
   if (directory === undefined) return [];
-  const keys = await readMemberKeys(directory, environment.fileSystem);
+  const { keys, skipped } = await findMemberKeys(directory, environment.fileSystem);
   if (keys.length === 0) terminal.note(`warning: no RSA private key (.pem) in ${directory}`);
+  for (const { file, reason } of skipped) {
+    terminal.note(`${join(directory, file)} is no member’s key: ${reason}`);
+  }
   return keys;
 }
 
@@ -47,7 +52,7 @@ async function readAnchors(
   { environment, terminal }: CommandContext,
 ): Promise<readonly (Certificate | KeyObject)[]> {
   const options = { bytesMax: anchorBytesMax };
-  const bytes = await environment.fileSystem.readFile(file, options);
+  const bytes = await readNamedFile(environment.fileSystem, file, options);
   try {
     const { services, skipped } = readTrustAnchors(bytes);
     for (const { place, reason } of skipped) {

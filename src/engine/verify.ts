@@ -11,6 +11,7 @@ import { receiptBytesMax, snapshotBytesMax } from '../core/limits.ts';
 import { type Seqno, type TxId, seqno as toSeqno } from '../core/words.ts';
 import { warningsFor } from '../files/file-warnings.ts';
 import { entryAt, type LedgerDirectory, openLedger } from '../files/ledger-directory.ts';
+import { namedFile } from '../files/named-file.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import { decodeCoseReceipt } from '../formats/cose-receipt.ts';
 import { keyIdOf, spkiOf } from '../formats/ec-key.ts';
@@ -93,7 +94,7 @@ export async function verifySnapshot(
 ): Promise<SnapshotVerification> {
   const verifier = await openSnapshotVerifier({ ...options, wholeBytesMax: snapshotBytesMax });
   try {
-    return await verifier.verify(path);
+    return await verifier.verifyNamed(path);
   } finally {
     await verifier.close();
   }
@@ -171,6 +172,14 @@ export class SnapshotVerifier {
   constructor(parts: VerifierParts) {
     this.#parts = parts;
     this.#anchors = parts.pinned.length > 0 ? parts.pinned : currentIdentity(parts.identities);
+  }
+
+  /** As {@link verify}, of a file that a person names: a link is followed. @throws as that, StorageError `BAD_LINK` */
+  async verifyNamed(path: string): Promise<SnapshotVerification> {
+    const named = await namedFile(this.#parts.fileSystem, path);
+    if (named.fileSystem === this.#parts.fileSystem) return this.verify(named.path);
+    const { fileSystem } = named;
+    return new SnapshotVerifier({ ...this.#parts, fileSystem }).verify(named.path);
   }
 
   /** @throws as {@link verifySnapshot}, what concerns the file */

@@ -137,6 +137,11 @@ export interface FileSystem {
   /** Size and kind, or `undefined` when there is no such name. @throws StorageError `NOT_A_DIRECTORY`, `READ_FAILED` */
   stat(path: string): Promise<FileStat | undefined>;
   /**
+   * The path that a link leads to, with every link on the way followed: for names that a person gives. Nothing else
+   * follows one. Absent where there are no links. @throws StorageError `BAD_LINK`, `NOT_FOUND`, `READ_FAILED`
+   */
+  resolveLink?(path: string): Promise<string>;
+  /**
    * What a name stands for, or `undefined` when there is no such name. Absent where files have no such numbers.
    * @throws StorageError `NOT_A_DIRECTORY`, `READ_FAILED`
    */

@@ -6,6 +6,8 @@ import {
   type FileHandle as NodeHandle,
   open as openNode,
   readdir,
+  readlink,
+  realpath,
   rename as renameNode,
   rmdir,
   stat as statNode,
@@ -26,6 +28,7 @@ import type {
 } from './file-system.ts';
 import { realLivenessSockets } from './liveness-sockets.ts';
 import {
+  badLinkError,
   changedError,
   closedError,
   notRegularError,
@@ -45,6 +48,7 @@ export const realFileSystem: FileSystem = {
   },
   stat,
   identify,
+  resolveLink,
   makeDirectory,
   rename: async (from, to) => attempt('rename', from, () => renameNode(from, to)),
   link: async (from, to) => attempt('link', to, () => linkNode(from, to)),
@@ -136,6 +140,18 @@ async function stat(path: string): Promise<FileStat | undefined> {
 async function identify(path: string): Promise<FileIdentity | undefined> {
   const found = await statIfThere(path);
   return found && { inode: `${found.dev}:${found.ino}`, modified: `${found.mtimeNs}` };
+}
+
+async function resolveLink(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const target = await readlink(path).catch(() => undefined);
+    if (target === undefined || (code !== 'ENOENT' && code !== 'ELOOP'))
+      throw storageError('stat', path, cause);
+    throw badLinkError(path, target, code);
+  }
 }
 
 async function statIfThere(path: string): Promise<BigIntStats | undefined> {

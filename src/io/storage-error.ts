@@ -83,6 +83,17 @@ export function closedError(operation: FileOperation, path: string): StorageErro
   return new StorageError('CLOSED', `${operation} of ${path} after its close`, { file: path });
 }
 
+/** The error for a link that leads nowhere (`ENOENT`) or in a circle (`ELOOP`); `target` is as far as it led. */
+export function badLinkError(
+  path: string,
+  target: string,
+  errno: 'ENOENT' | 'ELOOP',
+): StorageError {
+  const why = errno === 'ENOENT' ? 'which does not exist' : 'and leads in a circle';
+  const message = `${path} is a symbolic link to ${target}, ${why}`;
+  return new StorageError('BAD_LINK', message, { file: path, actual: target, limit: 'a file' });
+}
+
 /** The error for a name that is not of a regular file. */
 export function notRegularError(path: string): StorageError {
   return new StorageError('NOT_A_REGULAR_FILE', `${path} is not a regular file`, { file: path });
