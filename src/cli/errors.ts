@@ -55,6 +55,8 @@ export function whatOf(error: LedgerSnapshotterError): string {
     case 'NOT_A_DIRECTORY':
       return `${file} is not a directory`;
     case 'SYMLINK_REFUSED':
+      // One that was followed, and led to no file, says where it led.
+      if (error.limit !== undefined) return error.message;
       return `${file} is a symbolic link, which is not followed`;
     case 'NOT_A_REGULAR_FILE':
       return `${file} is not a regular file`;
@@ -135,7 +137,6 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   SNAPSHOT_TOO_LARGE: 'give a larger --max-snapshot-bytes if the file is yours',
   NOT_A_REGULAR_FILE: 'give a file; the snapshots of a directory are DIR/*.committed',
   SYMLINK_REFUSED: 'give the file itself',
-  BAD_LINK: 'give the file itself, or a link that leads to one',
   READ_FAILED: 'check who owns it and its mode',
   WRITE_FAILED: 'check who owns the directory, its mode, and the space that is left',
   SYNC_UNSUPPORTED:

@@ -40,7 +40,9 @@ export async function readKeys(
   if (directory === undefined) return [];
   const { keys, skipped } = await findMemberKeys(directory, environment.fileSystem);
   if (keys.length === 0) terminal.note(`warning: no RSA private key (.pem) in ${directory}`);
-  for (const { file, reason } of skipped) {
+  // Where there are keys, the certificates beside them are no news.
+  const told = skipped.filter(({ isUsual }) => keys.length === 0 || !isUsual);
+  for (const { file, reason } of told) {
     terminal.note(`${join(directory, file)} is no member’s key: ${reason}`);
   }
   return keys;

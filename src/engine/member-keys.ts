@@ -13,6 +13,8 @@ const keyBytesMax = 64 * 1024;
 export interface SkippedFile {
   readonly file: string;
   readonly reason: string;
+  /** Whether it belongs there: a certificate, a public key, or a private key for something else. */
+  readonly isUsual: boolean;
 }
 
 /** What a directory of members' keys has. */
@@ -43,33 +45,35 @@ export async function findMemberKeys(
   for (const { name } of await fileSystem.list(directory)) {
     if (!name.endsWith('.pem')) continue;
     const found = await keyIn(fileSystem, join(directory, name));
-    if (typeof found === 'string') skipped.push({ file: name, reason: found });
+    if ('reason' in found) skipped.push({ file: name, ...found });
     else keys.push(found);
   }
   return { keys, skipped };
 }
 
+type NoKey = Omit<SkippedFile, 'file'>;
+
 /** The key, or why there is none. */
-async function keyIn(fileSystem: FileSystem, path: string): Promise<KeyObject | string> {
+async function keyIn(fileSystem: FileSystem, path: string): Promise<KeyObject | NoKey> {
   let pem: Uint8Array;
   try {
     pem = await readNamedFile(fileSystem, path, { bytesMax: keyBytesMax });
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
-    return `${error.message} [${error.code}]`;
+    return { reason: `${error.message} [${error.code}]`, isUsual: false };
   }
   const key = privateKeyOf(pem);
   if (key?.asymmetricKeyType === 'rsa') return key;
-  return key === undefined ? kindOf(pem) : `it is a private key of type ${key.asymmetricKeyType}`;
+  if (key === undefined) return kindOf(pem);
+  return { reason: `it is a private key of type ${key.asymmetricKeyType}`, isUsual: true };
 }
 
 /** What a text is that is no private key that can be read. */
-function kindOf(pem: Uint8Array): string {
+function kindOf(pem: Uint8Array): NoKey {
   const label = /-----BEGIN ([A-Z0-9 ]{1,64})-----/.exec(Buffer.from(pem).toString('latin1'))?.[1];
-  if (label === undefined) return 'it holds no PEM';
-  return label.endsWith('PRIVATE KEY')
-    ? `its PEM ${label} cannot be read, or is encrypted`
-    : `it is a PEM ${label}`;
+  if (label === undefined) return { reason: 'it holds no PEM', isUsual: false };
+  if (!label.endsWith('PRIVATE KEY')) return { reason: `it is a PEM ${label}`, isUsual: true };
+  return { reason: `its PEM ${label} cannot be read, or is encrypted`, isUsual: false };
 }
 
 function privateKeyOf(pem: Uint8Array): KeyObject | undefined {

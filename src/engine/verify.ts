@@ -174,7 +174,7 @@ export class SnapshotVerifier {
     this.#anchors = parts.pinned.length > 0 ? parts.pinned : currentIdentity(parts.identities);
   }
 
-  /** As {@link verify}, of a file that a person names: a link is followed. @throws as that, StorageError `BAD_LINK` */
+  /** As {@link verify}, of a file that a person names: a link is followed. @throws as that, StorageError `SYMLINK_REFUSED` */
   async verifyNamed(path: string): Promise<SnapshotVerification> {
     const named = await namedFile(this.#parts.fileSystem, path);
     if (named.fileSystem === this.#parts.fileSystem) return this.verify(named.path);

@@ -13,7 +13,7 @@ export interface NamedFile {
  * Where a name leads that a person gave: a link is followed to the file behind it, as that of a mounted secret or the
  * newest snapshot. Names that a directory gives are not read so: links in a data directory are refused.
  * Of a snapshot the name counts that is one, the link's before the file's.
- * @throws StorageError `BAD_LINK` for one that leads nowhere, in a circle, or to something else than a file
+ * @throws StorageError `SYMLINK_REFUSED` for one that leads nowhere, in a circle, or to something else than a file
  */
 export async function namedFile(fileSystem: FileSystem, path: string): Promise<NamedFile> {
   const target = await targetOf(fileSystem, path);
@@ -27,7 +27,7 @@ const isSnapshotName = (path: string): boolean => parseSnapshotName(basename(pat
 
 /**
  * As `readFile`, of a file that a person named.
- * @throws StorageError as that, `BAD_LINK`
+ * @throws StorageError as that, `SYMLINK_REFUSED`
  */
 export async function readNamedFile(
   fileSystem: FileSystem,
@@ -46,7 +46,11 @@ async function targetOf(fileSystem: FileSystem, path: string): Promise<string | 
   if (kind === 'file') return target;
   const what = kind === 'directory' ? 'a directory, not a file' : 'not a regular file';
   const message = `${path} is a symbolic link to ${target}, which is ${what}`;
-  throw new StorageError('BAD_LINK', message, { file: path, actual: target, limit: 'a file' });
+  throw new StorageError('SYMLINK_REFUSED', message, {
+    file: path,
+    actual: target,
+    limit: 'a file',
+  });
 }
 
 /** The same files, and under one name the file that a link of that name leads to. */

@@ -138,7 +138,7 @@ export interface FileSystem {
   stat(path: string): Promise<FileStat | undefined>;
   /**
    * The path that a link leads to, with every link on the way followed: for names that a person gives. Nothing else
-   * follows one. Absent where there are no links. @throws StorageError `BAD_LINK`, `NOT_FOUND`, `READ_FAILED`
+   * follows one. Absent where there are no links. @throws StorageError `SYMLINK_REFUSED`, `NOT_FOUND`, `READ_FAILED`
    */
   resolveLink?(path: string): Promise<string>;
   /**

@@ -7,7 +7,7 @@ const linksMax = 40;
 /**
  * Where a path of the files in memory leads, with each link on its way followed.
  * @param linkAt the text of a link, `null` for what is there and no link, `undefined` for nothing
- * @throws StorageError `BAD_LINK`
+ * @throws StorageError `SYMLINK_REFUSED`
  */
 export function followLinks(
   path: string,

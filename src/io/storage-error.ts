@@ -91,7 +91,11 @@ export function badLinkError(
 ): StorageError {
   const why = errno === 'ENOENT' ? 'which does not exist' : 'and leads in a circle';
   const message = `${path} is a symbolic link to ${target}, ${why}`;
-  return new StorageError('BAD_LINK', message, { file: path, actual: target, limit: 'a file' });
+  return new StorageError('SYMLINK_REFUSED', message, {
+    file: path,
+    actual: target,
+    limit: 'a file',
+  });
 }
 
 /** The error for a name that is not of a regular file. */

@@ -99,7 +99,9 @@ test('a directory that cannot be synced is not left behind', async () => {
   const source = `#include <errno.h>
     #include <sys/stat.h>
     int fsync(int fd) { struct stat s; if (fstat(fd, &s) == 0 && S_ISDIR(s.st_mode)) { errno = EINVAL; return -1; } return 0; }`;
-  const built = spawnSync('cc', ['-shared', '-fPIC', '-xc', '-', '-o', shim], { input: source });
+  const built = spawnSync('/usr/bin/env', ['cc', '-shared', '-fPIC', '-xc', '-', '-o', shim], {
+    input: source,
+  });
   if (built.status !== 0) return;
   const directory = join(dirname(shim), 'new', 'node');
   const args = [mainFile(), 'start', `--dir=${directory}`, '--no-progress'];
