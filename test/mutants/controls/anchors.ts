@@ -51,7 +51,7 @@ export const anchorControls: readonly ControlledTests[] = [
         text: '  if (keys.size > 1)',
         replacement: '  if (keys.size > 99)',
         fails:
-          /readTrustAnchors\(\) refuses (two certificates|a certificate and the key of another|three keys)$/,
+          /readTrustAnchors\(\) refuses > (two certificates|a certificate and the key of another|three keys)$/,
       },
     ],
   },
