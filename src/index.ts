@@ -117,6 +117,8 @@ export type { ChunkIgnored, IgnoredFile, LedgerChunk } from './files/ledger-dire
 export type { FailedRemoval, PrunedSnapshots, Retention } from './files/retention.ts';
 export { type FoundSnapshot, findSnapshots } from './files/snapshot-directory.ts';
 export type { TornTail } from './files/torn-tail.ts';
+export type { SkippedKey } from './formats/anchor-entry.ts';
+export { readTrustAnchors, type TrustAnchors } from './formats/trust-anchor.ts';
 export type { KeyValue, MapWrites } from './formats/write-set.ts';
 export {
   createHttpHandler,

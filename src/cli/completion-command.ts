@@ -79,7 +79,7 @@ type Offer = readonly [word: string, meaning: string];
 function offersAfter(program: Command, soFar: SoFar, word: string): readonly Offer[] {
   const { command, awaited, hasArgument } = soFar;
   if (awaited !== undefined) return choiceOffers(awaited.argChoices);
-  if (word.startsWith('-')) return optionOffers(program, command);
+  if (word.startsWith('-') && !soFar.isNamesOnly) return optionOffers(program, command);
   return wordOffers(command, hasArgument);
 }
 
@@ -93,10 +93,15 @@ interface SoFar {
   readonly awaited: Option | undefined;
   /** Whether an argument was given to the command. */
   readonly hasArgument: boolean;
+  /** Whether `--` was: what follows is a name, whatever it begins with. */
+  readonly isNamesOnly: boolean;
 }
 
 function readSoFar(program: Command, words: readonly string[]): SoFar {
-  let soFar: SoFar = { command: program, awaited: undefined, hasArgument: false };
+  let soFar: SoFar = {
+    ...{ command: program, awaited: undefined },
+    ...{ hasArgument: false, isNamesOnly: false },
+  };
   for (const word of words) soFar = readNext(program, soFar, word);
   return soFar;
 }
@@ -104,6 +109,8 @@ function readSoFar(program: Command, words: readonly string[]): SoFar {
 function readNext(program: Command, soFar: SoFar, word: string): SoFar {
   const { command, awaited } = soFar;
   if (awaited !== undefined) return { ...soFar, awaited: undefined };
+  if (soFar.isNamesOnly) return { ...soFar, hasArgument: true };
+  if (word === '--') return { ...soFar, isNamesOnly: true };
   if (word.startsWith('-')) {
     const option = [...command.options, ...program.options].find(
       ({ long, short }) => long === word || short === word,

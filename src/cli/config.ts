@@ -2,8 +2,10 @@ import { type Command, InvalidArgumentError, type Option } from 'commander';
 import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type YAMLMap } from 'yaml';
 import { fromUtf8 } from '../core/bytes.ts';
 import { LedgerSnapshotterError } from '../core/errors.ts';
+import { readNamedFile } from '../files/named-file.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { UsageError } from './errors.ts';
+import { optionPlaces, type TakesValue } from './option-words.ts';
 
 /** A file of options is written by hand; the YAML parser takes time by the square of some malformed texts. */
 const configBytesMax = 16 * 1024;
@@ -14,13 +16,20 @@ const nestingMax = 32;
 /** Widest indentation, and most indicators of a level (`- `, `? `, `: `) in one line. */
 const indentMax = 64;
 
-/** The file that a command line names with `--config`, if it does: the last one counts. */
-export function configFileOf(args: readonly string[]): string | undefined {
-  const end = args.indexOf('--');
-  const own = end < 0 ? args : args.slice(0, end);
-  const at = own.findLastIndex((arg) => arg === '--config' || arg.startsWith('--config='));
-  const arg = own[at];
-  return arg === '--config' ? own[at + 1] : arg?.slice('--config='.length);
+/**
+ * The file that a command line names with `--config`, if it does: the last one counts.
+ * @param takesValue which words are options with a value, that may look like an option itself
+ */
+export function configFileOf(
+  args: readonly string[],
+  takesValue: TakesValue = (word) => word === '--config',
+): string | undefined {
+  const at = optionPlaces(args, takesValue).findLast((place) =>
+    /^--config(?:=|$)/.test(args[place] ?? ''),
+  );
+  if (at === undefined) return undefined;
+  const arg = args[at];
+  return arg === '--config' ? args[at + 1] : arg?.slice('--config='.length);
 }
 
 /**
@@ -34,7 +43,7 @@ export async function applyConfig(
   file: string,
   fileSystem: FileSystem,
 ): Promise<void> {
-  const bytes = await fileSystem.readFile(file, { bytesMax: configBytesMax });
+  const bytes = await readNamedFile(fileSystem, file, { bytesMax: configBytesMax });
   const text = textOf(bytes, file);
   checkNesting(text, file);
   const lines = new LineCounter();

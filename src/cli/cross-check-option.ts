@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import { type CrossCheckVerdict, crossChecks } from '../engine/second-opinion.ts';
+import { optionPlaces, type TakesValue } from './option-words.ts';
 
 const name = '--cross-check';
 
@@ -16,12 +17,14 @@ export function crossCheckOption(usual: string): Option {
 /**
  * Writes out the mode of an option that stands alone: what follows it is a file, and no mode.
  * @param args a command line
+ * @param takesValue which words are options with a value, that may look like an option itself
  */
-export function withCrossCheckMode(args: readonly string[]): readonly string[] {
-  const end = args.indexOf('--');
-  return args.map((arg, index) =>
-    arg === name && (end < 0 || index < end) ? `${name}=required` : arg,
-  );
+export function withCrossCheckMode(
+  args: readonly string[],
+  takesValue: TakesValue = () => false,
+): readonly string[] {
+  const places = new Set(optionPlaces(args, takesValue));
+  return args.map((arg, index) => (arg === name && places.has(index) ? `${name}=required` : arg));
 }
 
 /** What the self-test of cose-js came to, for people. */

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { inspect } from 'node:util';
 import { type ErrorCode, LedgerSnapshotterError } from '../core/errors.ts';
+import { isSyncUnsupported } from '../io/storage-error.ts';
 
 /** What the user asked for cannot be: a wrong option, or a file given to the wrong one. */
 export class UsageError extends Error {
@@ -54,13 +55,18 @@ export function whatOf(error: LedgerSnapshotterError): string {
     case 'NOT_A_DIRECTORY':
       return `${file} is not a directory`;
     case 'SYMLINK_REFUSED':
+      // One that was followed, and led to no file, says where it led.
+      if (error.limit !== undefined) return error.message;
       return `${file} is a symbolic link, which is not followed`;
     case 'NOT_A_REGULAR_FILE':
       return `${file} is not a regular file`;
     case 'READ_FAILED':
       return `${file} cannot be read (${reasonOf(error)})`;
-    case 'WRITE_FAILED':
     case 'SYNC_FAILED':
+      if (isSyncUnsupported(error))
+        return `the file system of ${file} cannot sync (${error.actual})`;
+      return `${file} cannot be written (${reasonOf(error)})`;
+    case 'WRITE_FAILED':
       return `${file} cannot be written (${reasonOf(error)})`;
     default:
       return error.message;
@@ -75,6 +81,12 @@ const errnoWords: Readonly<Record<string, string>> = {
   EDQUOT: 'the quota is used up',
   EIO: 'the device failed',
   EMFILE: 'too many files are open',
+  ENFILE: 'too many files are open on this machine',
+  ENOTSUP: 'the file system cannot do this',
+  EOPNOTSUPP: 'the file system cannot do this',
+  ENOSYS: 'the file system cannot do this',
+  EXDEV: 'it lies on another file system',
+  ENOMEM: 'no memory is left',
   EADDRINUSE: 'another process listens there',
 };
 
@@ -127,9 +139,13 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   SYMLINK_REFUSED: 'give the file itself',
   READ_FAILED: 'check who owns it and its mode',
   WRITE_FAILED: 'check who owns the directory, its mode, and the space that is left',
+  SYNC_UNSUPPORTED:
+    'put the directory on a file system that can: a local disk or a volume, not a shared folder; there is no way to go on without',
   SYNC_FAILED: 'check the disk; what was being written is not to be relied on',
   CHANGED_WHILE_READING: 'something else is writing it: try again when that has finished',
   OUT_OF_MEMORY: 'write less at once, or give the store more memory',
+  WORKER_UNAVAILABLE: 'allow what is named, and run it again',
+  WORKER_DIED: 'run it again; if it ends so each time, report what --debug prints',
   LOCKED: 'stop that process, or give another directory',
   LISTEN_FAILED: 'give another port, or --live alone for any that is free',
   COMMITTED_CONFLICT: giveEmptyOut,
@@ -172,7 +188,9 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
 };
 
 /** What to do about an error, where there is something. */
-export function nextOf({ code, file = '' }: LedgerSnapshotterError): string | undefined {
+export function nextOf(error: LedgerSnapshotterError): string | undefined {
+  const { code, file = '' } = error;
+  if (isSyncUnsupported(error)) return nextByCode.SYNC_UNSUPPORTED;
   // Nobody gave these paths: they are a node's own files.
   if (code === 'NOT_FOUND' && file.endsWith('_key.pem')) return restoreKey;
   const isView = basename(file) === 'view';

@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { FormatError, LedgerSnapshotterError } from '../core/errors.ts';
+import { namedFile } from '../files/named-file.ts';
 import { parseSpoolName } from '../formats/file-name.ts';
 import { parseChunkName } from '../formats/ledger-chunk.ts';
 import type { FileSystem } from '../io/file-system.ts';
@@ -77,7 +78,8 @@ export async function otherKindOf(
 /** The first bytes as characters of one byte each; none where it cannot be read. */
 async function startOf(file: string, fileSystem: FileSystem): Promise<string> {
   try {
-    const handle = await fileSystem.open(file, { for: 'read' });
+    const named = await namedFile(fileSystem, file);
+    const handle = await named.fileSystem.open(named.path, { for: 'read' });
     try {
       const bytes = await handle.read(0, startBytes);
       return Buffer.from(bytes).toString('latin1');

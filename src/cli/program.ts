@@ -11,6 +11,7 @@ import { explain } from './errors.ts';
 import { type ExitStatus, exitStatusOf } from './exit-status.ts';
 import { addIdentitiesCommand } from './identities-command.ts';
 import { addListCommand } from './list-command.ts';
+import { takesValueIn } from './option-words.ts';
 import { addPruneCommand } from './prune-command.ts';
 import { addReceiptCommand } from './receipt-command.ts';
 import { addRecoverCommand } from './recover-command.ts';
@@ -47,9 +48,11 @@ export async function runProgram(
   const environment = environmentOf();
   build(program, { terminal, environment, signal, run });
   try {
-    const file = configFileOf(args);
+    const takesValue = takesValueIn(program);
+    const file = configFileOf(args, takesValue);
     if (file !== undefined) await run(() => configured(program, file, environment.fileSystem));
-    if (status === 0) await program.parseAsync(withCrossCheckMode(args), { from: 'user' });
+    if (status === 0)
+      await program.parseAsync(withCrossCheckMode(args, takesValue), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Commander has said what is wrong already; help and version are no error.

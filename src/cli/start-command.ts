@@ -266,14 +266,9 @@ async function verifyAll(
   const committed = found.filter(({ ignored }) => ignored === undefined).reverse();
   if (committed.length === 0) return [];
   const files = committed.map(({ file }) => join(snapshots, file));
-  const args = [
-    'verify',
-    ...files,
-    '--service-cert',
-    serviceCertificate,
-    '--json',
-    '--no-progress',
-  ];
+  // What comes behind `--` is a name, whatever it begins with; an option's value is part of it.
+  const options = ['--json', '--no-progress', `--service-cert=${serviceCertificate}`];
+  const args = ['verify', ...options, '--', ...files];
   const { stdout, stderr } = await runNodeProgram(mainFile(), args, { signal });
   const lines = stdout.split('\n').filter((line) => line !== '');
   if (lines.length !== files.length) throw new Error(`verify ended with: ${stderr}`);

@@ -73,7 +73,7 @@ async function fileTarget(
     subject: checked(file, subject),
     uses: [],
     source: [
-      `import { ${names} } from '${specifierOf(file, out)}';`,
+      `import { ${names} } from ${specifierOf(file, out)};`,
       ...(isWhole ? [] : ['', `const subject = { ${names} };`]),
     ],
   };
@@ -115,7 +115,9 @@ function isMachine(value: unknown): value is AnyStateMachine {
   );
 }
 
+/** As a literal of the source, whatever the file is called. */
 function specifierOf(file: string, out: string): string {
   const path = relative(resolve(out), resolve(file)).split(sep).join('/');
-  return path.startsWith('.') ? path : `./${path}`;
+  const specifier = path.startsWith('.') ? path : `./${path}`;
+  return /[\\'\n\r\u2028\u2029]/.test(specifier) ? JSON.stringify(specifier) : `'${specifier}'`;
 }

@@ -123,7 +123,7 @@ async function verifyAll(files: readonly string[], verifying: Verifying): Promis
 
 async function outcomeOf(file: string, { verifier, context }: Verifying): Promise<VerifyOutcome> {
   try {
-    const { content: _, ...verified } = await verifier.verify(file);
+    const { content: _, ...verified } = await verifier.verifyNamed(file);
     return verified;
   } catch (error) {
     if (!(error instanceof LedgerSnapshotterError) || context.signal.aborted) throw error;

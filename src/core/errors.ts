@@ -47,6 +47,10 @@ export type FormatCode =
   | 'BAD_HEX'
   | 'BAD_CERTIFICATE'
   | 'BAD_KEY'
+  | 'NO_KEY'
+  | 'PRIVATE_KEY'
+  | 'SEVERAL_KEYS'
+  | 'DUPLICATE_KID'
   | 'BAD_SHARE'
   | 'RECEIPT_MISSING'
   | 'RECEIPT_TRUNCATED'
@@ -122,6 +126,7 @@ export type StorageCode =
   | 'READ_FAILED'
   | 'WRITE_FAILED'
   | 'SYNC_FAILED'
+  | 'SYNC_UNSUPPORTED'
   | 'LOCKED'
   | 'LISTEN_FAILED'
   | 'COMMITTED_CONFLICT'
@@ -129,6 +134,7 @@ export type StorageCode =
   | 'TOO_LARGE'
   | 'QUEUE_FULL'
   | 'WORKER_DIED'
+  | 'WORKER_UNAVAILABLE'
   | 'OUT_OF_MEMORY'
   | 'CLOSED';
 

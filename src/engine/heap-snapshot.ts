@@ -1,4 +1,5 @@
 import { assert } from '../core/errors.ts';
+import type { NamedFile } from '../files/named-file.ts';
 import type { SnapshotContent } from '../formats/snapshot-body.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { HeapLoader } from '../store/heap-loader.ts';
@@ -22,8 +23,7 @@ import { scannedFile, type VerifiableFile } from './verifiable-file.ts';
  * @throws AbortedError
  */
 export async function startFromSnapshot(
-  fileSystem: FileSystem,
-  path: string,
+  { path, fileSystem }: NamedFile,
   signal: AbortSignal | undefined,
 ): Promise<ReplayStart> {
   const read = await readOntoHeap(fileSystem, path, signal);

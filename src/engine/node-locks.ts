@@ -1,4 +1,5 @@
 import { type DirectoryLock, lockDirectory } from '../files/directory-lock.ts';
+import { checkDirectorySync, makeDurableDirectory } from '../files/directory-sync.ts';
 import type { Environment } from './environment.ts';
 import type { NodePaths } from './node-keys.ts';
 
@@ -14,14 +15,14 @@ export interface NodeLocks {
 
 /**
  * Locks all that a node writes to, or nothing. Before it there is nothing but the two directories, which are made here.
- * @throws StorageError `LOCKED`; those of the file system
+ * @throws StorageError `LOCKED`, `SYNC_UNSUPPORTED`; those of the file system
  */
 export async function lockNode(paths: NodePaths, environment: Environment): Promise<NodeLocks> {
   const { fileSystem } = environment;
-  await fileSystem.makeDirectory(paths.root);
+  await makeDurableDirectory(fileSystem, paths.root);
   const root = await lockDirectory(paths.root, environment);
   try {
-    await fileSystem.makeDirectory(paths.snapshots);
+    await makeDurableDirectory(fileSystem, paths.snapshots);
     const snapshots = await lockDirectory(paths.snapshots, environment);
     const release = async () => {
       try {
@@ -30,6 +31,14 @@ export async function lockNode(paths: NodePaths, environment: Environment): Prom
         await root.release();
       }
     };
+    try {
+      for (const path of [paths.root, paths.snapshots, paths.ledger]) {
+        await checkDirectorySync(fileSystem, path);
+      }
+    } catch (error) {
+      await snapshots.release().catch(() => undefined);
+      throw error;
+    }
     return { root, snapshots, release };
   } catch (error) {
     // The first failure is the one to tell.

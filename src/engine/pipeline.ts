@@ -11,6 +11,7 @@ import { assert, ConsensusError } from '../core/errors.ts';
 import type { Metrics } from '../core/host-ports.ts';
 import type { ReceiptForm, Seqno } from '../core/words.ts';
 import { type DirectoryLock, lockDirectory } from '../files/directory-lock.ts';
+import { checkDirectorySync, makeDurableDirectory } from '../files/directory-sync.ts';
 import { type PrunedSnapshots, pruneSnapshots, type Retention } from '../files/retention.ts';
 import { sweepSpools } from '../files/snapshot-directory.ts';
 import { bindMachines } from './bindings.ts';
@@ -41,9 +42,10 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   const { directory, environment, crossCheck: mode, executor, logger } = options;
   const opinion = new SecondOpinion({ mode, executor, logger });
   await opinion.begin();
-  await environment.fileSystem.makeDirectory(directory);
+  await makeDurableDirectory(environment.fileSystem, directory);
   const lock = options.lock ?? (await lockDirectory(directory, environment));
   try {
+    if (options.lock === undefined) await checkDirectorySync(environment.fileSystem, directory);
     const swept = await sweepSpools(environment.fileSystem, lock);
     if (swept.removed.length > 0) options.logger?.info({ swept }, 'swept leftovers');
     if (swept.failed.length > 0) options.logger?.warn({ swept }, 'leftovers could not be swept');

@@ -10,6 +10,7 @@ import {
   pruneChunks,
 } from '../files/chunk-retention.ts';
 import { type DirectoryLock, lockDirectory } from '../files/directory-lock.ts';
+import { checkDirectorySync } from '../files/directory-sync.ts';
 import {
   entryAt,
   type LedgerChunk,
@@ -128,6 +129,7 @@ async function withLock<T>(
   await environment.fileSystem.list(directory);
   const lock = await lockDirectory(directory, environment);
   try {
+    await checkDirectorySync(environment.fileSystem, directory);
     return await work(lock);
   } finally {
     await lock.release();

@@ -10,6 +10,7 @@ import type { Logger } from '../core/host-ports.ts';
 import { timerDelayMsMax } from '../core/limits.ts';
 import { type Seqno, seqno as toSeqno } from '../core/words.ts';
 import { type IgnoredFile, LedgerDirectory, listLedger } from '../files/ledger-directory.ts';
+import { namedFile } from '../files/named-file.ts';
 import { judgeTail, type TornTail } from '../files/torn-tail.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
@@ -144,7 +145,7 @@ async function openReading(options: ReplayOptions, environment: Environment): Pr
   const start =
     from === undefined
       ? startOfLedger(ledger, () => new ReferenceStore())
-      : await startFromSnapshot(fileSystem, from, options.signal);
+      : await startFromSnapshot(await namedFile(fileSystem, from), options.signal);
   const index = await readIndex(ledger, start, options);
   const plan = planReplay(index, { receipt, at, after: start.seqno });
   const secrets = secretsOf(index);

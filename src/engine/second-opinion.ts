@@ -54,7 +54,10 @@ export class SecondOpinion {
     this.#logger = logger;
   }
 
-  /** Tries cose-js when this is first called, and says once in the log what came of it. Never rejects. */
+  /**
+   * Tries cose-js when this is first called, and says once in the log what came of it; again where there was no thread
+   * to try it on. Never rejects.
+   */
   verdict(): Promise<CrossCheckVerdict> {
     this.#asked ??= this.#ask();
     return this.#asked;
@@ -104,6 +107,8 @@ export class SecondOpinion {
     } catch (cause) {
       const error = asUnavailable(cause);
       this.#failure = error;
+      // A thread that is not to be had now may be had for the next receipt.
+      if (isWithoutThread(cause)) this.#asked = undefined;
       this.#warn(error);
       return unavailable(error);
     }
@@ -125,6 +130,9 @@ export class SecondOpinion {
 
 const isUnavailable = (error: unknown): boolean =>
   error instanceof LedgerSnapshotterError && error.code === 'CROSS_CHECK_UNAVAILABLE';
+
+const isWithoutThread = (error: unknown): boolean =>
+  error instanceof LedgerSnapshotterError && error.code === 'WORKER_UNAVAILABLE';
 
 const isClosed = (error: unknown): boolean =>
   error instanceof LedgerSnapshotterError && error.code === 'CLOSED';

@@ -3,6 +3,7 @@ import { toHex } from '../core/bytes.ts';
 import { LedgerSnapshotterError, StorageError } from '../core/errors.ts';
 import { snapshotBytesMax } from '../core/limits.ts';
 import { type Digest, digest, type Seqno } from '../core/words.ts';
+import { namedFile } from '../files/named-file.ts';
 import { parseSnapshotName } from '../formats/file-name.ts';
 import { sha256 } from '../formats/sha256.ts';
 import {
@@ -43,10 +44,10 @@ export interface ReadSnapshot {
  * @throws FormatError when it is no snapshot; a receipt that does not verify is a `problem` instead
  */
 export async function readSnapshot(
-  path: string,
+  name: string,
   environment: Partial<Environment> = {},
 ): Promise<ReadSnapshot> {
-  const { fileSystem } = environmentOf(environment);
+  const { path, fileSystem } = await namedFile(environmentOf(environment).fileSystem, name);
   const { size = 0 } = (await fileSystem.stat(path)) ?? {};
   if (size > snapshotBytesMax) throw tooLarge(path, size);
   const bytes = await fileSystem.readFile(path, { bytesMax: snapshotBytesMax });

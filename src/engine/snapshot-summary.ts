@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { toHex } from '../core/bytes.ts';
 import { FormatError, LedgerSnapshotterError } from '../core/errors.ts';
 import { type Digest, digest, type Seqno } from '../core/words.ts';
+import { namedFile } from '../files/named-file.ts';
 import type { MapHeader } from '../formats/domain-stream.ts';
 import { decodeEnvelopeHead, envelopeHeadBytes } from '../formats/entry.ts';
 import { parseSnapshotName } from '../formats/file-name.ts';
@@ -69,10 +70,10 @@ export interface SummariseOptions {
  * @throws AbortedError
  */
 export async function summariseSnapshot(
-  path: string,
+  name: string,
   { signal, environment }: SummariseOptions = {},
 ): Promise<SnapshotSummary> {
-  const { fileSystem } = environmentOf(environment);
+  const { path, fileSystem } = await namedFile(environmentOf(environment).fileSystem, name);
   const open = () => {
     const sizes = new TableSizes();
     return recordsReader(sizes, () => sizes);

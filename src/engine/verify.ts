@@ -11,6 +11,7 @@ import { receiptBytesMax, snapshotBytesMax } from '../core/limits.ts';
 import type { Seqno } from '../core/words.ts';
 import { warningsFor } from '../files/file-warnings.ts';
 import { entryAt, openLedger } from '../files/ledger-directory.ts';
+import { namedFile } from '../files/named-file.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import { decodeCoseReceipt } from '../formats/cose-receipt.ts';
 import { keyIdOf, spkiOf } from '../formats/ec-key.ts';
@@ -105,7 +106,7 @@ export async function verifySnapshot(
 ): Promise<SnapshotVerification> {
   const verifier = await openSnapshotVerifier({ ...options, wholeBytesMax: snapshotBytesMax });
   try {
-    return await verifier.verify(path);
+    return await verifier.verifyNamed(path);
   } finally {
     await verifier.close();
   }
@@ -180,6 +181,14 @@ export class SnapshotVerifier {
     const { pinned, identities } = parts;
     this.#anchorsOf =
       pinned.length > 0 ? { cose: pinned, json: pinned } : currentIdentity(identities);
+  }
+
+  /** As {@link verify}, of a file that a person names: a link is followed. @throws as that, StorageError `SYMLINK_REFUSED` */
+  async verifyNamed(path: string): Promise<SnapshotVerification> {
+    const named = await namedFile(this.#parts.fileSystem, path);
+    if (named.fileSystem === this.#parts.fileSystem) return this.verify(named.path);
+    const { fileSystem } = named;
+    return new SnapshotVerifier({ ...this.#parts, fileSystem }).verify(named.path);
   }
 
   /** @throws as {@link verifySnapshot}, what concerns the file */

@@ -137,6 +137,11 @@ export interface FileSystem {
   /** Size and kind, or `undefined` when there is no such name. @throws StorageError `NOT_A_DIRECTORY`, `READ_FAILED` */
   stat(path: string): Promise<FileStat | undefined>;
   /**
+   * The path that a link leads to, with every link on the way followed: for names that a person gives. Nothing else
+   * follows one. Absent where there are no links. @throws StorageError `SYMLINK_REFUSED`, `NOT_FOUND`, `READ_FAILED`
+   */
+  resolveLink?(path: string): Promise<string>;
+  /**
    * What a name stands for, or `undefined` when there is no such name. Absent where files have no such numbers.
    * @throws StorageError `NOT_A_DIRECTORY`, `READ_FAILED`
    */
@@ -159,7 +164,10 @@ export interface FileSystem {
   link?(from: string, to: string): Promise<void>;
   /** Removes a name that is not a directory. @throws StorageError `NOT_FOUND`, `NOT_A_REGULAR_FILE`, `WRITE_FAILED` */
   remove(path: string): Promise<void>;
-  /** Makes the names in a directory durable. @throws StorageError `NOT_FOUND`, `NOT_A_DIRECTORY`, `SYNC_FAILED` */
+  /**
+   * Makes the names in a directory durable. Where the file system cannot do that, `actual` is `EINVAL`, `ENOTSUP`,
+   * `EOPNOTSUPP`, `ENOSYS` or `EBADF`. @throws StorageError `NOT_FOUND`, `NOT_A_DIRECTORY`, `SYNC_FAILED`
+   */
   syncDirectory(directory: string): Promise<void>;
   /** Absent where there are no sockets, or where no other process can see the files. */
   readonly liveness?: LivenessSockets;

@@ -53,9 +53,12 @@ export class MemoryDirectory {
 /** A symbolic link, or a pipe, socket or device: nothing that may be opened. */
 export class MemorySpecial {
   readonly kind: 'symlink' | 'other';
+  /** Of a symbolic link. */
+  readonly target: string;
 
-  constructor(kind: 'symlink' | 'other') {
+  constructor(kind: 'symlink' | 'other', target = '') {
     this.kind = kind;
+    this.target = target;
   }
 }
 

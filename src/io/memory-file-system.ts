@@ -20,6 +20,8 @@ import {
   type PendingOperation,
   type SurvivalChooser,
 } from './memory-disk.ts';
+import { errnoError, fail } from './memory-errors.ts';
+import { followLinks } from './memory-links.ts';
 import { absolute, namesOf } from './memory-path.ts';
 import {
   changedError,
@@ -142,8 +144,16 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   /** Puts a symbolic link, or something else that must not be opened, under a name. */
-  addSpecial(path: string, kind: 'symlink' | 'other'): void {
-    this.#disk.addDurably({ ...this.#place('open', path), node: new MemorySpecial(kind) });
+  addSpecial(path: string, kind: 'symlink' | 'other', target?: string): void {
+    this.#disk.addDurably({ ...this.#place('open', path), node: new MemorySpecial(kind, target) });
+  }
+
+  async resolveLink(path: string): Promise<string> {
+    await this.#start('stat', path);
+    return followLinks(path, (at) => {
+      const node = this.#find('stat', at);
+      return node?.kind === 'symlink' ? node.target : node && null;
+    });
   }
 
   async open(path: string, options: OpenOptions): Promise<FileHandle> {
@@ -391,13 +401,4 @@ function takeArmed<T extends Armed>(armed: T[], call: JournalEntry): T | undefin
   }
   armed.splice(index, 1);
   return found;
-}
-
-function fail(operation: FileOperation, path: string, errno: string): never {
-  throw storageError(operation, path, errnoError(errno));
-}
-
-/** An error in the shape of Node's own. */
-function errnoError(errno: string): Error {
-  return Object.assign(new Error(`${errno}: in memory`), { code: errno });
 }

@@ -6,7 +6,10 @@ import {
   type FileHandle as NodeHandle,
   open as openNode,
   readdir,
+  readlink,
+  realpath,
   rename as renameNode,
+  rmdir,
   stat as statNode,
   unlink,
 } from 'node:fs/promises';
@@ -25,6 +28,7 @@ import type {
 } from './file-system.ts';
 import { realLivenessSockets } from './liveness-sockets.ts';
 import {
+  badLinkError,
   changedError,
   closedError,
   notRegularError,
@@ -44,6 +48,7 @@ export const realFileSystem: FileSystem = {
   },
   stat,
   identify,
+  resolveLink,
   makeDirectory,
   rename: async (from, to) => attempt('rename', from, () => renameNode(from, to)),
   link: async (from, to) => attempt('link', to, () => linkNode(from, to)),
@@ -137,6 +142,18 @@ async function identify(path: string): Promise<FileIdentity | undefined> {
   return found && { inode: `${found.dev}:${found.ino}`, modified: `${found.mtimeNs}` };
 }
 
+async function resolveLink(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const target = await readlink(path).catch(() => undefined);
+    if (target === undefined || (code !== 'ENOENT' && code !== 'ELOOP'))
+      throw storageError('stat', path, cause);
+    throw badLinkError(path, target, code);
+  }
+}
+
 async function statIfThere(path: string): Promise<BigIntStats | undefined> {
   try {
     return await attempt('stat', path, () => lstat(path, { bigint: true }));
@@ -160,8 +177,14 @@ async function makeDirectory(path: string): Promise<void> {
   const created = await attempt('makeDirectory', path, () => mkdirOrRefuse(path));
   if (created === undefined) return;
   const top = resolve(created);
-  for (let at = resolve(path); at.length >= top.length; at = dirname(at)) {
-    await syncDirectory(dirname(at));
+  const made: string[] = [];
+  for (let at = resolve(path); at.length >= top.length; at = dirname(at)) made.push(at);
+  try {
+    for (const at of made) await syncDirectory(dirname(at));
+  } catch (error) {
+    // Where they cannot be made durable nothing is left of them; what others put in stays.
+    for (const at of made) await rmdir(at).catch(() => undefined);
+    throw error;
   }
 }
 

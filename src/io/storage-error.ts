@@ -27,6 +27,25 @@ const codeOfOperation: Readonly<Record<FileOperation, StorageCode>> = {
   syncDirectory: 'SYNC_FAILED',
 };
 
+/** What file systems answer that have no fsync, of a directory or at all. EIO is not among them: that is a failure. */
+const unsupportedSync: readonly unknown[] = [
+  'EINVAL',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EBADF',
+  'EISDIR',
+];
+
+/** Whether a sync was refused because the file system has none, and not because it failed. */
+export function isSyncUnsupported(error: unknown): error is StorageError {
+  if (!(error instanceof StorageError) || !unsupportedSync.includes(error.actual)) return false;
+  return (
+    error.code === 'SYNC_FAILED' ||
+    (error.code === 'NOT_A_REGULAR_FILE' && error.actual === 'EISDIR')
+  );
+}
+
 /** The StorageError for a failed system call; what no errno decides, the operation and the purpose do. */
 export function storageError(
   operation: FileOperation,
@@ -62,6 +81,21 @@ function errnoOf(cause: unknown): string {
 /** The error for the use of a handle after its close. */
 export function closedError(operation: FileOperation, path: string): StorageError {
   return new StorageError('CLOSED', `${operation} of ${path} after its close`, { file: path });
+}
+
+/** The error for a link that leads nowhere (`ENOENT`) or in a circle (`ELOOP`); `target` is as far as it led. */
+export function badLinkError(
+  path: string,
+  target: string,
+  errno: 'ENOENT' | 'ELOOP',
+): StorageError {
+  const why = errno === 'ENOENT' ? 'which does not exist' : 'and leads in a circle';
+  const message = `${path} is a symbolic link to ${target}, ${why}`;
+  return new StorageError('SYMLINK_REFUSED', message, {
+    file: path,
+    actual: target,
+    limit: 'a file',
+  });
 }
 
 /** The error for a name that is not of a regular file. */

@@ -62,7 +62,8 @@ export interface JobExecutor<Table extends JobTable<Table>> {
   /**
    * @throws what the job throws, as the same class of core/errors
    * @throws AbortedError `ABORTED` for a job that was aborted before it began
-   * @throws StorageError `QUEUE_FULL`, `CLOSED`, `WORKER_DIED` when the thread ended before its answer
+   * @throws StorageError `QUEUE_FULL`, `CLOSED`, `WORKER_DIED` when the thread ended before its answer, `WORKER_UNAVAILABLE`
+   * when none could be started
    */
   run<Job extends keyof Table & string>(
     job: Job,

@@ -1,9 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../core/clock.ts';
-import { assert, StorageError } from '../core/errors.ts';
+import { assert, type StorageError } from '../core/errors.ts';
 import { closedError } from './closed-error.ts';
 import { decodeError } from './error-transfer.ts';
 import type { WaitingJob } from './job-board.ts';
+import { endedError, unavailableError } from './worker-errors.ts';
 import type { FromWorker, ToWorker } from './worker-messages.ts';
 
 /** One run of a job, and who waits for it. */
@@ -46,6 +47,7 @@ const youngMegabytesMax = 24;
 /** One thread and the job it has, if any. */
 export class PoolWorker {
   readonly #worker: Worker;
+  readonly #entry: URL;
   readonly #events: PoolWorkerEvents;
   readonly #watch: Watch | undefined;
   #timer: unknown;
@@ -53,11 +55,16 @@ export class PoolWorker {
   #id = 0;
   /** What ended the thread, which Node tells before it tells that it ended. */
   #failure: unknown;
+  /** Whether its module was loaded, so that it could take jobs. */
+  #isReady = false;
+  #isHung = false;
   #isEnding = false;
   #isClosed = false;
 
+  /** @throws StorageError `WORKER_UNAVAILABLE` when the system gives no thread */
   constructor(entry: URL, options: PoolWorkerOptions, events: PoolWorkerEvents) {
     const { workerData, watch, heapMegabytesMax } = options;
+    this.#entry = entry;
     this.#events = events;
     this.#watch = watch;
     // Flags of the process, such as --input-type, can keep a file from loading; ours needs none.
@@ -65,7 +72,11 @@ export class PoolWorker {
       maxOldGenerationSizeMb: heapMegabytesMax,
       maxYoungGenerationSizeMb: youngMegabytesMax,
     };
-    this.#worker = new Worker(entry, { workerData, execArgv: [], resourceLimits });
+    try {
+      this.#worker = new Worker(entry, { workerData, execArgv: [], resourceLimits });
+    } catch (cause) {
+      throw unavailableError(entry, cause);
+    }
     this.#worker.unref();
     this.#worker.on('message', (message: FromWorker) => this.#answered(message));
     this.#worker.on('messageerror', (error) => this.#fail(error));
@@ -102,7 +113,7 @@ export class PoolWorker {
   #watchSigns(signs: Int32Array): void {
     const before = Atomics.load(signs, 0);
     this.#startTimer(() => {
-      if (Atomics.load(signs, 0) === before) this.#fail(new Error('it showed no sign of life'));
+      if (Atomics.load(signs, 0) === before) this.#end('it showed no sign of life');
       else this.#watchSigns(signs);
     });
   }
@@ -118,7 +129,7 @@ export class PoolWorker {
   cancel(pooled: PooledJob): void {
     if (this.#current !== pooled) return;
     this.#post({ type: 'cancel', id: this.#id });
-    this.#startTimer(() => this.#fail(new Error('it did not stop when it was told to')));
+    this.#startTimer(() => this.#end('it did not stop when it was told to'));
   }
 
   /** Ends the thread at once; its job fails with `CLOSED`. */
@@ -133,16 +144,23 @@ export class PoolWorker {
   }
 
   #answered(message: FromWorker): void {
-    if (message.id !== this.#id) return;
+    if (message.type === 'ready') this.#isReady = true;
+    if (message.type === 'ready' || message.id !== this.#id) return;
     const pooled = this.#take();
     if (message.type === 'done') pooled?.resolve(message.output);
     else pooled?.reject(decodeError(message.error));
     this.#events.idle();
   }
 
+  /** Ends a thread that the watch gives up. */
+  #end(why: string): void {
+    this.#isHung = true;
+    this.#fail(new Error(why));
+  }
+
   /** An answer that cannot be read leaves the thread in a state that nobody knows: it is ended. */
   #fail(error: unknown): void {
-    this.#failure = error;
+    this.#failure ??= error;
     this.#isEnding = true;
     void this.#worker.terminate();
   }
@@ -152,14 +170,14 @@ export class PoolWorker {
     pooled?.reject(
       this.#isClosed
         ? closedError('pool', `job ${pooled.job}`, 'ended')
-        : this.#diedError(exitCode),
+        : this.#endedError(exitCode),
     );
     this.#events.exited();
   }
 
-  #diedError(exitCode: number): StorageError {
-    const message = `the worker thread ended (exit code ${exitCode}) before its answer`;
-    return new StorageError('WORKER_DIED', message, { actual: exitCode, cause: this.#failure });
+  #endedError(exitCode: number): StorageError {
+    const wasReady = this.#isReady || this.#isHung;
+    return endedError(this.#entry, { exitCode, cause: this.#failure, wasReady });
   }
 
   #take(): PooledJob | undefined {

@@ -28,6 +28,7 @@ class WorkerHost {
       if (message.type === 'run') void this.#run(message);
       else this.#running.get(message.id)?.abort(new AbortedError('the job'));
     });
+    this.#answer({ type: 'ready' });
   }
 
   /** Never rejects: whatever goes wrong is the answer. */

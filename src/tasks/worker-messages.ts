@@ -10,7 +10,8 @@ export type ToWorker =
     }
   | { readonly type: 'cancel'; readonly id: number };
 
-/** What a worker answers, once for each run. */
+/** What a worker says when it can take jobs, and answers once for each run. */
 export type FromWorker =
+  | { readonly type: 'ready' }
   | { readonly type: 'done'; readonly id: number; readonly output: unknown }
   | { readonly type: 'failed'; readonly id: number; readonly error: EncodedError };

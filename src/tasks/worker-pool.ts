@@ -94,9 +94,26 @@ export class WorkerPool<Table extends JobTable<Table>> implements JobExecutor<Ta
 
   /** Hands a job straight to a thread that is free; only when none is, it waits. */
   #enqueue(pooled: PooledJob): void {
-    const worker = this.#board.isClosed ? undefined : this.#freeWorker(pooled.jobClass);
+    const worker = this.#board.isClosed ? undefined : this.#workerFor(pooled);
     if (worker === undefined) this.#board.add(pooled);
-    else worker.start(pooled);
+    else if (worker !== 'refused') worker.start(pooled);
+  }
+
+  /**
+   * A thread that is free, or a new one. Where the system gives no other, a job waits for one of those that live;
+   * where there is none it is refused, so that nothing waits forever and nobody asks again and again.
+   */
+  #workerFor(pooled: PooledJob): PoolWorker | 'refused' | undefined {
+    const crews = this.#crews.filter(({ takes }) => takes.includes(pooled.jobClass));
+    try {
+      return this.#freeWorker(crews);
+    } catch (error) {
+      const living = crews.flatMap(({ workers }) => [...workers]);
+      if (living.length > 0) return living.find(({ isIdle }) => isIdle);
+      this.#board.delete(pooled);
+      pooled.reject(error);
+      return 'refused';
+    }
   }
 
   /** A job that waits is dropped; one that runs is asked to stop. */
@@ -109,9 +126,9 @@ export class WorkerPool<Table extends JobTable<Table>> implements JobExecutor<Ta
     return this.#crews.flatMap(({ workers }) => [...workers]);
   }
 
-  #freeWorker(jobClass: JobClass): PoolWorker | undefined {
-    for (const crew of this.#crews) {
-      if (!crew.takes.includes(jobClass)) continue;
+  /** @throws StorageError `WORKER_UNAVAILABLE` */
+  #freeWorker(crews: readonly Crew[]): PoolWorker | undefined {
+    for (const crew of crews) {
       const idle = [...crew.workers].find(({ isIdle }) => isIdle);
       if (idle !== undefined) return idle;
       if (crew.workers.size < crew.workersMax) return this.#startWorker(crew);
@@ -134,8 +151,9 @@ export class WorkerPool<Table extends JobTable<Table>> implements JobExecutor<Ta
   /** Critical jobs may use any thread and come first: when one finds none free, there is none. */
   #startWaiting(): void {
     for (const pooled of this.#board) {
-      const worker = this.#freeWorker(pooled.jobClass);
+      const worker = this.#workerFor(pooled);
       if (worker === undefined) return;
+      if (worker === 'refused') continue;
       this.#board.delete(pooled);
       worker.start(pooled);
     }

@@ -11,6 +11,8 @@ export interface CliRun {
 
 export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** Where it runs. @default here */
+  readonly cwd?: string;
   /** User id to run as; only root can choose. */
   readonly uid?: number;
   /** Looks at each piece of output; once it says true, the process is sent SIGINT. */
@@ -24,7 +26,7 @@ const timeoutMs = 40_000;
 
 /** Runs the compiled command line as a process of its own, as users do. */
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliRun> {
-  const { env = {}, uid, interruptWhen } = options;
+  const { env = {}, uid, cwd, interruptWhen } = options;
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [main, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -32,6 +34,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
       timeout: timeoutMs,
       killSignal: 'SIGKILL',
       ...(uid === undefined ? {} : { uid }),
+      ...(cwd === undefined ? {} : { cwd }),
     });
     const output = { stdout: '', stderr: '' };
     let isInterrupted = false;

@@ -334,12 +334,12 @@ describe.concurrent('verify', () => {
     };
 
     test.each([
-      ['private.pem', 'holds a private key, not a certificate'],
-      ['p521.pem', 'is of no service (CCF signs with P-256 or P-384, this key is secp521r1)'],
-      ['request.pem', 'holds no certificate but a PEM CERTIFICATE REQUEST'],
-      ['text.pem', 'holds no PEM certificate or public key'],
-      ['empty.pem', 'holds no PEM certificate or public key'],
-      ['broken.pem', 'is of no service'],
+      ['private.pem', 'a PEM holds a private key: give the certificate or the public key'],
+      ['p521.pem', 'CCF signs with P-256 or P-384, this key is secp521r1 [ALG_KEY_MISMATCH]'],
+      ['request.pem', 'no P-256 or P-384 public key or certificate: the PEM CERTIFICATE REQUEST'],
+      ['text.pem', 'no P-256 or P-384 public key or certificate: it has none [NO_KEY]'],
+      ['empty.pem', 'no P-256 or P-384 public key or certificate: it has none [NO_KEY]'],
+      ['broken.pem', 'bad certificate: not an X.509 certificate [BAD_CERTIFICATE]'],
     ] as const)('%s is refused: exit 2', async (name, message) => {
       writeFileSync(fresh(name), texts[name]);
       const { status, stdout, stderr } = await runHere([
@@ -348,7 +348,7 @@ describe.concurrent('verify', () => {
         '--service-cert',
         fresh(name),
       ]);
-      expect(stderr).toContain(`error: ${fresh(name)} ${message}`);
+      expect(stderr).toContain(`error: ${fresh(name)} names no service to trust: ${message}`);
       expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     });
 
@@ -387,9 +387,10 @@ describe.concurrent('verify', () => {
       const one = await runHere(['verify', jsonFile, '--service-cert', fresh('windows.pem')]);
       expect({ status: one.status, stderr: one.stderr }).toEqual({ status: 0, stderr: '' });
       expect(one.stdout).toContain('verified, trusted');
-      writeFileSync(fresh('two.pem'), pem + pem);
+      writeFileSync(fresh('two.pem'), pem + readFileSync(pemOfService('double_sealed_service')));
       const two = await runHere(['verify', jsonFile, '--service-cert', fresh('two.pem')]);
-      expect(two.stderr).toContain('holds 2 PEM blocks, not one');
+      expect(two.stderr).toContain('two certificates where one is expected');
+      expect(two.stderr).toContain('[SEVERAL_KEYS]');
       expect(two.status).toBe(2);
     });
   });

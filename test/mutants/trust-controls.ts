@@ -1,3 +1,4 @@
+import { anchorControls } from './controls/anchors.ts';
 import { engineControls } from './controls/engine.ts';
 import { failureControls } from './controls/failures.ts';
 import { lockControls } from './controls/locks.ts';
@@ -18,4 +19,5 @@ export const trustControls: readonly ControlledTests[] = [
   ...lockControls,
   ...failureControls,
   ...tableControls,
+  ...anchorControls,
 ];
