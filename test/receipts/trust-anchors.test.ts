@@ -138,6 +138,13 @@ describe('readTrustAnchors()', () => {
     expect(() => readTrustAnchors(new Uint8Array(ed25519))).toThrow(/elliptic curve/);
   });
 
+  test('refuses a key in another DER form than its own: it would have two ids', () => {
+    const [head, size] = [spki.subarray(0, 23), 34];
+    const compressed = concatBytes([head, Uint8Array.of(3, size, 0, 2 + ((y[31] ?? 0) % 2)), x]);
+    compressed[1] = compressed.length - 2;
+    expect(() => readTrustAnchors(compressed)).toThrow(/not in its one DER form/);
+  });
+
   test('keeps the kid of a set, by which a receipt may name the key', async () => {
     const [anchor] = readTrustAnchors(encodeCbor([coseKey]));
     expect(anchor?.kid).toEqual(toUtf8('one'));
