@@ -20,7 +20,7 @@ export interface VerifiedInclusion {
   readonly commitEvidence: string | undefined;
   /** The transaction, `view.seqno`, where the commit evidence names it and the path fits it. */
   readonly txId: string | undefined;
-  /** Of a tree by RFC 9162: which leaf of how many. */
+  /** Of a tree by RFC 9162: which leaf of how many, as the proof says; other sizes of the same shape have the same root. */
   readonly leafIndex?: number;
   readonly treeSize?: number;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { toHex, toUtf8 } from '../../src/core/bytes.ts';
-import { encodeCbor } from '../../src/formats/cbor.ts';
+import { CborTagged, encodeCbor } from '../../src/formats/cbor.ts';
 import { commitEvidenceDigest } from '../../src/formats/commit-evidence.ts';
 import { keyIdOf } from '../../src/formats/ec-key.ts';
 import { encodeInclusionProof } from '../../src/formats/inclusion-proof.ts';
@@ -175,7 +175,7 @@ describe('the key of a COSE receipt', () => {
   test('on P-256 where alg is ES384 is refused for its curve', async () => {
     const header = encodeCbor(map([1, -35], [4, toUtf8(keyId)], [395, 2]));
     const receipt = encodeCbor(
-      new (await import('../../src/formats/cbor.ts')).CborTagged(18, [
+      new CborTagged(18, [
         header,
         map([396, map([-1, [proofBytes]])]),
         null,
