@@ -1,4 +1,4 @@
-import { concatBytes, fromUtf8, toUtf8 } from '../core/bytes.ts';
+import { concatBytes, fromUtf8, toUtf8 } from '../core/byte-strings.ts';
 import { assert, type FormatCode, FormatError } from '../core/errors.ts';
 import { cborDepthMax } from '../core/limits.ts';
 

@@ -1,19 +1,8 @@
 import type { KeyObject } from 'node:crypto';
-import { equalBytes, toHex } from '../core/bytes.ts';
-import { FormatError, VerificationError } from '../core/errors.ts';
-import { merklePathMax } from '../core/limits.ts';
+import { toHex } from '../core/bytes.ts';
+import { FormatError } from '../core/errors.ts';
 import type { TxId } from '../core/words.ts';
-import {
-  type CborKey,
-  type CborMap,
-  type CborValue,
-  cborArray,
-  cborBytes,
-  cborMap,
-  cborText,
-  decodeCbor,
-  encodeCbor,
-} from './cbor.ts';
+import { cborArray, cborBytes, cborMap } from './cbor.ts';
 import {
   type CoseSign1,
   coseLabel,
@@ -22,11 +11,10 @@ import {
   verifyCoseSign1,
 } from './cose-sign1.ts';
 import { keyIdOf } from './ec-key.ts';
-import type { MerklePath, PathStep } from './merkle-path.ts';
+import { decodeInclusionProof, encodeInclusionProof, proofLabel } from './inclusion-proof.ts';
 import { checkEvidencePlace } from './proof-order.ts';
 import {
   checkClaimsDigest,
-  checkCommitEvidenceLength,
   foldReceiptProof,
   type ReceiptProof,
   txIdOfCommitEvidence,
@@ -37,9 +25,6 @@ import {
   type RootSignature,
   readRootSignature,
 } from './root-signature.ts';
-
-/** Label of inclusion proofs in a receipt's vdp map. */
-const inclusionProofs = -1;
 
 /** CCF's newer receipt: the service's root signature with a Merkle proof in its unprotected header. */
 export interface CoseReceipt {
@@ -73,20 +58,10 @@ export interface CoseReceiptParts {
 export function encodeCoseReceipt(parts: CoseReceiptParts): Uint8Array {
   const { message } = decodeRootSignature(parts.rootSignature);
   const unprotectedHeader = new Map([
-    [coseLabel.vdp, new Map([[inclusionProofs, [encodeProof(parts.proof)]]])],
+    [coseLabel.vdp, new Map([[proofLabel.inclusion, [encodeInclusionProof(parts.proof)]]])],
   ]);
   const { protectedBytes, signature } = message;
   return encodeCoseSign1({ protectedBytes, unprotectedHeader, payload: undefined, signature });
-}
-
-function encodeProof(proof: ReceiptProof): Uint8Array {
-  const leaf = [proof.writeSetDigest, proof.commitEvidence, proof.claimsDigest];
-  const path = proof.path.map(({ left, hash }) => [left, hash]);
-  const map = new Map<CborKey, CborValue>([
-    [1, leaf],
-    [2, path],
-  ]);
-  return encodeCbor(map);
 }
 
 /**
@@ -98,7 +73,7 @@ function encodeProof(proof: ReceiptProof): Uint8Array {
  */
 export function decodeCoseReceipt(bytes: Uint8Array): CoseReceipt {
   const message = decodeCoseSign1(bytes, { payload: 'detached' });
-  const proof = decodeProof(proofBytesOf(message));
+  const proof = decodeInclusionProof(proofBytesOf(message));
   return { signature: readRootSignature(message), proof };
 }
 
@@ -107,48 +82,11 @@ function proofBytesOf({ unprotectedHeader }: CoseSign1): Uint8Array {
   if (unprotectedHeader.size !== 1) {
     throw new FormatError('COSE_UNKNOWN_UNPROTECTED', 'vdp is not the only unprotected label');
   }
-  const proofs = cborArray(vdp.get(inclusionProofs), 'the inclusion proofs (-1)', 'VDP');
+  const proofs = cborArray(vdp.get(proofLabel.inclusion), 'the inclusion proofs (-1)', 'VDP');
   if (vdp.size !== 1 || proofs.length !== 1) {
     throw new FormatError('VDP', 'vdp does not hold exactly one inclusion proof');
   }
   return cborBytes(proofs[0], 'the inclusion proof', 'VDP');
-}
-
-function decodeProof(bytes: Uint8Array): ReceiptProof {
-  const map = cborMap(decodeCbor(bytes), 'the inclusion proof', 'VDP');
-  const proof = { ...decodeLeaf(map), path: decodePath(map) };
-  if (equalBytes(encodeProof(proof), bytes)) return proof;
-  throw new FormatError('VDP', 'the inclusion proof is not in the one form that CCF writes');
-}
-
-function decodeLeaf(map: CborMap): Omit<ReceiptProof, 'path'> {
-  const leaf = cborArray(map.get(1), 'the leaf (1)', 'VDP');
-  const writeSetDigest = cborBytes(leaf[0], 'the write-set digest', 'VDP');
-  const commitEvidence = cborText(leaf[1], 'the commit evidence', 'VDP');
-  if (leaf[2] === undefined) {
-    throw new VerificationError('CLAIMS_DIGEST_MISSING', 'the receipt does not claim a digest');
-  }
-  const claimsDigest = cborBytes(leaf[2], 'the claims digest', 'VDP');
-  if (writeSetDigest.length !== 32 || claimsDigest.length !== 32) {
-    throw new FormatError('VDP', 'a digest in the leaf is not of 32 bytes');
-  }
-  checkCommitEvidenceLength(commitEvidence);
-  return { writeSetDigest, commitEvidence, claimsDigest };
-}
-
-function decodePath(map: CborMap): MerklePath {
-  const steps = cborArray(map.get(2), 'the path (2)', 'VDP');
-  if (steps.length > 0 && steps.length <= merklePathMax) return steps.map(decodeStep);
-  const place = { actual: steps.length, limit: merklePathMax };
-  throw new FormatError('MERKLE_PATH', `a path of ${steps.length} steps`, place);
-}
-
-function decodeStep(value: CborValue): PathStep {
-  const [left, item] = cborArray(value, 'a step of the path', 'MERKLE_PATH');
-  if (typeof left !== 'boolean') throw new FormatError('MERKLE_PATH', 'a step has no side');
-  const hash = cborBytes(item, 'the hash of a step', 'MERKLE_PATH');
-  if (hash.length === 32) return { left, hash };
-  throw new FormatError('MERKLE_PATH', `a hash of ${hash.length} bytes`, { actual: hash.length });
 }
 
 /** What a verified receipt proves. */

@@ -1,145 +1,39 @@
 import { type KeyObject, sign, verify } from 'node:crypto';
-import { equalBytes } from '../core/bytes.ts';
-import { FormatError, VerificationError } from '../core/errors.ts';
-import { receiptBytesMax } from '../core/limits.ts';
+import { VerificationError } from '../core/errors.ts';
+import { type CborMap, encodeCbor } from './cbor.ts';
 import {
-  type CborMap,
-  CborTagged,
-  type CborValue,
-  cborArray,
-  cborBytes,
-  cborMap,
-  decodeCbor,
-  encodeCbor,
-} from './cbor.ts';
-import { type EcProfile, profileOfAlg, profileOfKey } from './ec-key.ts';
+  coseLabel,
+  encodeCoseSign1,
+  type GatedSign1,
+  openCoseSign1,
+  type PayloadForm,
+  signedPayload,
+  toBeSigned,
+} from './cose-sign1-gate.ts';
+import { profileOfKey } from './ec-key.ts';
+import { type EcProfile, ecProfiles } from './ec-profile.ts';
 
-/** Header labels of COSE and CCF; IANA's "COSE Header Parameters" and CCF's own. */
-export const coseLabel = {
-  alg: 1,
-  crit: 2,
-  kid: 4,
-  cwtClaims: 15,
-  vds: 395,
-  vdp: 396,
-  ccf: 'ccf.v1',
-} as const;
+export {
+  coseLabel,
+  encodeCoseSign1,
+  signedPayload,
+} from './cose-sign1-gate.ts';
 
-const sign1Tag = 18;
-
-/** A COSE_Sign1 message that passed the gate; every byte string is a view of what was received. */
-export interface CoseSign1 {
-  /** The protected header as received: this, not its decoded form, is what was signed. */
-  readonly protectedBytes: Uint8Array;
-  readonly protectedHeader: CborMap;
-  readonly unprotectedHeader: CborMap;
-  readonly profile: EcProfile;
-  readonly kid: Uint8Array | undefined;
-  /** `undefined` when detached. */
-  readonly payload: Uint8Array | undefined;
-  /** r and s, each as long as the curve's order. */
-  readonly signature: Uint8Array;
-}
+/** A COSE_Sign1 message that passed the gate, of an algorithm that CCF signs with. */
+export type CoseSign1 = GatedSign1<EcProfile>;
 
 /** Which payload form a message must have. */
 export interface CoseSign1Options {
-  readonly payload: 'detached' | 'attached' | 'either';
+  readonly payload: PayloadForm;
 }
 
 /**
- * The strict gate that every COSE_Sign1 message passes before anything is believed or verified.
- *
- * | bytes | item |
- * |---|---|
- * | d2 84 | tag 18, array of four |
- * | bstr | protected header, a map: `alg` (allow-listed), no `crit` |
- * | map | unprotected header: no `alg`, no `crit`, no label that is also protected |
- * | f6 or bstr | payload, detached or attached |
- * | bstr | signature, 64 (ES256) or 96 (ES384) bytes |
- *
- * Indefinite lengths and long forms are refused even where honestly signed: CCF never writes them.
+ * Decodes a message through the gate, `openCoseSign1`, with the algorithms that CCF signs with.
  * @throws FormatError `TOO_LARGE`, `CBOR_*`, `COSE_*`, `ALG_MISSING`, `ALG_UNPROTECTED`, `SIG_LENGTH`
  * @throws VerificationError `ALG_NOT_ALLOWED`
- * @see RFC 9052 section 4.2
  */
-export function decodeCoseSign1(bytes: Uint8Array, options: CoseSign1Options): CoseSign1 {
-  const [protectedItem, unprotectedItem, payloadItem, signatureItem] = sign1Items(bytes);
-  const protectedBytes = cborBytes(protectedItem, 'the protected header', 'COSE_STRUCTURE');
-  const unprotectedHeader = cborMap(unprotectedItem, 'the unprotected header', 'COSE_STRUCTURE');
-  const protectedHeader = decodeProtected(protectedBytes);
-  checkLabels(protectedHeader, unprotectedHeader);
-  const profile = allowedProfile(protectedHeader, unprotectedHeader);
-  const signature = cborBytes(signatureItem, 'the signature', 'COSE_STRUCTURE');
-  checkSignatureLength(signature, profile);
-  const payload = payloadOf(payloadItem, options);
-  const kid = kidOf(protectedHeader);
-  return { protectedBytes, protectedHeader, unprotectedHeader, profile, kid, payload, signature };
-}
-
-function sign1Items(bytes: Uint8Array): readonly CborValue[] {
-  if (bytes.length > receiptBytesMax) {
-    const place = { actual: bytes.length, limit: receiptBytesMax };
-    throw new FormatError('TOO_LARGE', `a COSE message of ${bytes.length} bytes`, place);
-  }
-  if (bytes[0] !== (0xc0 | sign1Tag)) {
-    throw new FormatError('COSE_TAG', 'the message is not tagged 18 (COSE_Sign1)', { offset: 0 });
-  }
-  const tagged = decodeCbor(bytes, { tags: [sign1Tag] });
-  const content = tagged instanceof CborTagged ? tagged.value : tagged;
-  if (content instanceof CborTagged) throw new FormatError('COSE_TAG', 'tag 18 inside tag 18');
-  const items = cborArray(content, 'the message', 'COSE_STRUCTURE');
-  if (items.length === 4) return items;
-  throw new FormatError('COSE_STRUCTURE', `the message has ${items.length} items, not 4`);
-}
-
-function decodeProtected(bytes: Uint8Array): CborMap {
-  if (bytes.length === 0) return new Map();
-  return cborMap(decodeCbor(bytes), 'the protected header', 'COSE_STRUCTURE');
-}
-
-function checkLabels(protectedHeader: CborMap, unprotectedHeader: CborMap): void {
-  if (protectedHeader.has(coseLabel.crit) || unprotectedHeader.has(coseLabel.crit)) {
-    throw new FormatError('COSE_CRIT', 'no critical extension is understood here');
-  }
-  for (const label of unprotectedHeader.keys()) {
-    if (protectedHeader.has(label)) {
-      throw new FormatError('COSE_LABEL_IN_BOTH', `label ${label} is in both headers`);
-    }
-  }
-}
-
-function allowedProfile(protectedHeader: CborMap, unprotectedHeader: CborMap): EcProfile {
-  if (unprotectedHeader.has(coseLabel.alg)) {
-    throw new FormatError('ALG_UNPROTECTED', 'alg is outside the protected header');
-  }
-  const alg = protectedHeader.get(coseLabel.alg);
-  if (alg === undefined) throw new FormatError('ALG_MISSING', 'the protected header has no alg');
-  const profile = profileOfAlg(alg);
-  if (profile !== undefined) return profile;
-  throw new VerificationError('ALG_NOT_ALLOWED', 'alg is neither ES256 (-7) nor ES384 (-35)', {
-    actual: typeof alg === 'number' || typeof alg === 'string' ? alg : typeof alg,
-  });
-}
-
-function checkSignatureLength(signature: Uint8Array, profile: EcProfile): void {
-  if (signature.length === profile.signatureBytes) return;
-  const place = { actual: signature.length, limit: profile.signatureBytes };
-  const message = `a signature of ${signature.length} bytes, not ${profile.signatureBytes}`;
-  throw new FormatError('SIG_LENGTH', message, place);
-}
-
-function payloadOf(item: CborValue | undefined, options: CoseSign1Options): Uint8Array | undefined {
-  if (item !== null && !(item instanceof Uint8Array)) {
-    throw new FormatError('COSE_STRUCTURE', 'the payload is neither bytes nor nil');
-  }
-  const form = item === null ? 'detached' : 'attached';
-  if (options.payload === form || options.payload === 'either') return item ?? undefined;
-  throw new FormatError('COSE_PAYLOAD', `the payload is ${form}, not ${options.payload}`);
-}
-
-function kidOf(header: CborMap): Uint8Array | undefined {
-  const kid = header.get(coseLabel.kid);
-  return kid === undefined ? undefined : cborBytes(kid, 'kid', 'COSE_STRUCTURE');
+export function decodeCoseSign1(bytes: Uint8Array, { payload }: CoseSign1Options): CoseSign1 {
+  return openCoseSign1(bytes, { payload, profiles: ecProfiles });
 }
 
 /**
@@ -189,39 +83,6 @@ function verifyInput(message: CoseSign1, key: KeyObject, detached?: Uint8Array):
     throw new VerificationError('ALG_KEY_MISMATCH', `alg ${alg} needs a key on ${curve}`);
   }
   return toBeSigned(message.protectedBytes, signedPayload(message, detached));
-}
-
-/**
- * The payload that a message signs: its own, or the detached one.
- * @throws FormatError `COSE_PAYLOAD` when there is none, or two that differ
- */
-export function signedPayload(message: CoseSign1, detached: Uint8Array | undefined): Uint8Array {
-  const payload = message.payload ?? detached;
-  if (payload === undefined) throw new FormatError('COSE_PAYLOAD', 'the payload is missing');
-  if (detached === undefined || equalBytes(payload, detached)) return payload;
-  throw new FormatError('COSE_PAYLOAD', 'the attached payload is not the expected one');
-}
-
-/** The Sig_structure with empty external data. @see RFC 9052 section 4.4 */
-function toBeSigned(protectedBytes: Uint8Array, payload: Uint8Array): Uint8Array {
-  return encodeCbor(['Signature1', protectedBytes, new Uint8Array(), payload]);
-}
-
-/** The four items of a message. */
-export interface CoseSign1Parts {
-  readonly protectedBytes: Uint8Array;
-  /** @default empty */
-  readonly unprotectedHeader?: CborMap;
-  /** `undefined` for detached. */
-  readonly payload: Uint8Array | undefined;
-  readonly signature: Uint8Array;
-}
-
-/** Encodes a tagged COSE_Sign1 message. */
-export function encodeCoseSign1(parts: CoseSign1Parts): Uint8Array {
-  const { protectedBytes, unprotectedHeader, payload, signature } = parts;
-  const items = [protectedBytes, unprotectedHeader ?? new Map(), payload ?? null, signature];
-  return encodeCbor(new CborTagged(sign1Tag, items));
 }
 
 /** What {@link signCoseSign1} signs. */

@@ -1,4 +1,4 @@
-import { concatBytes, toUtf8 } from '../core/bytes.ts';
+import { concatBytes, toUtf8 } from '../core/byte-strings.ts';
 import { assert } from '../core/errors.ts';
 
 /**

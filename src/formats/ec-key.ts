@@ -1,29 +1,9 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { equalBytes, toHex } from '../core/bytes.ts';
 import { type FormatCode, FormatError, VerificationError } from '../core/errors.ts';
+import { type EcProfile, ecProfiles } from './ec-profile.ts';
 
-/** A COSE algorithm that CCF signs with: -7 is ES256, -35 is ES384. */
-export type EcAlg = -7 | -35;
-
-/** What one COSE algorithm means; the table is closed, so that no header can choose a weaker one. */
-export interface EcProfile {
-  readonly alg: EcAlg;
-  /** OpenSSL's name of the one curve the algorithm may be used with. */
-  readonly curve: string;
-  readonly hash: 'sha256' | 'sha384';
-  /** Bytes of a raw signature, r and s. */
-  readonly signatureBytes: number;
-}
-
-const profiles: readonly EcProfile[] = [
-  { alg: -7, curve: 'prime256v1', hash: 'sha256', signatureBytes: 64 },
-  { alg: -35, curve: 'secp384r1', hash: 'sha384', signatureBytes: 96 },
-];
-
-/** The profile of a COSE algorithm, or `undefined` when it is not allowed. */
-export function profileOfAlg(alg: unknown): EcProfile | undefined {
-  return profiles.find((profile) => profile.alg === alg);
-}
+export type { EcAlg, EcProfile } from './ec-profile.ts';
 
 /**
  * The profile of a key by its curve.
@@ -31,7 +11,7 @@ export function profileOfAlg(alg: unknown): EcProfile | undefined {
  */
 export function profileOfKey(key: KeyObject): EcProfile {
   const curve = key.asymmetricKeyDetails?.namedCurve;
-  const profile = profiles.find((candidate) => candidate.curve === curve);
+  const profile = ecProfiles.find((candidate) => candidate.curve === curve);
   if (key.asymmetricKeyType === 'ec' && profile !== undefined) return profile;
   throw new VerificationError(
     'ALG_KEY_MISMATCH',
@@ -74,7 +54,7 @@ export function publicKeyOfSpki(spki: Uint8Array, code: FormatCode): KeyObject {
 function readSpki(spki: Uint8Array, code: FormatCode): KeyObject {
   const key = parseSpki(spki, code);
   const curve = key.asymmetricKeyDetails?.namedCurve;
-  if (!profiles.some((profile) => profile.curve === curve) || !equalBytes(spkiOf(key), spki)) {
+  if (!ecProfiles.some((profile) => profile.curve === curve) || !equalBytes(spkiOf(key), spki)) {
     throw new FormatError(code, `not a P-256 or P-384 public key in canonical DER (${curve})`);
   }
   return key;

@@ -1,4 +1,4 @@
-import { fromUtf8 } from '../core/bytes.ts';
+import { fromUtf8 } from '../core/byte-strings.ts';
 import { type FormatCode, FormatError } from '../core/errors.ts';
 import { jsonBytesMax, jsonDepthMax } from '../core/limits.ts';
 import { type Seqno, seqno, type View, view } from '../core/words.ts';

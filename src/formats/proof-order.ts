@@ -1,6 +1,6 @@
 import { VerificationError } from '../core/errors.ts';
 import { type Seqno, type TxId, view as toView } from '../core/words.ts';
-import { leadsFrom, type MerklePath } from './merkle-path.ts';
+import { leadsFrom, type MerklePath } from './path-fold.ts';
 import { formatTxId } from './tx-id.ts';
 
 /**
@@ -32,17 +32,25 @@ export function checkEvidencePlace(
   { evidence, signature }: Omit<ProofPlaces, 'snapshot'>,
   path: MerklePath,
 ): void {
-  if (signature !== undefined && !isBefore(evidence, signature)) {
-    throw mismatch(
-      `the receipt is of evidence ${formatTxId(evidence)} under a signature of ${formatTxId(signature)}, which must come after it`,
-      evidence,
-      signature,
-    );
-  }
+  checkSignedAfter(evidence, signature);
   if (leadsFrom(path, evidence.seqno, signature?.seqno)) return;
   const leaves = signature === undefined ? 'a tree' : `a tree of ${signature.seqno} leaves`;
   const message = `the receipt's path does not lead from leaf ${evidence.seqno} of ${leaves}, where its evidence ${formatTxId(evidence)} must be`;
   throw mismatch(message, evidence, signature);
+}
+
+/**
+ * Checks that a signature lies behind the evidence that it covers, and in no earlier view.
+ * @param signature `undefined` where the receipt does not say it
+ * @throws VerificationError `EVIDENCE_MISMATCH`
+ */
+export function checkSignedAfter(evidence: TxId, signature: TxId | undefined): void {
+  if (signature === undefined || isBefore(evidence, signature)) return;
+  throw mismatch(
+    `the receipt is of evidence ${formatTxId(evidence)} under a signature of ${formatTxId(signature)}, which must come after it`,
+    evidence,
+    signature,
+  );
 }
 
 /**

@@ -1,14 +1,8 @@
-import {
-  ByteReader,
-  ByteWriter,
-  compareBytes,
-  concatBytes,
-  equalBytes,
-  toUtf8,
-} from '../core/bytes.ts';
+import { ByteReader, ByteWriter, compareBytes, equalBytes, toUtf8 } from '../core/bytes.ts';
 import { FormatError } from '../core/errors.ts';
 import { type Seqno, seqno } from '../core/words.ts';
 import { writeSetDigest } from './entry.ts';
+import { hashLeaf } from './leaf.ts';
 import { checkAscending, type Domain, readMapName, sortMaps } from './map-name.ts';
 import { sha256, sha256Bytes } from './sha256.ts';
 
@@ -266,12 +260,14 @@ export function entryLeaf(entryBytes: Uint8Array, publicDomain: PublicDomain): U
  * @see CCF src/node/rpc/claims.h
  */
 export function entryLeafOf(parts: LeafParts): Uint8Array {
-  const { type, writeSetDigest, commitEvidenceDigest, claimsDigest } = parts;
-  if (type === 0) return writeSetDigest;
-  const hashed = [writeSetDigest];
-  if (hasEvidence(type)) hashed.push(requireDigest(commitEvidenceDigest, 'commit evidence'));
-  if (hasClaims(type)) hashed.push(requireDigest(claimsDigest, 'claims'));
-  return sha256(concatBytes(hashed));
+  const { type, writeSetDigest } = parts;
+  return hashLeaf(sha256, {
+    writeSetDigest,
+    commitEvidenceDigest: hasEvidence(type)
+      ? requireDigest(parts.commitEvidenceDigest, 'commit evidence')
+      : undefined,
+    claimsDigest: hasClaims(type) ? requireDigest(parts.claimsDigest, 'claims') : undefined,
+  });
 }
 
 function requireDigest(digest: Uint8Array | undefined, what: string): Uint8Array {

@@ -13,6 +13,7 @@ import { projectRoot, sourcesIn, textOf } from './sources.ts';
 const entryPoints: Readonly<Record<string, string>> = {
   '.': 'src/index.ts',
   './formats': 'src/host-formats.ts',
+  './receipts': 'src/receipts/entry.ts',
   './testing': 'src/testing/kit.ts',
   './testing/contracts': 'src/testing/host-contracts.ts',
   ...Object.fromEntries(

@@ -103,3 +103,38 @@ describe('proofs', () => {
     expect(users.every((source) => source.startsWith('src/cli/testgen-'))).toBe(true);
   });
 });
+
+describe('src/receipts runs in a browser', () => {
+  /** Every source that the entry reaches, and what it imports from elsewhere; types are not there at run time. */
+  const reached = new Map<string, readonly string[]>();
+  const waiting = ['src/receipts/entry.ts'];
+  for (let source = waiting.pop(); source !== undefined; source = waiting.pop()) {
+    if (reached.has(source)) continue;
+    const text = textOf(source).replaceAll(/^(?:import|export) type [^;]*;|^ \*.*$/gm, '');
+    const imported = importsOf(text);
+    reached.set(
+      source,
+      imported.filter((specifier) => !specifier.startsWith('.')),
+    );
+    for (const specifier of imported.filter((name) => name.startsWith('.'))) {
+      waiting.push(normalize(join(dirname(source), specifier)));
+    }
+  }
+
+  test('and so reaches no module of Node, and no package but noble’s', () => {
+    const packages = new Set([...reached.values()].flat());
+    expect([...packages].filter((name) => !/^@noble\/(?:curves|hashes)\//.test(name))).toEqual([]);
+    expect(reached.size).toBeGreaterThan(20);
+  });
+
+  test('and so uses nothing that only Node has', () => {
+    const users = [...reached.keys()].filter((source) =>
+      /\b(?:Buffer|process)\./.test(textOf(source)),
+    );
+    expect(users).toEqual([]);
+  });
+
+  test.each(sourcesIn('src/receipts'))('%s is reached', (source) => {
+    expect(reached.has(source) || source === 'src/receipts/result.ts').toBe(true);
+  });
+});

@@ -6,6 +6,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   'src/core': [],
   'src/io': ['src/core'],
   'src/formats': ['src/core'],
+  'src/receipts': ['src/core', 'src/formats'],
   'src/tasks': ['src/core'],
   'src/testing/graph': ['src/core'],
   'src/inspect': ['src/core'],

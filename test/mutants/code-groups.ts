@@ -40,6 +40,7 @@ export const codeGroups: Readonly<Record<string, CodeGroup>> = {
         'certificate',
         'cose-receipt',
         'cose-sign1',
+        'cose-sign1-gate',
         'entry',
         'json-receipt',
         'ledger-chunk',
@@ -50,6 +51,7 @@ export const codeGroups: Readonly<Record<string, CodeGroup>> = {
       {
         cbor: ['hostile-receipts'],
         'cose-sign1': ['cose-sign1-gate'],
+        'cose-sign1-gate': ['cose-sign1'],
         'ledger-chunk': ['file-name', 'ledger-tail'],
         'snapshot-body': ['snapshot-file'],
       },

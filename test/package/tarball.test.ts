@@ -91,10 +91,14 @@ describe('the package, installed from its tarball', () => {
       import { generationMachine } from 'ledger-snapshotter/machines/generation';
       console.log(typeof replayLedger, typeof createSnapshotter, typeof FormatError, typeof verifySnapshot, generationMachine.id);
       console.log(MerkleTree.genesis().leafCount, typeof signRootSignature);
+      import { readTrustAnchors, verifyReceipt } from 'ledger-snapshotter/receipts';
+      console.log(typeof readTrustAnchors, typeof verifyReceipt);
     `;
     await writeFile(join(project, 'index.js'), script);
     const { stdout } = await run(process.execPath, ['index.js'], { cwd: project });
-    expect(stdout.trim()).toBe('function function function function generation\n1 function');
+    expect(stdout.trim()).toBe(
+      'function function function function generation\n1 function\nfunction function',
+    );
   }, 120_000);
 
   test.for<[string, Installation]>([

@@ -123,7 +123,7 @@ export const receiptControls: readonly ControlledTests[] = [
         fails: /^(row 33: a receipt with nested|a receipt of nothing but) (tags|indefinite)/,
       },
       {
-        file: 'src/formats/cose-receipt.ts',
+        file: 'src/formats/inclusion-proof.ts',
         text: 'if (leaf[2] === undefined) {',
         replacement: 'if (leaf[3] !== undefined) {',
         fails: /^row 55: /,
