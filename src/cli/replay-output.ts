@@ -102,6 +102,8 @@ const passedOverWords: Readonly<Record<ChunkIgnored, string>> = {
   SUPERSEDED:
     'another chunk that begins at its seqno is committed, or longer, and was read instead',
   COPY: 'one of the same name, in a directory named before, was read instead',
+  OVERLAP: 'other chunks hold what it holds, and were read instead',
+  TRUNCATED: 'it is cut short, and other chunks that hold its entries were read instead',
   NOT_COMMITTED: 'it is not committed, and its directory is read-only',
 };
 
