@@ -8,6 +8,7 @@ import {
 } from '../engine/replay-report.ts';
 import type { ChunkIgnored, IgnoredFile } from '../files/ledger-directory.ts';
 import type { ExitStatus } from './exit-status.ts';
+import { formatLevel } from './replay-level-output.ts';
 import { count, formatFacts, formatTable, groupDigits, shortHex } from './table.ts';
 
 export interface OutputOptions {
@@ -30,6 +31,7 @@ export function jsonOfSummary(report: ReplayReport): object {
   const { summary, passedOver, torn, notCompared, from, identities, trusted, unsigned } = report;
   const { transactions, verifiedUntil, nodeSignatures, coseSignatures } = summary;
   const { privateDomains, evidences, identical } = summary;
+  const { level, checked, runs, gaps, overlaps } = report;
   return {
     summary: true,
     transactions,
@@ -46,6 +48,7 @@ export function jsonOfSummary(report: ReplayReport): object {
     identities,
     trusted,
     unsigned,
+    ...{ level, checked, runs, gaps, overlaps },
   };
 }
 
@@ -143,6 +146,8 @@ export const isClosed = ({ result, reason }: ReplayedSnapshot): boolean =>
 export function formatReplay(report: ReplayReport, options: OutputOptions): readonly string[] {
   const { keep } = options;
   const { snapshots } = report;
+  const identities = report.identities.map((identity) => identityFact(identity, report));
+  if (report.level !== 'full') return formatLevel(report, identities);
   const rows = snapshots.map((snapshot) => rowOf(snapshot, keep));
   const table = rows.length === 0 ? [] : [...formatTable(columnsOf(keep), rows), ''];
   return [...table, ...formatFacts(factsOf(report)), '', closingLine(report, options)];

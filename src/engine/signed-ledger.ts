@@ -15,7 +15,12 @@ import {
 } from '../formats/write-set.ts';
 import { attempt } from './attempt.ts';
 import { IdentityHistory, type IntroducedIdentity } from './identity-history.ts';
-import { type AppliedEntry, LedgerVerifier, ProvenSignatures } from './ledger-verifier.ts';
+import {
+  type AppliedEntry,
+  LedgerVerifier,
+  ProvenSignatures,
+  type VerifiedCounts,
+} from './ledger-verifier.ts';
 import type { PublicStart } from './replay-start.ts';
 import { SecretHistory } from './secret-history.ts';
 import { looseSignatureTableIn, steeringTableIn } from './steering.ts';
@@ -87,6 +92,8 @@ export interface SignedLedger {
   readonly steering: SteeringEntry | undefined;
   /** The first such entry above `signedUntil`: it steers if it authenticates, see `steeringIn`. */
   readonly loose: LooseSignature | undefined;
+  /** What was verified, in the clear. */
+  readonly counts: Readonly<VerifiedCounts>;
   /** Signatures that need not be verified again over the same bytes. */
   readonly proven: ProvenSignatures;
   /** Why the files could not be read further. */
@@ -205,6 +212,7 @@ class SignedLedgerReader {
       endorsements: this.#identities.endorsements,
       steering: this.#steering,
       loose: this.#loose,
+      counts: this.#verifier.counts,
       proven: this.#proven,
       unreadable,
     };

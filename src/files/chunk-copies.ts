@@ -31,6 +31,11 @@ export interface ChunkOverlap {
   readonly cutFrom?: Seqno;
 }
 
+/** Seqnos that were compared and are the same, once for each pair of files. */
+export function copiesIn(overlaps: readonly ChunkOverlap[]): number {
+  return overlaps.reduce((sum, { first, last }) => sum + Math.max(0, last - first + 1), 0);
+}
+
 /** A file as far as its entries can be read. */
 export interface ReadCopy {
   readonly chunk: LedgerChunk;

@@ -150,7 +150,7 @@ class GapFiller {
     while (at <= last) {
       const best = await this.#bestAt(at, spares);
       if (best !== undefined) {
-        this.#chunks.push(from(best.chunk, at));
+        this.#chunks.push(from({ ...best.chunk, reaches: best.extent.last }, at));
         at = best.extent.last + 1;
         continue;
       }

@@ -76,6 +76,7 @@ export class LedgerDirectory {
   readonly #copies: CopyChecks;
   /** Of chunks that may grow, as they were when they were first read. */
   readonly #pins = new Map<LedgerChunk, ChunkPin>();
+  readonly #read = new Set<LedgerChunk>();
   #recent: readonly { readonly of: LedgerChunk; readonly chunk: Chunk }[] = [];
   #brokenTail: BrokenTail | undefined;
 
@@ -101,6 +102,11 @@ export class LedgerDirectory {
   /** Where the last chunk broke off when it was first read; `undefined` when it ended with a whole entry. */
   get brokenTail(): BrokenTail | undefined {
     return this.#brokenTail;
+  }
+
+  /** Chunks of which entries were read. */
+  get filesRead(): number {
+    return this.#read.size;
   }
 
   /** Files with the same seqnos, as far as those were read. */
@@ -206,6 +212,7 @@ export class LedgerDirectory {
     assert(chunk !== undefined, 'a chunk that is listed');
     try {
       const { entries } = await read(chunk);
+      this.#read.add(chunk);
       this.#checkFollows(chunk, chunk.first + entries.length, this.chunks[i + 1]);
       await this.#copies.check(i, entries);
       return entries;

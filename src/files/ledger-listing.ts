@@ -174,6 +174,19 @@ function viewOf({ bytes }: ChunkEntry): number {
   }
 }
 
+/** The parts of a listing in which chunks follow one another, each read by itself. */
+export function runsOf(listing: LedgerListing): readonly LedgerListing[] {
+  const runs: LedgerChunk[][] = [];
+  let end = 0;
+  for (const chunk of listing.chunks) {
+    const run = runs.at(-1);
+    if (run === undefined || beginOf(chunk) > end + 1) runs.push([chunk]);
+    else run.push(chunk);
+    end = chunk.last ?? chunk.reaches ?? Number.MAX_SAFE_INTEGER;
+  }
+  return runs.map((chunks) => ({ ...listing, chunks }));
+}
+
 /** The error for a chunk that is listed no more. */
 export function removedError(chunk: LedgerChunk): StorageError {
   const path = pathOf(chunk);
