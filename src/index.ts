@@ -82,6 +82,7 @@ export type {
   RefusedSnapshot,
 } from './engine/recovery-report.ts';
 export { type ReplayOptions, replayLedger } from './engine/replay.ts';
+export type { Checked, CheckedRun, ReplayLevel, SeqnoRange } from './engine/replay-level.ts';
 export type {
   ReplayedFrom,
   ReplayedSnapshot,
@@ -112,6 +113,7 @@ export {
   type VerifySnapshotOptions,
   verifySnapshot,
 } from './engine/verify.ts';
+export type { ChunkOverlap } from './files/chunk-copies.ts';
 export type { PrunedChunks } from './files/chunk-retention.ts';
 export type { ChunkIgnored, IgnoredFile, LedgerChunk } from './files/ledger-directory.ts';
 export type { FailedRemoval, PrunedSnapshots, Retention } from './files/retention.ts';

@@ -121,7 +121,7 @@ export const giveEmptyOut = 'give an empty --out, and find out where the other f
 const askForLedger =
   'check the path; a ledger is the directory that holds the files ledger_<first>-<last>.committed, in a node’s directory it is ledger/';
 const completeLedger =
-  'copy the missing chunk, or start from a later snapshot that verifies (replay --from, recover --snapshots)';
+  'copy the missing chunk, or start from a later snapshot that verifies (replay --from, recover --snapshots); replay --level tree, or chunks, checks what is there';
 
 const restoreKey = 'restore the key from a copy; without it the service cannot go on';
 const restoreView =
@@ -151,6 +151,8 @@ const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   COMMITTED_CONFLICT: giveEmptyOut,
   EMPTY_LEDGER: askForLedger,
   CHUNK_GAP: completeLedger,
+  LEDGER_COPIES_DIFFER:
+    'one of the two is damaged, or of another service: replay each of their directories alone, and remove the file that does not hold',
   CHUNK_OVERLAP: 'remove the copy that does not belong to this ledger',
   NO_SIGNATURE:
     'check that the ledger is whole: a service signs its first transactions; without a signature it proves nothing',

@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Seqno, seqno as toSeqno } from '../core/words.ts';
 import { type ReplayOptions, replayLedger } from '../engine/replay.ts';
+import type { ReplayLevel } from '../engine/replay-level.ts';
 import type { ReplayedSnapshot, ReplayReport } from '../engine/replay-report.ts';
 import type { CrossCheck } from '../engine/second-opinion.ts';
+import type { ChunkIgnored } from '../files/ledger-names.ts';
 import { removeIfThere } from '../files/remove-if-there.ts';
 import { parseDecimal } from '../formats/file-name.ts';
 import { makeTemporaryDirectory } from '../io/temporary-directory.ts';
@@ -13,6 +15,13 @@ import { giveEmptyOut } from './errors.ts';
 import { type ExitStatus, worstOf } from './exit-status.ts';
 import { readKeys, readPins, serviceCertOption } from './key-files.ts';
 import { readOnlyLedgerOption } from './repeatable-option.ts';
+import {
+  checkLevelOptions,
+  levelOption,
+  statusOfLevel,
+  tellLevel,
+  tellOverlaps,
+} from './replay-level-output.ts';
 import {
   formatReplay,
   isClosed,
@@ -27,6 +36,7 @@ import type { Terminal } from './terminal.ts';
 
 interface ReplayFlags extends CommonFlags {
   readonly readOnlyLedger: readonly string[];
+  readonly level: ReplayLevel;
   readonly from?: string;
   readonly out?: string;
   readonly snapshots?: string;
@@ -44,6 +54,7 @@ export function addReplayCommand(program: Command, context: CommandContext): voi
     .description('verify a whole ledger and regenerate every snapshot that it vouches for')
     .argument('<ledger>', 'directory of the ledger, with files ledger_<first>-<last>.committed')
     .addOption(readOnlyLedgerOption())
+    .addOption(levelOption())
     .option('--from <snapshot>', 'start from this snapshot file, when older chunks are gone')
     .option('--out <dir>', 'keep the snapshots there; a file that exists is never replaced')
     .option('--snapshots <dir>', 'existing snapshots to compare with')
@@ -59,7 +70,11 @@ export function addReplayCommand(program: Command, context: CommandContext): voi
     .option('--json', 'one JSON object a line: each snapshot, and last the summary')
     .addHelpText('after', help)
     .action((ledger: string, _flags: unknown, command: Command) =>
-      context.run(() => replay(ledger, command.optsWithGlobals<ReplayFlags>(), context)),
+      context.run(async () => {
+        const flags = command.optsWithGlobals<ReplayFlags>();
+        checkLevelOptions(command, flags.level);
+        return replay(ledger, flags, context);
+      }),
     );
 }
 
@@ -67,6 +82,10 @@ const help = `
 Every entry, root and signature is verified, and every snapshot comes out again and is compared with the digest
 that the ledger recorded. Without --out the files are thrown away at the end. Without --member-keys private data
 stays closed: then only files given with --snapshots can be compared, in their public half.
+
+--level chunks checks the files, their entries and the order of these; tree also every Merkle root, and every signature
+whose key is known; full all of it. Below full nothing private is opened, no snapshot made, and of a ledger with gaps each
+run is checked by itself. Where several files hold the same seqnos they are compared byte for byte.
 
 Each evidence has a line of its own. Of several of one seqno those that are true are identical, and the others different;
 the first that is true has the file. The snapshot given with --from is compared with its evidence as well, and evidence
@@ -78,13 +97,14 @@ Every identity of the service is listed, and whether the next one endorses it. W
 must be of a service that you named, or of one that it endorses; without it anyone may have written the ledger.
 
 Exit status: 0 all true, 1 the ledger or a snapshot is not, or its service is none that you named, 3 something could
-not be compared, read or written.
+not be compared, read or written; at --level tree also where a key is not known.
 
 Examples:
   ledger-snapshotter replay data/ledger --member-keys data/keys --service-cert data/service_cert.pem
   ledger-snapshotter replay data/ledger --member-keys data/keys --out snapshots
   ledger-snapshotter replay data/ledger --member-keys data/keys --at 2000 --receipt json --out json
-  ledger-snapshotter replay data/ledger --snapshots data/snapshots --json`;
+  ledger-snapshotter replay data/ledger --snapshots data/snapshots --json
+  ledger-snapshotter replay copies --level tree --service-cert data/service_cert.pem`;
 
 function parseSeqno(text: string): Seqno {
   const value = parseDecimal(text);
@@ -99,8 +119,8 @@ async function replay(
 ): Promise<ExitStatus> {
   const services = await readPins(flags.serviceCert, context);
   const memberKeys = await readKeys(flags.memberKeys, context);
-  if (flags.out !== undefined) {
-    return run({ ledger, out: flags.out, services, memberKeys }, flags, context);
+  if (flags.out !== undefined || flags.level !== 'full') {
+    return run({ ledger, out: flags.out ?? '', services, memberKeys }, flags, context);
   }
   const temporary = await makeTemporaryDirectory('ledger-snapshotter-');
   try {
@@ -110,7 +130,9 @@ async function replay(
   }
 }
 
-type Places = Required<Pick<ReplayOptions, 'ledger' | 'out' | 'services' | 'memberKeys'>>;
+interface Places extends Required<Pick<ReplayOptions, 'ledger' | 'services' | 'memberKeys'>> {
+  readonly out: string;
+}
 
 async function run(
   places: Places,
@@ -126,6 +148,7 @@ async function run(
   const report = await replayLedger({
     ...places,
     readOnlyLedgers: flags.readOnlyLedger,
+    level: flags.level,
     from,
     snapshots,
     receipt,
@@ -134,7 +157,7 @@ async function run(
     signal,
     environment,
     onPassedOver: (file) => {
-      if (file.reason !== 'COPY') terminal.note(`warning: ${passedOverText(file)}`);
+      if (!comparedAlone.has(file.reason)) terminal.note(`warning: ${passedOverText(file)}`);
     },
     onIndexProgress: ({ seqno, last }) => indexing.update(seqno, last),
     onProgress: ({ seqno, last }) => progress.update(seqno, last),
@@ -150,6 +173,9 @@ async function run(
   return statusOf(report, flags);
 }
 
+/** Told of in one line, by what the comparison found. */
+const comparedAlone: ReadonlySet<ChunkIgnored> = new Set(['COPY', 'OVERLAP']);
+
 /** One at a time, so that a long ledger does not fill the disk with what nobody wants to keep. */
 async function throwAway(
   { environment }: CommandContext,
@@ -159,13 +185,12 @@ async function throwAway(
   if (file !== undefined) await removeIfThere(environment.fileSystem, join(directory, file));
 }
 
-function statusOf(
-  { failure, snapshots, trusted }: ReplayReport,
-  { at, serviceCert }: ReplayFlags,
-): ExitStatus {
+function statusOf(report: ReplayReport, { at, serviceCert }: ReplayFlags): ExitStatus {
+  const { failure, snapshots, trusted } = report;
   return worstOf([
     failure === undefined ? 0 : 1,
     trusted || serviceCert.length === 0 ? 0 : 1,
+    statusOfLevel(report),
     failure === undefined && at !== undefined && snapshots.length === 0 ? 2 : 0,
     ...snapshots.map((snapshot) => troubleOf(snapshot)?.status ?? 0),
   ]);
@@ -193,12 +218,10 @@ function tell(report: ReplayReport, { places, flags, context }: Telling): void {
     );
     return;
   }
-  tellTrust(report, flags, terminal);
+  if (report.level !== 'chunks') tellTrust(report, flags, terminal);
+  tellLevel(report, terminal);
   for (const warning of warningsOf(report)) terminal.note(`warning: ${warning}`);
-  const copies = report.passedOver.filter(({ reason }) => reason === 'COPY').length;
-  if (copies > 0) {
-    terminal.note(`${count(copies, 'copy', 'copies')} of chunks in other directories not read`);
-  }
+  tellOverlaps(report.overlaps, terminal);
   const { at, memberKeys, out, from } = flags;
   if (from !== undefined && summary.transactions === 0 && report.torn === undefined) {
     terminal.note(`warning: the ledger has nothing behind ${from}: nothing was replayed`);

@@ -9,6 +9,7 @@ import {
 import type { ChunkIgnored, IgnoredFile } from '../files/ledger-directory.ts';
 import type { ExitStatus } from './exit-status.ts';
 import { factsOfOthers, jsonOfOthers, warningsOfOthers } from './other-identities.ts';
+import { formatLevel } from './replay-level-output.ts';
 import { count, formatFacts, formatTable, groupDigits, shortHex } from './table.ts';
 
 export interface OutputOptions {
@@ -31,6 +32,7 @@ export function jsonOfSummary(report: ReplayReport): object {
   const { summary, passedOver, torn, notCompared, from, identities, trusted, unsigned } = report;
   const { transactions, verifiedUntil, nodeSignatures, coseSignatures } = summary;
   const { privateDomains, evidences, identical } = summary;
+  const { level, checked, runs, gaps, overlaps } = report;
   return {
     summary: true,
     transactions,
@@ -48,6 +50,7 @@ export function jsonOfSummary(report: ReplayReport): object {
     trusted,
     unsigned,
     ...jsonOfOthers(report.otherSignatures),
+    ...{ level, checked, runs, gaps, overlaps },
   };
 }
 
@@ -104,6 +107,8 @@ const passedOverWords: Readonly<Record<ChunkIgnored, string>> = {
   SUPERSEDED:
     'another chunk that begins at its seqno is committed, or longer, and was read instead',
   COPY: 'one of the same name, in a directory named before, was read instead',
+  OVERLAP: 'other chunks hold what it holds, and were read instead',
+  TRUNCATED: 'it is cut short, and other chunks that hold its entries were read instead',
   NOT_COMMITTED: 'it is not committed, and its directory is read-only',
 };
 
@@ -144,6 +149,8 @@ export const isClosed = ({ result, reason }: ReplayedSnapshot): boolean =>
 export function formatReplay(report: ReplayReport, options: OutputOptions): readonly string[] {
   const { keep } = options;
   const { snapshots } = report;
+  const identities = report.identities.map((identity) => identityFact(identity, report));
+  if (report.level !== 'full') return formatLevel(report, identities);
   const rows = snapshots.map((snapshot) => rowOf(snapshot, keep));
   const table = rows.length === 0 ? [] : [...formatTable(columnsOf(keep), rows), ''];
   return [...table, ...formatFacts(factsOf(report)), '', closingLine(report, options)];

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { Seqno } from '../core/words.ts';
+import type { IntroducedIdentity } from './identity-history.ts';
 import type { SignedLedger } from './signed-ledger.ts';
 import { endorsedKeys, endorsementLinksOf, isVouchedFor } from './vouching.ts';
 
@@ -20,6 +21,13 @@ export interface LedgerIdentities {
   readonly trusted: boolean;
 }
 
+/** Those whose signing key is another than before: who renews the key of the certificate alone signs as before. */
+export function signersIn(
+  identities: readonly IntroducedIdentity[],
+): readonly IntroducedIdentity[] {
+  return identities.filter(({ signer }, i) => signer.keyId !== identities[i - 1]?.signer.keyId);
+}
+
 /** Links a ledger's identities with each other, and with those that are pinned. */
 export async function identitiesOf(
   {
@@ -32,10 +40,7 @@ export async function identitiesOf(
   const links = await endorsementLinksOf(endorsements);
   const isLinked = (newer: string, older: string) =>
     links.some((link) => link.endorsingKeyId === newer && link.endorsedKeyId === older);
-  // Who renews the certificate's key alone signs as before.
-  const signing = identities.filter(
-    ({ signer }, i) => signer.keyId !== identities[i - 1]?.signer.keyId,
-  );
+  const signing = signersIn(identities);
   const named = signing.map(({ signer: { keyId }, seqno }, i) => {
     const next = signing[i + 1]?.signer.keyId;
     return { keyId, seqno, endorsed: next === undefined ? undefined : isLinked(next, keyId) };

@@ -42,6 +42,8 @@ export interface AppliedEntry {
 /** What has been verified so far. */
 export interface VerifiedCounts {
   transactions: number;
+  /** Signature transactions, each with the root of all that is before it. */
+  roots: number;
   nodeSignatures: number;
   coseSignatures: number;
   /** Rows of other identities than the classical one, by their names. */
@@ -131,6 +133,7 @@ export class LedgerVerifier {
     this.#leaf = new Uint8Array(32);
     this.counts = {
       transactions: 0,
+      roots: 0,
       nodeSignatures: 0,
       coseSignatures: 0,
       others: new OtherCounts(),
@@ -165,7 +168,7 @@ export class LedgerVerifier {
   async #apply({ bytes }: LedgerEntry): Promise<AppliedEntry> {
     const envelope = decodeEnvelope(bytes);
     const domain = decodePublicDomain(envelope.publicDomain);
-    this.#checkOrder(envelope, domain);
+    checkOrder(envelope, domain, { last: this.#last, view: this.#view });
     const secret = this.#secrets.secretAt(envelope.seqno);
     const evidence = secret && checkCommitEvidence(secret, envelope, domain);
     const privateMaps = secret ? this.#openPrivate(secret, envelope) : this.#leaveClosed(envelope);
@@ -208,23 +211,6 @@ export class LedgerVerifier {
     };
   }
 
-  #checkOrder({ seqno, view, isSnapshot }: Envelope, domain: PublicDomain): void {
-    if (isSnapshot) throw new FormatError('BAD_IV', 'a ledger entry has the IV of a snapshot');
-    if (seqno !== this.#last + 1 || domain.seqno !== seqno) {
-      const place = { actual: domain.seqno, limit: this.#last + 1 };
-      const message = `seqno ${this.#last + 1} was expected, the entry says ${domain.seqno}, its IV ${seqno}`;
-      throw new VerificationError('SEQNO_MISMATCH', message, place);
-    }
-    if (view > viewMax) {
-      const place = { actual: view, limit: viewMax };
-      throw new FormatError('NUMBER_TOO_LARGE', `view ${view} is above ${viewMax}`, place);
-    }
-    if (view < this.#view) {
-      const message = `view ${view} comes after view ${this.#view}`;
-      throw new VerificationError('VIEW_MISMATCH', message, { actual: view, limit: this.#view });
-    }
-  }
-
   #openPrivate(secret: Uint8Array, envelope: Envelope): readonly MapWrites[] {
     const plain = openPrivateDomain(envelope, secret);
     if (plain.length > 0) this.counts.privateDomains++;
@@ -239,6 +225,7 @@ export class LedgerVerifier {
   #count(seqno: Seqno, signatures: VerifiedSignatures | undefined): void {
     this.counts.transactions++;
     if (signatures === undefined) return;
+    this.counts.roots++;
     if (signatures.node) this.counts.nodeSignatures++;
     if (signatures.cose) this.counts.coseSignatures++;
     this.counts.verifiedUntil = seqno;
@@ -255,6 +242,35 @@ export class LedgerVerifier {
     this.#last = seqno;
     this.#view = view;
     return { seqno, view, domain, leaf: this.#leaf, ...rest };
+  }
+}
+
+/** The entry before another one. */
+export interface EntryBefore {
+  readonly last: Seqno;
+  readonly view: View;
+}
+
+/** An entry follows the one before it. @throws FormatError, VerificationError without the seqno's file */
+export function checkOrder(
+  { seqno, view, isSnapshot }: Envelope,
+  domain: PublicDomain,
+  before: EntryBefore,
+): void {
+  if (isSnapshot) throw new FormatError('BAD_IV', 'a ledger entry has the IV of a snapshot');
+  const expected = before.last + 1;
+  if (seqno !== expected || domain.seqno !== seqno) {
+    const place = { actual: domain.seqno, limit: expected };
+    const message = `seqno ${expected} was expected, the entry says ${domain.seqno}, its IV ${seqno}`;
+    throw new VerificationError('SEQNO_MISMATCH', message, place);
+  }
+  if (view > viewMax) {
+    const place = { actual: view, limit: viewMax };
+    throw new FormatError('NUMBER_TOO_LARGE', `view ${view} is above ${viewMax}`, place);
+  }
+  if (view < before.view) {
+    const message = `view ${view} comes after view ${before.view}`;
+    throw new VerificationError('VIEW_MISMATCH', message, { actual: view, limit: before.view });
   }
 }
 
@@ -291,7 +307,7 @@ function checkCommitEvidence(
 }
 
 /** The same error, saying at which entry it was found. */
-function atEntry(error: unknown, { seqno, file, offset }: LedgerEntry): unknown {
+export function atEntry(error: unknown, { seqno, file, offset }: LedgerEntry): unknown {
   if (!(error instanceof FormatError || error instanceof VerificationError)) return error;
   const { actual, limit, table, key } = error;
   const place = {

@@ -111,7 +111,7 @@ async function recoverOwn(
   options: RecoverOptions,
 ): Promise<RecoveredLedger> {
   try {
-    return await recoverLedger(options);
+    return await recoverLedger(options, {}, 'own');
   } catch (error) {
     const isOther = error instanceof VerificationError && error.code === 'UNTRUSTED_SERVICE';
     if (!isOther) throw error;

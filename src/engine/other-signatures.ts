@@ -43,6 +43,14 @@ export class OtherCounts {
     for (const identity of found.unverified) this.#of(identity).unverified++;
   }
 
+  addAll(counts: readonly OtherSignatureCount[]): void {
+    for (const { identity, verified, unverified } of counts) {
+      const count = this.#of(identity);
+      count.verified += verified;
+      count.unverified += unverified;
+    }
+  }
+
   #of(identity: string): { verified: number; unverified: number } {
     const name =
       this.#counts.has(identity) || this.#counts.size < identitiesMax ? identity : 'others';
@@ -58,6 +66,13 @@ export class OtherCounts {
 }
 
 const identitiesMax = 16;
+
+/** What several counts come to. */
+export function totalOfOthers(parts: readonly OtherCounts[]): readonly OtherSignatureCount[] {
+  const total = new OtherCounts();
+  for (const part of parts) total.addAll(part.list());
+  return total.list();
+}
 
 /** Identities of which something could not be verified. */
 export function unverifiedOf(counts: readonly OtherSignatureCount[]): readonly string[] {

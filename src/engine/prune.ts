@@ -164,7 +164,8 @@ async function plan(pruning: Pruning): Promise<Plan> {
   const { options, environment } = pruning;
   const { fileSystem } = environment;
   const surveyed = await surveySnapshots(options.snapshots, fileSystem);
-  const ledger = options.ledger && (await openLedger(fileSystem, options.ledger.directory));
+  const ledger =
+    options.ledger && (await openLedger(fileSystem, options.ledger.directory, [], 'single'));
   const search = { ...options, ledger };
   const { newest, refused } = await findNewestValid(surveyed, search, environment);
   const chunks =

@@ -4,7 +4,7 @@ import { type Seqno, type TxId, seqno as toSeqno, view as toView } from '../core
 import { openLedger } from '../files/ledger-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import { type Environment, environmentOf } from './environment.ts';
-import { identitiesOf } from './ledger-identities.ts';
+import { identitiesOf, signersIn } from './ledger-identities.ts';
 import { publicGenesis, startOfLedger } from './replay-start.ts';
 import { readSignedLedger, type SignedLedger } from './signed-ledger.ts';
 import { endorsementLinksOf, pinnedKeys, type WrittenLink } from './vouching.ts';
@@ -97,8 +97,9 @@ function spansOf({ identities, signedUntil, viewHistory }: SignedLedger): readon
     view: toView(viewHistory.filter((start) => start <= seqno).length),
     seqno,
   });
-  return identities.map(({ certificate: { keyId }, seqno }, i) => {
-    const next = identities[i + 1]?.seqno;
+  const signing = signersIn(identities);
+  return signing.map(({ signer: { keyId }, seqno }, i) => {
+    const next = signing[i + 1]?.seqno;
     const last = next === undefined ? signedUntil : toSeqno(next - 1);
     return { keyId, first: txIdAt(seqno), last: txIdAt(last) };
   });

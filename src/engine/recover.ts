@@ -2,6 +2,7 @@ import { createActor } from 'xstate';
 import type { RecoveryOutput } from '../../machines/recovery.ts';
 import { AbortedError, assert, FormatError } from '../core/errors.ts';
 import type { FrozenTable } from '../core/host-ports.ts';
+import type { LedgerAccess } from '../files/ledger-listing.ts';
 import type { LedgerStore } from '../store/ledger-store.ts';
 import { bindRecovery } from './bindings.ts';
 import { environmentOf } from './environment.ts';
@@ -44,13 +45,21 @@ export function tablesOf(store: LedgerStore): ReadonlyMap<string, FrozenTable> {
   return new Map([...store.freeze().values()].map((table) => [table.name, table]));
 }
 
-/** As {@link recover}, with all that a node needs to go on from there. @throws as {@link recover} */
+/**
+ * As {@link recover}, with all that a node needs to go on from there.
+ * @param access how the ledger's directories are read: a node reads its own
+ * @throws as {@link recover}
+ */
 export async function recoverLedger(
   options: RecoverOptions,
   keeping: StoreKeeping = {},
+  access: LedgerAccess = 'any',
 ): Promise<RecoveredLedger> {
   if (typeof options.ledger !== 'string') throw new TypeError('ledger must name a directory');
-  const effects = new RecoveryEffects(options, environmentOf(options.environment), keeping);
+  const effects = new RecoveryEffects(options, environmentOf(options.environment), {
+    ...keeping,
+    access,
+  });
   const output = await runMachine(effects, options).finally(() => effects.close());
   if (output.status === 'cancelled') throw new AbortedError('the recovery');
   if (output.refusal === 'no-start') throw noStartError(output, options);

@@ -16,6 +16,7 @@ import {
 import { type Digest, digest, seqno as toSeqno } from '../core/words.ts';
 import { CrashedLedger } from '../files/crashed-ledger.ts';
 import { entryAt } from '../files/ledger-directory.ts';
+import type { LedgerAccess } from '../files/ledger-listing.ts';
 import { CandidateFiles, type ProvenSnapshot } from './candidate-files.ts';
 import { leafOf } from './entry-leaf.ts';
 import type { Environment } from './environment.ts';
@@ -36,11 +37,16 @@ import { pinnedKeys } from './vouching.ts';
 /** What a recovery found out by itself; its machine knows which snapshots were refused. */
 export type RecoveredState = Omit<RecoveredLedger, 'refused'>;
 
+/** How a ledger is read, and the state that comes of it kept. */
+export interface RecoveryKeeping extends StoreKeeping {
+  readonly access: LedgerAccess;
+}
+
 /** What a recovery's machine asks for, done on files: everything that it knows by name lies here. */
 export class RecoveryEffects {
   readonly #options: RecoverOptions;
   readonly #environment: Environment;
-  readonly #keeping: StoreKeeping;
+  readonly #keeping: RecoveryKeeping;
   readonly #snapshots: SnapshotReader;
   readonly #candidates: CandidateFiles;
   readonly #forks = new SeqnoForks();
@@ -51,8 +57,8 @@ export class RecoveryEffects {
   #failure: unknown;
   #running: Promise<unknown> = Promise.resolve();
 
-  /** @param keeping how the recovered state is kept */
-  constructor(options: RecoverOptions, environment: Environment, keeping: StoreKeeping) {
+  /** @param keeping how the ledger is read, and the recovered state is kept */
+  constructor(options: RecoverOptions, environment: Environment, keeping: RecoveryKeeping) {
     this.#options = options;
     this.#environment = environment;
     this.#keeping = keeping;
@@ -83,7 +89,12 @@ export class RecoveryEffects {
     return this.#run(async () => {
       const { fileSystem } = this.#environment;
       const { ledger, readOnlyLedgers } = this.#options;
-      this.#ledger = await CrashedLedger.open(fileSystem, ledger, readOnlyLedgers);
+      this.#ledger = await CrashedLedger.open(
+        fileSystem,
+        ledger,
+        readOnlyLedgers,
+        this.#keeping.access,
+      );
       return { candidates: await this.#candidates.list(), first: this.#ledger.first };
     });
   }

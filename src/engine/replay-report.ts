@@ -1,10 +1,12 @@
 import type { LedgerSnapshotterError } from '../core/errors.ts';
 import type { Digest, Outcome, Seqno } from '../core/words.ts';
+import type { ChunkOverlap } from '../files/chunk-copies.ts';
 import type { IgnoredFile } from '../files/ledger-directory.ts';
 import type { TornTail } from '../files/torn-tail.ts';
 import type { ProducerProfile } from '../formats/snapshot-body.ts';
 import type { LedgerIdentity } from './ledger-identities.ts';
 import type { OtherSignatureCount } from './other-signatures.ts';
+import type { Checked, CheckedRun, ReplayLevel, SeqnoRange } from './replay-level.ts';
 import type { CrossCheckVerdict } from './second-opinion.ts';
 import type { SteeringEntry } from './signed-ledger.ts';
 
@@ -69,8 +71,17 @@ export interface ReplayReport {
   readonly otherSignatures: readonly OtherSignatureCount[];
   /** Those of them of which something could not be verified: `PQ` before Node.js 24. */
   readonly unverified: readonly string[];
+  readonly level: ReplayLevel;
+  /** What was checked of the ledger; of its snapshots `summary` says it. */
+  readonly checked: Checked;
+  /** The parts of the ledger that were read, each without a gap. */
+  readonly runs: readonly CheckedRun[];
+  /** What is missing between them. */
+  readonly gaps: readonly SeqnoRange[];
   /** Files of the ledger's directories that were not read as part of it. */
   readonly passedOver: readonly IgnoredFile[];
+  /** Files that hold the same seqnos, which were compared byte for byte. */
+  readonly overlaps: readonly ChunkOverlap[];
   /** What a crash left behind the last entry of the last open chunk, and was passed over. */
   readonly torn: TornTail | undefined;
   /**

@@ -9,6 +9,7 @@ import {
 import type { Logger } from '../core/host-ports.ts';
 import { timerDelayMsMax } from '../core/limits.ts';
 import { type Seqno, seqno as toSeqno } from '../core/words.ts';
+import { copiesIn } from '../files/chunk-copies.ts';
 import { type IgnoredFile, LedgerDirectory, listLedger } from '../files/ledger-directory.ts';
 import { namedFile } from '../files/named-file.ts';
 import { judgeTail, type TornTail } from '../files/torn-tail.ts';
@@ -23,10 +24,12 @@ import { startFromSnapshot } from './heap-snapshot.ts';
 import type { InspectObserver } from './inspection.ts';
 import type { SnapshotJobs } from './jobs.ts';
 import { identitiesOf } from './ledger-identities.ts';
+import { checkLevel } from './ledger-levels.ts';
 import { LedgerVerifier } from './ledger-verifier.ts';
 import { unverifiedOf } from './other-signatures.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
+import { type ReplayLevel, replayLevels } from './replay-level.ts';
 import { byVersion, type PlannedSnapshot, planReplay, type ReplayPlan } from './replay-plan.ts';
 import type { ReplayedFrom, ReplayedSnapshot, ReplayReport } from './replay-report.ts';
 import { PortLog, searchRelease, tablesMentioned } from './replay-search.ts';
@@ -43,8 +46,10 @@ export interface ReplayOptions {
   readonly ledger: string;
   /** Other directories of the same ledger, as CCF's `read_only_directories`: their committed chunks. @default none */
   readonly readOnlyLedgers?: readonly string[] | undefined;
-  /** Where the snapshots go; created when it is not there. */
-  readonly out: string;
+  /** Where the snapshots go; created when it is not there. Only the level `full` needs it. */
+  readonly out?: string | undefined;
+  /** How much is checked. @default 'full' */
+  readonly level?: ReplayLevel | undefined;
   /** Existing snapshots to compare with. @default none */
   readonly snapshots?: string | undefined;
   /** A snapshot file to start from, when older chunks are gone. @default the first transaction */
@@ -87,19 +92,26 @@ export interface ReplayOptions {
  * Reads a whole ledger, verifies it, and regenerates every snapshot that it vouches for, through the
  * same actors that take a node's snapshots: the ledger's own evidence, signatures and trees are their
  * events.
+ *
+ * At a lower `level` no snapshot is made: then each run of a ledger with gaps is checked by itself.
  * @returns what became of each snapshot, and in `failure` why the ledger does not hold, if it does not
  * @throws StorageError when something could not be read, written or locked
- * @throws FormatError `EMPTY_LEDGER`, `CHUNK_GAP`, `CHUNK_OVERLAP`
+ * @throws FormatError `EMPTY_LEDGER`, at the level `full` `CHUNK_GAP`
  * @throws FormatError, VerificationError those of a `from` that does not verify, or is of another service
  * @throws AbortedError when `signal` aborts
  * @throws VerificationError `CROSS_CHECK_UNAVAILABLE` when cose-js is required, and is not there or fails its self-test
- * @throws TypeError without `ledger` or `out`; RangeError for a `crossCheck` that is none
+ * @throws TypeError without `ledger` or `out`; RangeError for a `crossCheck` or `level` that is none
  */
 export async function replayLedger(options: ReplayOptions): Promise<ReplayReport> {
-  for (const name of ['ledger', 'out'] as const) {
+  const { level = 'full' } = options;
+  if (!replayLevels.includes(level))
+    throw new RangeError(`level must be ${replayLevels.join(', ')}`);
+  const isFull = level === 'full';
+  for (const name of ['ledger', ...(isFull ? (['out'] as const) : [])] as const) {
     if (typeof options[name] !== 'string') throw new TypeError(`${name} must name a directory`);
   }
   const environment = environmentOf(options.environment);
+  if (level !== 'full') return checkLevel(level, options, environment);
   const executor = environment.startExecutor();
   try {
     const reading = await openReading(options, environment);
@@ -192,7 +204,7 @@ function pipelineOptions(
   const evidences = byVersion(plan);
   const evidencesOf = (version: Seqno) => evidences.get(version) ?? [];
   return {
-    directory: options.out,
+    directory: outOf(options),
     environment,
     executor,
     crossCheck: crossCheckOf(reading),
@@ -218,6 +230,11 @@ function pipelineOptions(
       evidenceTimeoutMs: timerDelayMsMax,
     },
   };
+}
+
+function outOf({ out }: ReplayOptions): string {
+  assert(out !== undefined, 'a full replay has a directory to write to');
+  return out;
 }
 
 interface Machinery {
@@ -283,12 +300,33 @@ async function feed(
   const whose = await identitiesOf(withSigners(reading), pinnedKeys(options.services ?? []));
   return {
     ...{ snapshots: decided, summary, passedOver, torn, notCompared, from },
+    ...checkedOf(reading),
     ...whose,
     otherSignatures,
     unverified: unverifiedOf(otherSignatures),
     unsigned: steeringIn(index),
     failure,
   };
+}
+
+/** A full replay reads one run, each entry of it twice. */
+function checkedOf({
+  ledger,
+  start,
+  verifier,
+}: Reading): Pick<ReplayReport, 'level' | 'checked' | 'runs' | 'gaps' | 'overlaps'> {
+  const { transactions: entries, roots, verifiedUntil } = verifier.counts;
+  const { nodeSignatures, coseSignatures } = verifier.counts;
+  const checked = {
+    ...{ files: ledger.filesRead, entries, copies: copiesIn(ledger.overlaps), roots },
+    ...{ signatures: nodeSignatures + coseSignatures, notVerified: 0 },
+  };
+  const first = toSeqno(start.seqno + 1);
+  const last = toSeqno(start.seqno + entries);
+  const above = toSeqno(verifiedUntil + 1);
+  const uncovered = above <= last ? [{ first: above, last }] : [];
+  const runs = entries === 0 ? [] : [{ first, last, ...checked, uncovered }];
+  return { level: 'full', checked, runs, gaps: [], overlaps: ledger.overlaps };
 }
 
 /** Where no signature follows the start, it is the snapshot's that counts. */

@@ -15,7 +15,12 @@ import {
 } from '../formats/write-set.ts';
 import { attempt } from './attempt.ts';
 import { IdentityHistory, type IntroducedIdentity } from './identity-history.ts';
-import { type AppliedEntry, LedgerVerifier, ProvenSignatures } from './ledger-verifier.ts';
+import {
+  type AppliedEntry,
+  LedgerVerifier,
+  ProvenSignatures,
+  type VerifiedCounts,
+} from './ledger-verifier.ts';
 import type { OtherSignatureCount } from './other-signatures.ts';
 import type { PublicStart } from './replay-start.ts';
 import { SecretHistory } from './secret-history.ts';
@@ -92,6 +97,8 @@ export interface SignedLedger {
   readonly loose: LooseSignature | undefined;
   /** Rows of other identities than the classical one, as far as the ledger could be verified. */
   readonly otherSignatures: readonly OtherSignatureCount[];
+  /** What was verified, in the clear. */
+  readonly counts: Readonly<VerifiedCounts>;
   /** Signatures that need not be verified again over the same bytes. */
   readonly proven: ProvenSignatures;
   /** Why the files could not be read further. */
@@ -212,6 +219,7 @@ class SignedLedgerReader {
       steering: this.#steering,
       loose: this.#loose,
       otherSignatures: this.#verifier.counts.others.list(),
+      counts: this.#verifier.counts,
       proven: this.#proven,
       unreadable,
     };

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { StorageError } from '../core/errors.ts';
-import { chunkBytesMax } from '../core/limits.ts';
 import { type Seqno, seqno as toSeqno } from '../core/words.ts';
 import {
   type Chunk,
@@ -20,6 +19,8 @@ import {
   type LedgerListing,
   listLedger,
 } from './ledger-directory.ts';
+import type { LedgerAccess } from './ledger-listing.ts';
+import { beginOf } from './ledger-names.ts';
 import type { CompletedChunk, LedgerEnd, OpenChunk } from './ledger-writer.ts';
 import { judgeTail, type TailFlaw, type TailJudging, type TornTail } from './torn-tail.ts';
 
@@ -55,14 +56,19 @@ export class CrashedLedger {
    * snapshot leaves such a directory.
    * @throws StorageError as `openLedger`, but for a directory that is missing
    * @param readOnly as of `openLedger`
-   * @throws FormatError `CHUNK_OVERLAP`
+   * @param access as of `openLedger`; a node's own directory unless it says otherwise
+   * @throws FormatError `CHUNK_OVERLAP` where `access` refuses overlaps
    */
   static async open(
     fileSystem: FileSystem,
     directory: string,
     readOnly: readonly string[] = [],
+    access: LedgerAccess = 'own',
   ): Promise<CrashedLedger> {
-    const listing = await listOrNothing(fileSystem, directory, readOnly);
+    const listing = await listOrNothing(
+      () => listLedger(fileSystem, directory, readOnly, access),
+      readOnly.length === 0,
+    );
     const chunks = behindLastGap(listing?.chunks ?? []);
     const ledger =
       listing && chunks.length > 0
@@ -156,9 +162,9 @@ export class CrashedLedger {
   async #readLastChunk(): Promise<Tail | undefined> {
     const chunk = this.#ledger?.chunks.at(-1);
     if (chunk === undefined || chunk.last !== undefined) return undefined;
-    const path = join(chunk.directory, chunk.file);
-    const bytes = await this.#fileSystem.readFile(path, { bytesMax: chunkBytesMax });
-    if (!isOpenChunk(bytes, chunk)) return undefined;
+    const read = await this.#ledger?.readBytes(chunk);
+    if (read === undefined || !isOpenChunk(read.bytes, read.place)) return undefined;
+    const { bytes } = read;
     return { chunk, bytes, ...decodeOpenChunk(bytes, chunk) };
   }
 
@@ -179,24 +185,23 @@ export class CrashedLedger {
 }
 
 async function listOrNothing(
-  fileSystem: FileSystem,
-  directory: string,
-  readOnly: readonly string[],
+  list: () => Promise<LedgerListing>,
+  mayBeMissing: boolean,
 ): Promise<LedgerListing | undefined> {
   try {
-    return await listLedger(fileSystem, directory, readOnly);
+    return await list();
   } catch (error) {
     const isMissing = error instanceof StorageError && error.code === 'NOT_FOUND';
     // Whoever names several directories means those that there are.
-    if (isMissing && readOnly.length === 0) return undefined;
+    if (isMissing && mayBeMissing) return undefined;
     throw error;
   }
 }
 
 function behindLastGap(chunks: readonly LedgerChunk[]): readonly LedgerChunk[] {
-  const start = chunks.findLastIndex(({ first }, i) => {
+  const start = chunks.findLastIndex((chunk, i) => {
     const before = chunks[i - 1]?.last;
-    return before !== undefined && first > before + 1;
+    return before !== undefined && beginOf(chunk) > before + 1;
   });
   return chunks.slice(Math.max(0, start));
 }

@@ -1,41 +1,25 @@
-import { join } from 'node:path';
-import { assert, FormatError, StorageError, VerificationError } from '../core/errors.ts';
+import { assert, FormatError } from '../core/errors.ts';
 import { chunkBytesMax } from '../core/limits.ts';
 import { type Seqno, seqno } from '../core/words.ts';
 import {
   type Chunk,
-  type ChunkName,
+  type ChunkEntry,
+  chunkHeaderBytes,
   decodeChunk,
   decodeOpenChunk,
-  parseChunkName,
 } from '../formats/ledger-chunk.ts';
-import type { DirectoryEntry, FileSystem } from '../io/file-system.ts';
+import type { FileSystem } from '../io/file-system.ts';
+import { type ChunkPin, pinOf, readGrowing, readPinned } from './chunk-bytes.ts';
+import type { ChunkOverlap } from './chunk-copies.ts';
+import { CopyChecks } from './copy-checks.ts';
+import { FoundChunks } from './found-chunks.ts';
+import { isOfBytes } from './ledger-cover.ts';
+import { type LedgerAccess, type LedgerListing, listLedger } from './ledger-listing.ts';
+import { beginOf, type IgnoredFile, type LedgerChunk, pathOf } from './ledger-names.ts';
 import type { BrokenTail } from './torn-tail.ts';
 
-/** One file of the ledger, as its name describes it. */
-export interface LedgerChunk extends ChunkName {
-  readonly file: string;
-  readonly directory: string;
-}
-
-/**
- * Why a file is not part of the ledger; `SUPERSEDED`: another holds the same entries and is preferred; `COPY`: one of
- * the same name was found in a directory before; `NOT_COMMITTED`: in a read-only directory.
- */
-export type ChunkIgnored =
-  | 'BAD_NAME'
-  | 'RECOVERY'
-  | 'IGNORED'
-  | 'SUPERSEDED'
-  | 'COPY'
-  | 'NOT_COMMITTED';
-
-/** A file in the ledger's directory that is not part of the ledger. */
-export interface IgnoredFile {
-  readonly file: string;
-  readonly directory: string;
-  readonly reason: ChunkIgnored;
-}
+export { type LedgerListing, listLedger } from './ledger-listing.ts';
+export type { ChunkIgnored, IgnoredFile, LedgerChunk } from './ledger-names.ts';
 
 /** An entry and where it lies. */
 export interface LedgerEntry {
@@ -55,100 +39,24 @@ export interface EntriesOptions {
 }
 
 /**
- * Looks at the names in a ledger directory, and in its read-only ones. They must follow one another without gap or
- * overlap; the ledger may begin above seqno 1, when its older chunks are gone. Where two files begin at the same
- * seqno, a committed one is preferred, then the longer, then the one whose directory comes first.
+ * Looks at the names in a ledger directory, and in its read-only ones. They must follow one another without a gap; the
+ * ledger may begin above seqno 1, when its older chunks are gone. Where files overlap, committed ones are preferred,
+ * then those that reach furthest, then those whose directory comes first; the others are compared with them.
  *
  * @param readOnly other directories of the same ledger, as CCF's `read_only_directories`: of them committed chunks
  * alone count
  * @throws StorageError `NOT_FOUND`, `NOT_A_DIRECTORY`, `READ_FAILED`; `SYMLINK_REFUSED`, `NOT_A_REGULAR_FILE` for
  * what bears a chunk's name and is no file, since to pass over it would silently shorten the ledger
- * @throws FormatError `EMPTY_LEDGER`, `CHUNK_GAP`, `CHUNK_OVERLAP`
+ * @throws FormatError `EMPTY_LEDGER`, `CHUNK_GAP`; `CHUNK_OVERLAP` where `access` refuses overlaps
  */
 export async function openLedger(
   fileSystem: FileSystem,
   directory: string,
   readOnly: readonly string[] = [],
+  access: LedgerAccess = 'any',
 ): Promise<LedgerDirectory> {
-  return new LedgerDirectory(fileSystem, await listLedger(fileSystem, directory, readOnly));
-}
-
-/**
- * Looks at the names alone; whether they follow one another is for {@link LedgerDirectory} to see.
- * @throws StorageError as {@link openLedger}
- */
-export async function listLedger(
-  fileSystem: FileSystem,
-  directory: string,
-  readOnly: readonly string[] = [],
-): Promise<LedgerListing> {
-  const found = [await chunksIn(fileSystem, directory)];
-  for (const other of readOnly) found.push(committedOf(await chunksIn(fileSystem, other)));
-  const ignored = found.flatMap((files) => files.ignored);
-  const chunks: LedgerChunk[] = [];
-  // What is sorted as equal keeps its place: the directories stay in their order.
-  for (const chunk of found.flatMap((files) => files.chunks).sort(preferredFirst)) {
-    const preferred = chunks.at(-1);
-    if (preferred?.first !== chunk.first) chunks.push(chunk);
-    else ignored.push(ignore(chunk, preferred.file === chunk.file ? 'COPY' : 'SUPERSEDED'));
-  }
-  return { directory, chunks, ignored };
-}
-
-/** The files of one directory. */
-type Files = Pick<LedgerListing, 'chunks' | 'ignored'>;
-
-async function chunksIn(fileSystem: FileSystem, directory: string): Promise<Files> {
-  const chunks: LedgerChunk[] = [];
-  const ignored: IgnoredFile[] = [];
-  for (const entry of await fileSystem.list(directory)) {
-    const { name: file } = entry;
-    const name = parseChunkName(file);
-    if (name === undefined) ignored.push({ file, directory, reason: reasonOf(file) });
-    else chunks.push({ ...name, file: regularFile(directory, entry), directory });
-  }
-  return { chunks, ignored };
-}
-
-/** A node renames a chunk before it moves it to a read-only directory: another is not for it to read. */
-function committedOf({ chunks, ignored }: Files): Files {
-  const others = chunks.filter(({ committed }) => !committed);
-  return {
-    chunks: chunks.filter(({ committed }) => committed),
-    ignored: [...ignored, ...others.map((chunk) => ignore(chunk, 'NOT_COMMITTED'))],
-  };
-}
-
-const ignore = ({ file, directory }: LedgerChunk, reason: ChunkIgnored): IgnoredFile => ({
-  file,
-  directory,
-  reason,
-});
-
-function reasonOf(name: string): ChunkIgnored {
-  if (name.endsWith('.recovery')) return 'RECOVERY';
-  return name.endsWith('.ignored') ? 'IGNORED' : 'BAD_NAME';
-}
-
-function regularFile(directory: string, { name, kind }: DirectoryEntry): string {
-  if (kind === 'file') return name;
-  const code = kind === 'symlink' ? 'SYMLINK_REFUSED' : 'NOT_A_REGULAR_FILE';
-  const file = join(directory, name);
-  throw new StorageError(code, `${file} has a chunk's name and is no regular file`, { file });
-}
-
-function preferredFirst(a: LedgerChunk, b: LedgerChunk): number {
-  if (a.first !== b.first) return a.first - b.first;
-  if (a.committed !== b.committed) return a.committed ? -1 : 1;
-  return (b.last ?? 0) - (a.last ?? 0);
-}
-
-/** What the names in a directory, and its read-only ones, say; `chunks` by their first seqno. */
-export interface LedgerListing {
-  /** Not a read-only one. */
-  readonly directory: string;
-  readonly chunks: readonly LedgerChunk[];
-  readonly ignored: readonly IgnoredFile[];
+  const listing = await listLedger(fileSystem, directory, readOnly, access);
+  return new LedgerDirectory(fileSystem, listing);
 }
 
 /** Chunks kept in memory: whoever looks ahead reads the chunk that comes next, and then comes to it. */
@@ -163,27 +71,47 @@ export class LedgerDirectory {
   /** First seqno of the first chunk. */
   readonly first: Seqno;
   readonly #fileSystem: FileSystem;
-  #recent: readonly { readonly file: string; readonly chunk: Chunk }[] = [];
+  readonly #access: LedgerAccess;
+  readonly #found: FoundChunks;
+  readonly #copies: CopyChecks;
+  /** Of chunks that may grow, as they were when they were first read. */
+  readonly #pins = new Map<LedgerChunk, ChunkPin>();
+  readonly #read = new Set<LedgerChunk>();
+  #recent: readonly { readonly of: LedgerChunk; readonly chunk: Chunk }[] = [];
   #brokenTail: BrokenTail | undefined;
 
-  constructor(fileSystem: FileSystem, { directory, chunks, ignored }: LedgerListing) {
+  constructor(fileSystem: FileSystem, listing: LedgerListing) {
+    const { directory, chunks, ignored, access } = listing;
     const [first] = chunks;
     if (first === undefined) {
       throw new FormatError('EMPTY_LEDGER', `no ledger chunk in ${directory}`, { file: directory });
     }
-    for (const [i, chunk] of chunks.entries()) {
-      if (chunk.last !== undefined) checkFollows(chunk, chunk.last + 1, chunks[i + 1]);
-    }
     this.directory = directory;
     this.chunks = chunks;
     this.ignored = ignored;
-    this.first = first.first;
+    this.first = beginOf(first);
     this.#fileSystem = fileSystem;
+    this.#access = access;
+    this.#found = new FoundChunks(fileSystem, listing);
+    this.#copies = new CopyChecks(fileSystem, listing);
+    for (const [i, chunk] of chunks.entries()) {
+      if (chunk.last !== undefined) this.#checkFollows(chunk, chunk.last + 1, chunks[i + 1]);
+    }
   }
 
-  /** Where the last chunk broke off when it was last read; `undefined` when it ended with a whole entry. */
+  /** Where the last chunk broke off when it was first read; `undefined` when it ended with a whole entry. */
   get brokenTail(): BrokenTail | undefined {
     return this.#brokenTail;
+  }
+
+  /** Chunks of which entries were read. */
+  get filesRead(): number {
+    return this.#read.size;
+  }
+
+  /** Files with the same seqnos, as far as those were read. */
+  get overlaps(): readonly ChunkOverlap[] {
+    return this.#copies.overlaps;
   }
 
   /**
@@ -199,47 +127,112 @@ export class LedgerDirectory {
       const { entries } = await this.readChunk(chunk);
       return entries.at(-1)?.seqno ?? chunk.first;
     } catch (error) {
-      if (error instanceof FormatError || error instanceof VerificationError) return chunk.first;
+      if (isOfBytes(error)) return chunk.first;
       throw error;
     }
   }
 
   /**
    * Reads and splits one of {@link LedgerDirectory.chunks}. Only in the last one a torn tail is forgiven, which
-   * {@link LedgerDirectory.brokenTail} then has.
+   * {@link LedgerDirectory.brokenTail} then has. One that its node goes on writing is as it was at the first reading.
    * @throws StorageError `CHANGED_WHILE_READING`, `READ_FAILED`, `NOT_FOUND`
    * @throws FormatError, VerificationError those of {@link decodeChunk}
    */
   async readChunk(chunk: LedgerChunk): Promise<Chunk> {
-    const known = this.#recent.find(({ file }) => file === chunk.file);
+    const known = this.#recent.find(({ of }) => of === chunk);
     if (known !== undefined) return known.chunk;
-    const path = join(chunk.directory, chunk.file);
-    const bytes = await this.#fileSystem.readFile(path, { bytesMax: chunkBytesMax });
+    const { bytes, place } = await this.readBytes(chunk);
     const isLastChunk = chunk === this.chunks.at(-1);
-    const read = decodeChunk(bytes, { ...chunk, isLastChunk });
-    if (isLastChunk) this.#brokenTail = brokenTailOf(chunk, bytes, read);
-    this.#recent = [...this.#recent, { file: chunk.file, chunk: read }].slice(-recentChunksMax);
+    const isPinned = this.#pins.has(chunk);
+    const read = decodeChunk(bytes, { ...place, isLastChunk });
+    if (!isPinned && isLastChunk) this.#brokenTail = brokenTailOf(place, bytes, read);
+    if (!isPinned && chunk.last === undefined && this.#access !== 'own') {
+      this.#pins.set(chunk, pinOf(bytes, Math.min(bytes.length, endOf(read.entries))));
+    }
+    this.#recent = [...this.#recent, { of: chunk, chunk: read }].slice(-recentChunksMax);
     return read;
   }
 
   /**
-   * The entries in order, two chunks in memory at a time. Where an open chunk ends is known only here, so its gap
-   * to the next one, or overlap, is found here too.
+   * Reads a chunk's file, under the name that it has now.
+   * @throws StorageError as {@link LedgerDirectory.readChunk}
+   */
+  async readBytes(chunk: LedgerChunk): Promise<{ bytes: Uint8Array; place: LedgerChunk }> {
+    if (this.#access === 'own') {
+      return { bytes: await this.#readStill(chunk), place: chunk };
+    }
+    const pin = this.#pins.get(chunk);
+    return this.#found.read(chunk, async (place) => {
+      if (pin !== undefined) {
+        const bytes = await readPinned(this.#fileSystem, pathOf(place), pin);
+        return { bytes, place: { ...chunk, file: place.file, directory: place.directory } };
+      }
+      const isStill = place.last !== undefined;
+      const bytes = await (isStill
+        ? this.#readStill(place)
+        : readGrowing(this.#fileSystem, pathOf(place)));
+      return { bytes, place };
+    });
+  }
+
+  #readStill(chunk: LedgerChunk): Promise<Uint8Array> {
+    return this.#fileSystem.readFile(pathOf(chunk), { bytesMax: chunkBytesMax });
+  }
+
+  /**
+   * The entries in order, two chunks in memory at a time, and a third that is compared with one of them. Where an open
+   * chunk ends is known only here, so its gap to the next one, or overlap, is found here too.
+   *
+   * **Order contract:** an entry is given only after all files that hold its seqno were compared.
    * @throws FormatError `CHUNK_GAP` when `from` lies before the ledger, `CHUNK_GAP`, `CHUNK_OVERLAP`; see
    * {@link LedgerDirectory.readChunk}
+   * @throws VerificationError `LEDGER_COPIES_DIFFER`
    */
   async *entries(options: EntriesOptions = {}): AsyncGenerator<LedgerEntry> {
     const { from = this.first, read = (chunk) => this.readChunk(chunk) } = options;
     if (from < this.first) throw beforeLedgerError(from, this.chunks[0]);
     for (const [i, chunk] of this.chunks.entries()) {
       const next = this.chunks[i + 1];
-      if (next !== undefined && next.first <= from) continue;
-      const { entries } = await read(chunk);
-      checkFollows(chunk, chunk.first + entries.length, next);
+      if (next !== undefined && beginOf(next) <= from) continue;
+      const entries = await this.#checked(i, read);
+      const end = next === undefined ? Number.POSITIVE_INFINITY : beginOf(next);
+      const begin = Math.max(from, beginOf(chunk));
       for (const entry of entries) {
-        if (entry.seqno >= from) yield { ...entry, file: chunk.file };
+        if (entry.seqno >= begin && entry.seqno < end) yield { ...entry, file: chunk.file };
       }
     }
+  }
+
+  /** The entries of a chunk, once they are the same in every file that has them. */
+  async #checked(
+    i: number,
+    read: (chunk: LedgerChunk) => Promise<Pick<Chunk, 'entries'>>,
+  ): Promise<readonly ChunkEntry[]> {
+    const chunk = this.chunks[i];
+    assert(chunk !== undefined, 'a chunk that is listed');
+    try {
+      const { entries } = await read(chunk);
+      this.#read.add(chunk);
+      this.#checkFollows(chunk, chunk.first + entries.length, this.chunks[i + 1]);
+      await this.#copies.check(i, entries);
+      return entries;
+    } catch (error) {
+      if (!isOfBytes(error) || error.code === 'CHUNK_GAP') throw error;
+      throw await this.#copies.blame(i, error);
+    }
+  }
+
+  /** @param end the seqno after the last of `chunk`, up to which the next chunk must begin, or exactly there */
+  #checkFollows(chunk: LedgerChunk, end: number, next: LedgerChunk | undefined): void {
+    if (next === undefined || beginOf(next) === end) return;
+    const isGap = beginOf(next) > end;
+    if (!isGap && this.#access === 'any') return;
+    const what = isGap ? missing(end, beginOf(next) - 1) : `seqno ${next.first} is in both`;
+    throw new FormatError(
+      isGap ? 'CHUNK_GAP' : 'CHUNK_OVERLAP',
+      `between ${chunk.file} and ${next.file}: ${what}`,
+      { file: next.file, seqno: seqno(Math.min(end, next.first)), actual: next.first, limit: end },
+    );
   }
 }
 
@@ -260,6 +253,11 @@ export async function entryAt(ledger: EntrySource, seqno: Seqno): Promise<Ledger
   return undefined;
 }
 
+function endOf(entries: readonly ChunkEntry[]): number {
+  const last = entries.at(-1);
+  return last === undefined ? chunkHeaderBytes : last.offset + last.bytes.length;
+}
+
 /** How a last chunk breaks off, of which `read` was accepted. */
 function brokenTailOf(
   chunk: LedgerChunk,
@@ -275,18 +273,6 @@ function brokenTailOf(
     bytes,
     flaw: { seqno: at, offset: bytes.length - tornBytes, error },
   };
-}
-
-/** @param end the seqno after the last of `chunk`, which must be the first of the next chunk */
-function checkFollows(chunk: LedgerChunk, end: number, next: LedgerChunk | undefined): void {
-  if (next === undefined || next.first === end) return;
-  const isGap = next.first > end;
-  const what = isGap ? missing(end, next.first - 1) : `seqno ${next.first} is in both`;
-  throw new FormatError(
-    isGap ? 'CHUNK_GAP' : 'CHUNK_OVERLAP',
-    `between ${chunk.file} and ${next.file}: ${what}`,
-    { file: next.file, seqno: seqno(Math.min(end, next.first)), actual: next.first, limit: end },
-  );
 }
 
 const missing = (first: number, last: number): string =>

@@ -17,24 +17,32 @@ export interface ChunkName {
   /** Absent while the chunk may still grow, and until it is committed. */
   readonly last: Seqno | undefined;
   readonly committed: boolean;
+  /** The committed beginning of an open chunk, as a file of its own. @default false */
+  readonly isPrefix?: boolean;
 }
 
-const chunkPattern = /^ledger_([0-9]+)(?:-([0-9]+)(\.committed)?)?$/;
+const chunkPattern = /^ledger_([0-9]+)(?:-([0-9]+))?(\.committed|\.committed_prefix)?$/;
 
 /**
  * Reads a chunk's file name strictly; `undefined` for anything else, `.recovery` and `.ignored` too.
  *
- * `ledger_<first>` · `ledger_<first>-<last>` · `ledger_<first>-<last>.committed`
- * @see CCF src/host/ledger_filenames.h
+ * `ledger_<first>` · `ledger_<first>-<last>` · `ledger_<first>-<last>.committed` · `ledger_<first>-<last>.committed_prefix`,
+ * also without `-<last>`
+ * @see CCF src/host/ledger_filenames.h, and microsoft/CCF#8214 for prefixes
  */
 export function parseChunkName(name: string): ChunkName | undefined {
   const match = chunkPattern.exec(name);
   const first = parseDecimal(match?.[1] ?? '');
   if (first === undefined) return undefined;
-  if (match?.[2] === undefined) return { first: seqno(first), last: undefined, committed: false };
-  const last = parseDecimal(match[2]);
+  const [, , lastText, ending] = match ?? [];
+  const isPrefix = ending === '.committed_prefix';
+  const kind = isPrefix ? { committed: false, isPrefix } : { committed: ending !== undefined };
+  if (lastText === undefined) {
+    return kind.committed ? undefined : { first: seqno(first), last: undefined, ...kind };
+  }
+  const last = parseDecimal(lastText);
   if (last === undefined || last < first) return undefined;
-  return { first: seqno(first), last: seqno(last), committed: match[3] !== undefined };
+  return { first: seqno(first), last: seqno(last), ...kind };
 }
 
 /**
@@ -57,6 +65,7 @@ export interface ChunkPlace {
   /** As the name has it. */
   readonly last?: Seqno | undefined;
   readonly committed: boolean;
+  readonly isPrefix?: boolean;
   /** Only the last chunk of a ledger may be open, and only its tail may be torn. */
   readonly isLastChunk: boolean;
 }
@@ -96,6 +105,7 @@ export interface Chunk {
  */
 export function decodeChunk(bytes: Uint8Array, place: ChunkPlace): Chunk {
   if (bytes.length > chunkBytesMax) throw chunkError('TOO_LARGE', place, 0, 'more than 4 GiB');
+  if (place.isPrefix) return decodePrefix(bytes, place);
   const mayBeTorn = place.isLastChunk && !place.committed && place.last === undefined;
   if (bytes.length < 8) {
     if (mayBeTorn) return { entries: [], complete: false, tornBytes: bytes.length };
@@ -109,6 +119,31 @@ export function decodeChunk(bytes: Uint8Array, place: ChunkPlace): Chunk {
   if (complete) checkTable(bytes.subarray(tableOffset), walk.entries, tableOffset, place);
   checkCount(walk.entries.length, place);
   return { entries: walk.entries, complete, tornBytes: end - walk.end };
+}
+
+/**
+ * Splits a `.committed_prefix` file: the entries of a chunk up to the last one that was committed. Its header may name
+ * a table of them or be zero, and of the table there may be a part, or nothing.
+ */
+function decodePrefix(bytes: Uint8Array, place: ChunkPlace): Chunk {
+  if (bytes.length < chunkHeaderBytes) {
+    throw chunkError('TRUNCATED_HEADER', place, 0, `${bytes.length} of 8 header bytes`);
+  }
+  const said = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  const limit = said > 8n && said < BigInt(bytes.length) ? Number(said) : bytes.length;
+  const { entries, end, flaw } = decodeOpenChunk(bytes.subarray(0, limit), place);
+  const isShort = place.last !== undefined && entries.length < place.last - place.first + 1;
+  if (flaw !== undefined && (isShort || said !== 0n)) throw flaw;
+  checkCount(entries.length, place);
+  if (said !== 0n && said !== BigInt(end)) {
+    throw chunkError('BAD_OFFSET_TABLE', place, 0, `table at ${said}, the entries end at ${end}`);
+  }
+  const table = encodeTable(entries.map(({ offset }) => offset));
+  const rest = bytes.subarray(end);
+  if (!equalBytes(rest, table.subarray(0, rest.length))) {
+    throw flaw ?? chunkError('BAD_OFFSET_TABLE', place, end, 'no table of these entries');
+  }
+  return { entries, complete: true, tornBytes: 0 };
 }
 
 function chunkError(
@@ -172,8 +207,9 @@ export interface OpenChunkContent {
 }
 
 /** Whether a chunk may still grow, and so end in what a crash left: neither its name nor its header names an end. */
-export function isOpenChunk(bytes: Uint8Array, { last, committed }: ChunkName): boolean {
-  if (last !== undefined || committed) return false;
+export function isOpenChunk(bytes: Uint8Array, name: ChunkName): boolean {
+  const { last, committed, isPrefix = false } = name;
+  if (last !== undefined || committed || isPrefix) return false;
   return bytes.length < chunkHeaderBytes || bytes.subarray(0, 8).every((byte) => byte === 0);
 }
 

@@ -79,7 +79,7 @@ test('openLedger() prefers a committed chunk, then the longer, among those of on
   await put('ledger_1-2.committed', chunkBytes(1, 2));
   await put('ledger_3');
   await put('ledger_3-4', chunkBytes(3, 4));
-  await put('ledger_5-6.committed');
+  await put('ledger_5-6.committed', chunkBytes(5, 6));
   await put('ledger_5-7.committed', chunkBytes(5, 7));
   const ledger = await open();
   expect(ledger.chunks.map(({ file }) => file)).toEqual([
@@ -160,10 +160,10 @@ test('openLedger() refuses a gap, naming both files and the missing seqno', asyn
   });
 });
 
-test('openLedger() refuses an overlap, naming both files and the seqno', async () => {
+test('openLedger() refuses an overlap where there must be none, naming both files and the seqno', async () => {
   await put('ledger_1-5.committed');
   await put('ledger_4');
-  await expect(open()).rejects.toMatchObject({
+  await expect(openLedger(fileSystem, '/l', [], 'own')).rejects.toMatchObject({
     code: 'CHUNK_OVERLAP',
     seqno: 4,
     message: 'between ledger_1-5.committed and ledger_4: seqno 4 is in both',
@@ -229,7 +229,9 @@ test('LedgerDirectory.entries() refuses a gap behind an open chunk', async () =>
 test('LedgerDirectory.entries() refuses an overlap behind an open chunk', async () => {
   await put('ledger_1', chunkBytes(1, 4));
   await put('ledger_4', chunkBytes(4, 5));
-  await expect(seqnos(await open())).rejects.toMatchObject({ code: 'CHUNK_OVERLAP', seqno: 4 });
+  const own = await openLedger(fileSystem, '/l', [], 'single');
+  await expect(seqnos(own)).rejects.toMatchObject({ code: 'CHUNK_OVERLAP', seqno: 4 });
+  expect(await seqnos(await open())).toEqual([1, 2, 3, 4, 5]);
 });
 
 test('LedgerDirectory.entries() drops a torn tail of the last open chunk', async () => {

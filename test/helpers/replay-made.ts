@@ -12,6 +12,8 @@ import { type Files, ledgerFiles, readFiles, writeFiles } from './make-ledger-fi
 export interface ReplayMadeOptions
   extends Pick<
     ReplayOptions,
+    | 'level'
+    | 'services'
     | 'receipt'
     | 'at'
     | 'memberKeys'
@@ -22,6 +24,8 @@ export interface ReplayMadeOptions
   > {
   /** The ledger directory. @default as {@link ledgerFiles} lays it out */
   readonly files?: Files;
+  /** Files of read-only directories. @default none */
+  readonly readOnly?: readonly Files[];
   /** Existing snapshots to compare with. @default none */
   readonly snapshots?: Files;
   /** Name and bytes of the snapshot to start from. @default the whole ledger is replayed */
@@ -49,13 +53,15 @@ export async function replayMade(
   ledger: MadeLedger,
   options: ReplayMadeOptions = {},
 ): Promise<MadeReplay> {
-  const { files = ledgerFiles(ledger), snapshots, from, ...rest } = options;
+  const { files = ledgerFiles(ledger), readOnly = [], snapshots, from, ...rest } = options;
   const fileSystem = new MemoryFileSystem();
   await writeFiles(fileSystem, '/ledger', files);
+  for (const [i, other] of readOnly.entries()) await writeFiles(fileSystem, `/ro${i}`, other);
   if (snapshots) await writeFiles(fileSystem, '/snapshots', snapshots);
   if (from) await writeFiles(fileSystem, '/from', new Map([from]));
   const report = await replayLedger({
     ledger: '/ledger',
+    readOnlyLedgers: readOnly.map((_, i) => `/ro${i}`),
     out: '/out',
     snapshots: snapshots && '/snapshots',
     from: from && `/from/${from[0]}`,
@@ -64,7 +70,8 @@ export async function replayMade(
     ...rest,
   });
   expect(fileSystem.openHandles).toBe(0);
-  const published = new Map(await readFiles(fileSystem, '/out'));
+  const isFull = rest.level === undefined || rest.level === 'full';
+  const published = new Map(isFull ? await readFiles(fileSystem, '/out') : []);
   published.delete('lock');
   return { report, files: published };
 }
