@@ -10,7 +10,7 @@ import type { ChunkOverlap } from '../files/chunk-copies.ts';
 import { UsageError } from './errors.ts';
 import { type ExitStatus, worstOf } from './exit-status.ts';
 import { factsOfOthers } from './other-identities.ts';
-import { formatFacts, groupDigits } from './table.ts';
+import { count, formatFacts, groupDigits } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 /** How much of the ledger is checked. */
@@ -108,9 +108,8 @@ export function tellOverlaps(overlaps: readonly ChunkOverlap[], terminal: Termin
   if (overlaps.length === 0) return;
   const seqnos = overlaps.reduce((sum, { first, last }) => sum + Math.max(0, last - first + 1), 0);
   const files = new Set(overlaps.map(({ directory, file }) => `${directory}/${file}`)).size;
-  const what = files === 1 ? 'one further file holds' : `${groupDigits(files)} further files hold`;
-  const how = seqnos === 1 ? '1 of the same seqnos' : `${groupDigits(seqnos)} of the same seqnos`;
-  terminal.note(`${what} ${how}: compared, byte for byte the same`);
+  const copies = count(seqnos, 'entry', 'entries');
+  terminal.note(`${copies} also in ${count(files, 'other file')}: byte for byte the same`);
   for (const { directory, file, differsFrom, cutFrom } of overlaps) {
     if (differsFrom !== undefined) {
       const why = 'it is not committed, and was left out from there on';

@@ -154,12 +154,29 @@ class GapFiller {
         at = best.extent.last + 1;
         continue;
       }
+      const broken = this.#brokenAt(at, spares);
+      if (broken !== undefined) {
+        at = broken.last + 1;
+        continue;
+      }
       const ahead = spares.filter(({ chunk, extent }) => chunk.first > at && extent.last > at);
       const next = Math.min(...ahead.map(({ chunk }) => chunk.first));
       if (next > last) break;
       at = next;
     }
     return at;
+  }
+
+  /** Where the rest of a committed chunk is missing and nothing else holds it, that chunk is read, and refused. */
+  #brokenAt(at: number, spares: readonly Spare[]): Ranged | undefined {
+    const ranged = spares.map(({ chunk }) => chunk).filter(isRanged);
+    const broken = ranged.find(({ first, last }) => first <= at && at <= last);
+    if (broken === undefined) return undefined;
+    const before = this.#chunks.at(-1);
+    const isBeginning = before !== undefined && keyOf(before) === keyOf(broken);
+    if (isBeginning) this.#chunks.pop();
+    this.#chunks.push(from(broken, isBeginning ? beginOf(before) : at));
+    return broken;
   }
 
   async #bestAt(at: number, spares: readonly Spare[]): Promise<Spare | undefined> {

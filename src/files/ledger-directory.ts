@@ -4,13 +4,14 @@ import { type Seqno, seqno } from '../core/words.ts';
 import {
   type Chunk,
   type ChunkEntry,
+  type ChunkPlace,
   chunkHeaderBytes,
   decodeChunk,
   decodeOpenChunk,
 } from '../formats/ledger-chunk.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { type ChunkPin, pinOf, readGrowing, readPinned } from './chunk-bytes.ts';
-import type { ChunkOverlap } from './chunk-copies.ts';
+import { type ChunkOverlap, type ReadCopy, readCopy } from './chunk-copies.ts';
 import { CopyChecks } from './copy-checks.ts';
 import { FoundChunks } from './found-chunks.ts';
 import { isOfBytes } from './ledger-cover.ts';
@@ -144,13 +145,24 @@ export class LedgerDirectory {
     const { bytes, place } = await this.readBytes(chunk);
     const isLastChunk = chunk === this.chunks.at(-1);
     const isPinned = this.#pins.has(chunk);
-    const read = decodeChunk(bytes, { ...place, isLastChunk });
+    const read = this.#decode(chunk, bytes, { ...place, isLastChunk });
     if (!isPinned && isLastChunk) this.#brokenTail = brokenTailOf(place, bytes, read);
     if (!isPinned && chunk.last === undefined && this.#access !== 'own') {
       this.#pins.set(chunk, pinOf(bytes, Math.min(bytes.length, endOf(read.entries))));
     }
     this.#recent = [...this.#recent, { of: chunk, chunk: read }].slice(-recentChunksMax);
     return read;
+  }
+
+  #decode(chunk: LedgerChunk, bytes: Uint8Array, place: ChunkPlace & LedgerChunk): Chunk {
+    try {
+      return decodeChunk(bytes, place);
+    } catch (error) {
+      const next = this.chunks[this.chunks.indexOf(chunk) + 1];
+      const { reaches = 0 } = chunk;
+      if (next === undefined || beginOf(next) > reaches + 1) throw error;
+      return beginningOf(readCopy(place, bytes), reaches);
+    }
   }
 
   /**
@@ -251,6 +263,13 @@ export async function entryAt(ledger: EntrySource, seqno: Seqno): Promise<Ledger
   if (ledger.first === undefined || seqno < ledger.first) return undefined;
   for await (const entry of ledger.entries({ from: seqno })) return entry;
   return undefined;
+}
+
+/** What a chunk counts for that breaks off where others go on. @throws FormatError when it does so before that */
+function beginningOf({ chunk, entries, defect }: ReadCopy, reaches: number): Chunk {
+  const count = reaches - chunk.first + 1;
+  if (entries.length < count && defect !== undefined) throw defect;
+  return { entries: entries.slice(0, count), complete: false, tornBytes: 0 };
 }
 
 function endOf(entries: readonly ChunkEntry[]): number {

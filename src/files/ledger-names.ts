@@ -10,7 +10,7 @@ export interface LedgerChunk extends ChunkName {
   readonly directory: string;
   /** From here on its entries are read; those before are read from other files. @default first */
   readonly from?: Seqno;
-  /** How far it was seen to reach, where its name does not say it and others go on behind it. */
+  /** How far its entries were seen to reach, where its name does not say it or it is cut off, and others go on there. */
   readonly reaches?: number;
 }
 

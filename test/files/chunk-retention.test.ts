@@ -51,7 +51,7 @@ async function names(disk = fileSystem): Promise<readonly string[]> {
 }
 
 async function expired(watermark: number, keepChunks = 1): Promise<readonly LedgerChunk[]> {
-  const ledger = await openLedger(fileSystem, '/ledger');
+  const ledger = await openLedger(fileSystem, '/ledger', [], 'single');
   return expiredChunks(ledger, { watermark: seqno(watermark), keepChunks });
 }
 
