@@ -30,7 +30,7 @@ const kinds: readonly Kind[] = [
   },
   {
     what: 'a JSON text, such as a receipt',
-    next: 'a receipt is verified as part of the snapshot file that it ends: give that file',
+    next: 'a receipt by itself is verified with: ledger-snapshotter receipt verify {file}; one of a snapshot is part of that file',
     matches: (_, start) => /^\s*\{\s*"/.test(start),
   },
   {
@@ -50,7 +50,7 @@ const kinds: readonly Kind[] = [
   },
   {
     what: 'a COSE message, such as a receipt',
-    next: 'a receipt is verified as part of the snapshot file that it ends: give that file',
+    next: 'a receipt by itself is verified with: ledger-snapshotter receipt verify {file}; one of a snapshot is part of that file',
     matches: (_, start) => start.startsWith('\xd2\x84'),
   },
 ];
@@ -71,7 +71,7 @@ export async function otherKindOf(
   if (kind === undefined) return undefined;
   return {
     message: `${name} is ${kind.what}, not a snapshot`,
-    next: kind.next.replace('{directory}', dirname(file)),
+    next: kind.next.replace('{directory}', dirname(file)).replace('{file}', file),
   };
 }
 

@@ -262,14 +262,26 @@ export async function epochsOf(
   if (keyIds.length < 2) return epochs;
   const candidates = readCandidates(records);
   for (const keyId of keyIds) {
-    for (const { endorsedKeyId, from, to } of await linksBelow(candidates, keyId, serviceStarts)) {
+    for (const { endorsedKeyId, from, to } of await linksFrom(candidates, keyId, serviceStarts)) {
       if (epochs.has(endorsedKeyId)) epochs.set(endorsedKeyId, { from, to });
     }
   }
   return epochs;
 }
 
-async function linksBelow(
+/**
+ * The identities before one, newest first, each endorsed by the one after it, as far as the chain holds.
+ * @param serviceStarts by key id, as in {@link EndorsementChainOptions}
+ */
+export async function linksBelow(
+  records: readonly WrittenEndorsement[],
+  key: KeyObject,
+  serviceStarts: ReadonlyMap<string, TxId>,
+): Promise<readonly EndorsementLink[]> {
+  return linksFrom(readCandidates(records), keyIdOf(key), serviceStarts);
+}
+
+async function linksFrom(
   candidates: readonly IdentityEndorsement[],
   keyId: string,
   serviceStarts: ReadonlyMap<string, TxId>,

@@ -71,13 +71,13 @@ export function checkSnapshotPlace({ snapshot, evidence }: Omit<ProofPlaces, 'si
 /**
  * Checks that a key made a proof while it was the service's.
  * @param keyId the key, for the message
- * @param places all that must lie in the epoch, by seqno and view
+ * @param places all that must lie in the epoch, by seqno and view; under what each is called in the message
  * @throws VerificationError `CHAIN_BROKEN`
  */
 export function checkInEpoch(
   keyId: string,
   { from, to }: Epoch,
-  places: Partial<ProofPlaces>,
+  places: Readonly<Record<string, TxId | undefined>>,
 ): void {
   for (const [what, txId] of Object.entries(places)) {
     if (txId === undefined) continue;

@@ -71,7 +71,7 @@ export function kindOf({ unprotectedHeader }: Sign1Items): MessageKind {
 }
 
 /** The statement that receipts are of: tagged, its unprotected header emptied, in the shortest form. */
-function registeredStatement(items: Sign1Items): Uint8Array {
+export function registeredStatement(items: Sign1Items): Uint8Array {
   const { protectedBytes, payload, signature } = items;
   return encodeCoseSign1({ protectedBytes, payload, signature });
 }

@@ -7,7 +7,7 @@ import { type CoseExpectation, verifyCoseForm } from './cose-receipt.ts';
 import { bytesOfHex } from './encodings.ts';
 import { verifyJsonForm } from './json-receipt.ts';
 import type { VerifiedReceipt, VerifiedStatement } from './result.ts';
-import { kindOf, sign1Items, verifyStatement } from './statement.ts';
+import { kindOf, registeredStatement, sign1Items, verifyStatement } from './statement.ts';
 import { checkAnchors, type TrustAnchor } from './trust-anchor.ts';
 
 /** What a receipt is verified against. */
@@ -24,6 +24,8 @@ export interface VerifyReceiptOptions {
   readonly claimsDigest?: Uint8Array | string;
   /** The claims themselves; their SHA-256 is the digest. */
   readonly claims?: Uint8Array;
+  /** The signed statement that the receipt must be of, with its receipts or without: as its service registered it. */
+  readonly statement?: Uint8Array;
   /** The claims that an Azure Confidential Ledger's receipt is of. @default those that stand beside the receipt */
   readonly applicationClaims?: readonly ApplicationClaim[];
   /**
@@ -85,21 +87,27 @@ export async function verifyReceipt(
 ): Promise<VerifiedReceipt | VerifiedStatement> {
   const { services = [] } = options;
   checkAnchors(services);
-  const claimsDigest = expectedDigest(options);
+  const claims = claimsOf(options);
+  const claimsDigest = expectedDigest({ ...options, claims });
   const bytes = bytesOf(receipt);
   if (isJson(bytes)) {
     const { nodeCertificate } = options;
     return verifyJsonForm(parseJson(bytes), { services, claimsDigest, nodeCertificate });
   }
   const items = sign1Items(bytes);
-  const expected = coseExpectation(options, services, claimsDigest);
+  const expected = coseExpectation({ ...options, claims }, services, claimsDigest);
   return kindOf(items) === 'statement'
     ? verifyStatement(items, expected)
     : verifyCoseForm(bytes, expected);
 }
 
+/** The claims are those of the statement, where there is one. */
+type ClaimedOptions = Omit<VerifyReceiptOptions, 'claims'> & {
+  readonly claims: Uint8Array | undefined;
+};
+
 function coseExpectation(
-  options: VerifyReceiptOptions,
+  options: ClaimedOptions,
   services: readonly TrustAnchor[],
   claimsDigest: string | undefined,
 ): CoseExpectation {
@@ -115,6 +123,13 @@ function coseExpectation(
     trustedRoots: trustedRoots.map((root) => digestHex(root, 'a root of trustedRoots')),
     mayPathBeEmpty: allowEmptyPath,
   };
+}
+
+/** What a service registers of a statement are its bytes without what was added later. */
+function claimsOf({ claims, statement }: VerifyReceiptOptions): Uint8Array | undefined {
+  if (statement === undefined) return claims;
+  if (claims !== undefined) throw new TypeError('claims and statement: give one of them');
+  return registeredStatement(sign1Items(plain(statement)));
 }
 
 function bytesOf(receipt: Uint8Array | string | object): Uint8Array {
