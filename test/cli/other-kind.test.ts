@@ -71,13 +71,13 @@ const files: readonly (readonly [string, () => string | Promise<string>, string,
     'a COSE receipt',
     () => write('receipt.cose', snapshot.receipt),
     'receipt.cose is a COSE message, such as a receipt, not a snapshot',
-    /next: a receipt is verified as part of the snapshot file/,
+    /next: a receipt by itself is verified with: ledger-snapshotter receipt verify /,
   ],
   [
     'a JSON receipt',
     async () => write('receipt.json', await makeJsonReceipt(made, sha256(snapshot.entry))),
     'receipt.json is a JSON text, such as a receipt, not a snapshot',
-    /next: a receipt is verified as part of the snapshot file/,
+    /next: a receipt by itself is verified with: ledger-snapshotter receipt verify /,
   ],
 ];
 

@@ -4,6 +4,11 @@ import { seqno as toSeqno } from '../../src/core/words.ts';
 import { replayLedger } from '../../src/engine/replay.ts';
 import type { ReplayReport } from '../../src/engine/replay-report.ts';
 import { chunkName, encodeChunk } from '../../src/formats/ledger-chunk.ts';
+import { decodeNodeSignature, encodeNodeSignature } from '../../src/formats/node-signature.ts';
+import {
+  decodeCoseSignatureValue,
+  encodeCoseSignatureValue,
+} from '../../src/formats/root-signature.ts';
 import { tables } from '../../src/formats/tables.ts';
 import { inCcfData } from '../cli/temporary.ts';
 import { makeKey } from '../formats/make-keys.ts';
@@ -192,8 +197,8 @@ describe('what does not hold', () => {
 
   test('a changed entry is found at the level tree, and not at the level chunks', async () => {
     const seqno = application();
-    for (const ranges of [[[1, last()]], [[13, last()]]] as const) {
-      const files = changed(chunks(ranges), seqno);
+    for (const first of [1, 13, seqno]) {
+      const files = changed(chunks([[first, last()]]), seqno);
       expect(await checked('chunks', files)).toMatchObject({ failure: undefined });
       const { failure } = await checked('tree', files, { services: pinned() });
       expect(failure?.name).toBe('VerificationError');
@@ -218,24 +223,45 @@ describe('what does not hold', () => {
     const members = makeMembers(1);
     const separate = await MadeLedger.opened({ seed: 'levels separate', members, signing });
     await separate.signature();
+    const from = separate.next;
+    separate.recover();
     const { serviceCertificate, service } = separate.identity;
     separate.identities.splice(-1, 1, { ...separate.identity, signer: service });
-    const from = separate.entries.length;
     await separate.signature();
-    const entries = separate.entries.slice(from - 1).map(({ bytes }) => bytes);
-    expect(entries).toHaveLength(2);
-    const files = new Map([
-      [
-        committedName(1, separate.entries.length),
-        encodeChunk(
-          separate.entries.map(({ bytes }) => bytes),
-          { complete: true },
-        ),
-      ],
-    ]);
+    const files = chunks([[from, separate.entries.length]], separate);
     const services = [serviceCertificate];
     const { report } = await replayMade(separate, { files, services, level: 'tree' });
     expect(report.failure).toMatchObject({ code: 'KID_MISMATCH' });
+  });
+
+  test.each([
+    ['a node’s', 'node', changedNodeSignature],
+    ['a service’s', 'cose', changedCoseSignature],
+  ] as const)('%s signature that is another is refused under a known key', async (...args) => {
+    const [, which, forge] = args;
+    const forged = await MadeLedger.opened({ seed: `levels ${which}`, members: makeMembers(1) });
+    await grow(forged, 20);
+    const from = forged.next;
+    await forged.signature();
+    forged.transaction([change('public:app', { at: 'between' })]);
+    await forged.signature({
+      forge: (values) => ({ ...values, [which]: forge(values[which] ?? new Uint8Array()) }),
+    });
+    const files = chunks([[from, forged.entries.length]], forged);
+    const services = [forged.identity.serviceCertificate];
+    const { report } = await replayMade(forged, { files, services, level: 'tree' });
+    expect(report.failure?.name).toBe('VerificationError');
+    expect(report.failure?.seqno).toBe(forged.entries.length);
+  });
+
+  test('a ledger is trusted only when each of its runs is', async () => {
+    const other = await MadeLedger.opened({ seed: 'levels other', members: makeMembers(1) });
+    await grow(other, 9);
+    const end = other.entries.length;
+    const files = new Map([...chunks([[1, end]], other), ...chunks([[end + 2, last()]])]);
+    const report = await checked('tree', files, { services: pinned() });
+    expect(report).toMatchObject({ failure: undefined, trusted: false });
+    expect(report.runs).toHaveLength(2);
   });
 
   test('a level that is none is refused', async () => {
@@ -243,6 +269,20 @@ describe('what does not hold', () => {
     await expect(replayLedger(options)).rejects.toBeInstanceOf(RangeError);
   });
 });
+
+function changedNodeSignature(value: Uint8Array): Uint8Array {
+  const { signature, ...rest } = decodeNodeSignature(value);
+  return encodeNodeSignature({ ...rest, signature: lastChanged(signature) });
+}
+
+const changedCoseSignature = (value: Uint8Array): Uint8Array =>
+  encodeCoseSignatureValue(lastChanged(decodeCoseSignatureValue(value)));
+
+function lastChanged(bytes: Uint8Array): Uint8Array {
+  const changed = bytes.slice();
+  changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 1;
+  return changed;
+}
 
 describe('real ledgers', () => {
   testOnCcfData.for([

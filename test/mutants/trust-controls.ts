@@ -1,6 +1,7 @@
 import { anchorControls } from './controls/anchors.ts';
 import { engineControls } from './controls/engine.ts';
 import { failureControls } from './controls/failures.ts';
+import { ledgerControls } from './controls/ledgers.ts';
 import { lockControls } from './controls/locks.ts';
 import { receiptKitControls } from './controls/receipt-kit.ts';
 import { receiptControls } from './controls/receipts.ts';
@@ -22,4 +23,5 @@ export const trustControls: readonly ControlledTests[] = [
   ...failureControls,
   ...tableControls,
   ...anchorControls,
+  ...ledgerControls,
 ];

@@ -52,7 +52,8 @@ export const tableControls: readonly ControlledTests[] = [
         file: register,
         text: 'return this.#signing.classical() ?? this.serviceInForce();',
         replacement: 'return this.serviceInForce();',
-        fails: /a service that signs with a key of its own|refused|rows of other identities/,
+        fails:
+          /a service that signs with a key of its own|refused|rows of other identities|prune without a pin/,
       },
       {
         file: identities,

@@ -1,0 +1,64 @@
+import type { ControlledTests } from './types.ts';
+
+const keyed = 'src/engine/keyed-signatures.ts';
+const run = 'src/engine/tree-run.ts';
+const levels = 'src/engine/ledger-levels.ts';
+const copies = 'src/files/chunk-copies.ts';
+
+/** What copies of a ledger, a part of one, and its earlier identities must not be believed. */
+export const ledgerControls: readonly ControlledTests[] = [
+  {
+    tests: 'test/engine/replay-levels.test.ts',
+    controls: [
+      {
+        file: keyed,
+        text: "  if (identity !== undefined) checkSame('KID_MISMATCH', serviceKeyId, identity.keyId);",
+        fails: /a key that the signing identity of the run does not name is refused$/,
+      },
+      {
+        file: keyed,
+        text: '  await verifyCoseSign1(message, key, tree.root());',
+        fails: /a service’s signature that is another/,
+      },
+      {
+        file: keyed,
+        text: '  await verifyNodeSignature({ signature: signature.signature, preimage, key });',
+        fails: /a node’s signature that is another/,
+      },
+      {
+        file: run,
+        text: '      if (at < tree.firstLeaf || equalBytes(tree.leafAt(at), leaf)) continue;',
+        replacement: '      if (leaf.length > 0) continue;',
+        fails: /a changed entry is found at the level tree/,
+      },
+      {
+        file: levels,
+        text: '(run) => run.signers !== undefined && isVouchedFor(run.signers, keys),',
+        replacement: '(run) => run !== undefined && keys !== undefined,',
+        fails: /trusted only when each of its runs is/,
+      },
+    ],
+  },
+  {
+    tests: 'test/engine/ledger-copies.test.ts',
+    controls: [
+      {
+        file: copies,
+        text: '    if (isCommitted(other) || viewOf(mine) === viewOf(theirs)) {',
+        replacement: '    if (isCommitted(other) && viewOf(mine) !== viewOf(theirs)) {',
+        fails:
+          /one bit changed|another entry of the same view|is read beside its open chunk|cut off is told/,
+      },
+    ],
+  },
+  {
+    tests: 'test/engine/endorsed-services.test.ts',
+    controls: [
+      {
+        file: 'src/engine/endorsed-services.ts',
+        text: '  checkInEpoch(service.keyId, service, places);',
+        fails: /refuses what is not/,
+      },
+    ],
+  },
+];
