@@ -67,9 +67,10 @@ describe.each(guides)('%s', (guide) => {
       expect(textOf(path).length, path).toBeGreaterThan(10);
     }
     const commands = [...text.matchAll(/ledger-snapshotter (\w+)/g)].map(([, name = '']) => name);
-    const known = 'start replay verify recover show list prune diagram testgen completion'.split(
-      ' ',
-    );
+    const known =
+      'start replay verify recover show list prune identities receipt diagram testgen completion'.split(
+        ' ',
+      );
     expect(commands.filter((name) => !known.includes(name))).toEqual([]);
   });
 
@@ -107,13 +108,14 @@ test(
       const { stdout } = await runTypeScript(text, file);
       said.push(stdout);
     }
-    const [node = '', contract = '', watched = ''] = said;
+    const [node = '', contract = '', proven = '', watched = ''] = said;
     expect(node).toMatch(/^50 committed snapshot_50_\d+\.committed$/m);
     expect(node).toMatch(/^60 visits$/m);
     expect(contract).toMatch(/^[#ℹ] pass 7$/m);
     expect(contract).toMatch(/^[#ℹ] fail 0$/m);
+    expect(proven).toMatch(/^true 2\.\d+$/m);
     expect(watched).toMatch(/^@xstate\.actor @xstate\.event @xstate\.snapshot$/m);
-    expect(said).toHaveLength(3);
+    expect(said).toHaveLength(4);
   },
   slowMs,
 );

@@ -75,7 +75,9 @@ test('every command of the README has help', async () => {
     ([, name]) => name ?? '',
   );
   expect(commands).toEqual(
-    'start replay verify recover show list prune diagram testgen'.split(' '),
+    'start replay verify recover show list prune identities receipt receipt diagram testgen'.split(
+      ' ',
+    ),
   );
   for (const command of commands) {
     const { stdout } = await run(process.execPath, ['dist/src/cli/main.js', command, '--help'], {
