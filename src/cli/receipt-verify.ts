@@ -1,10 +1,15 @@
+import type { KeyObject } from 'node:crypto';
 import { basename } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type ErrorCode, LedgerSnapshotterError, StorageError } from '../core/errors.ts';
+import { attempt } from '../engine/attempt.ts';
 import { type EndorsedService, readEndorsedServices } from '../engine/endorsed-services.ts';
+import { pinnedKeys } from '../engine/vouching.ts';
 import { readNamedFile } from '../files/named-file.ts';
-import { publicKeyOfSpki, spkiOf } from '../formats/ec-key.ts';
+import type { Certificate } from '../formats/certificate.ts';
+import { spkiOf } from '../formats/ec-key.ts';
 import { parseSnapshotName } from '../formats/file-name.ts';
+import { anchorBytesMax } from '../formats/trust-anchor.ts';
 import type {
   TrustAnchor,
   VerifiedReceipt,
@@ -14,7 +19,7 @@ import type {
 import { type CommandContext, type CommonFlags, tellError } from './context.ts';
 import { nextOf, UsageError, whatOf } from './errors.ts';
 import { type ExitStatus, exitStatusOf } from './exit-status.ts';
-import { serviceCertOption } from './key-files.ts';
+import { readPins, serviceCertOption } from './key-files.ts';
 import { checkEpochs, formatReceipt, jsonOfReceipt } from './receipt-output.ts';
 import { readOnlyLedgerOption, repeatableOption } from './repeatable-option.ts';
 
@@ -90,8 +95,6 @@ function parseDigest(text: string): string {
 const receiptBytesMax = 16 * 1024 * 1024;
 /** Largest file of claims that is hashed, in bytes. */
 const claimsBytesMax = 256 * 1024 * 1024;
-/** Largest file of trusted keys that is read, in bytes. */
-const anchorBytesMax = 1024 * 1024;
 
 async function verify(
   file: string,
@@ -99,9 +102,10 @@ async function verify(
   context: CommandContext,
 ): Promise<ExitStatus> {
   const { terminal, environment } = context;
-  const pinned = await readAnchors(flags.serviceCert, context);
-  const earlier = await earlierOf(pinned, flags, context);
-  const services = [...pinned, ...(await anchorsOf(earlier))];
+  const pins = await readPins(flags.serviceCert, context);
+  const earlier = await earlierOf(pins, flags, context);
+  const keys = [...pinnedKeys(pins), ...earlier.map(({ key }) => key)];
+  const services = await anchorsOf(keys, flags.serviceCert, context);
   const options = { services, ...(await claimsOf(flags, context)) };
   const trustedRoots = flags.trustedRoot.map(parseRoot);
   const reading = { bytesMax: receiptBytesMax };
@@ -146,7 +150,7 @@ async function claimsOf(
 
 /** Identities of the service before those that are pinned. @throws UsageError */
 async function earlierOf(
-  pinned: readonly TrustAnchor[],
+  pins: readonly (Certificate | KeyObject)[],
   { ledger, readOnlyLedger: readOnlyLedgers }: VerifyFlags,
   { environment, signal }: CommandContext,
 ): Promise<readonly EndorsedService[]> {
@@ -154,38 +158,30 @@ async function earlierOf(
     if (readOnlyLedgers.length === 0) return [];
     throw new UsageError('--read-only-ledger without --ledger: name the node’s own directory, too');
   }
-  if (pinned.length === 0) throw new UsageError('--ledger leads from --service-cert: give both');
-  const services = pinned.map(({ spki }) => publicKeyOfSpki(spki, 'BAD_KEY'));
+  if (pins.length === 0) throw new UsageError('--ledger leads from --service-cert: give both');
+  const services = pinnedKeys(pins);
   return readEndorsedServices({ ledger, readOnlyLedgers, services, signal, environment });
-}
-
-async function anchorsOf(earlier: readonly EndorsedService[]): Promise<readonly TrustAnchor[]> {
-  const { readTrustAnchors } = await receiptKit();
-  return earlier.flatMap(({ key }) => readTrustAnchors(spkiOf(key)));
 }
 
 /** Whether a file is a COSE_Sign1, tagged, as statements are. */
 const isSign1 = ([tag, head]: Uint8Array): boolean => tag === 0xd2 && head === 0x84;
 
-/** @throws UsageError when a file has no key to trust; StorageError when it cannot be read */
-async function readAnchors(
+/** The same keys as anchors, with the ids that their files give them: a receipt may name its key by such a one. */
+async function anchorsOf(
+  keys: readonly KeyObject[],
   files: readonly string[],
   { environment }: CommandContext,
 ): Promise<readonly TrustAnchor[]> {
   const { readTrustAnchors } = await receiptKit();
-  const anchors: TrustAnchor[] = [];
-  const options = { bytesMax: anchorBytesMax };
+  const named: TrustAnchor[] = [];
   for (const file of files) {
-    const bytes = await readNamedFile(environment.fileSystem, file, options);
-    try {
-      anchors.push(...readTrustAnchors(bytes));
-    } catch (error) {
-      if (!(error instanceof LedgerSnapshotterError)) throw error;
-      const message = `${file} names no service to trust: ${error.message} [${error.code}]`;
-      throw new UsageError(message, 'give its certificate or public key, a JWKS or COSE_KeySet');
-    }
+    const bytes = await readNamedFile(environment.fileSystem, file, { bytesMax: anchorBytesMax });
+    named.push(...(attempt(() => readTrustAnchors(bytes)) ?? []));
   }
-  return anchors;
+  return keys.flatMap((key) => {
+    const own = readTrustAnchors(spkiOf(key));
+    return named.filter(({ keyId, kid }) => kid && keyId === own[0]?.keyId).concat(own);
+  });
 }
 
 interface Refusal {

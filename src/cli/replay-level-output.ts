@@ -47,6 +47,9 @@ export function formatLevel(report: ReplayReport, identities: Facts): readonly s
     ...(uncovered.length === 0 ? [] : [['not covered', `${rangesText(uncovered)}: no root`]]),
     ...factsOfOthers(report.otherSignatures),
     ...identities,
+    ...(identities.length === 0 && report.trusted
+      ? [['identity', 'one that you named, or that it endorses: trusted']]
+      : []),
   ] as Facts;
   const facts: Facts = [
     ['files', `${groupDigits(checked.files)} read`],

@@ -50,8 +50,8 @@ const code = 'BAD_KEY';
  *
  * Of a set, keys of other kinds than elliptic curves are skipped, as RFC 7517 and RFC 9052 want it. Of a certificate
  * only the key counts: whoever names it as trusted answers for it.
- * @throws FormatError `BAD_KEY`, `BAD_CERTIFICATE`, `TOO_LARGE`, `DUPLICATE_KEY` for one kid of two keys, and as the
- * JSON and CBOR readers
+ * @throws FormatError `BAD_KEY`, `BAD_CERTIFICATE`, `PRIVATE_KEY`, `TOO_LARGE`, `DUPLICATE_KID` for one kid of two keys,
+ * and as the JSON and CBOR readers
  * @example
  * ```ts
  * import { readTrustAnchors, verifyReceipt } from 'ledger-snapshotter/receipts';
@@ -77,7 +77,7 @@ export function readTrustAnchors(source: string | Uint8Array | object): readonly
 /**
  * Refuses more anchors than can be meant, and one id of two keys: which of them a receipt names would be a matter of
  * order.
- * @throws FormatError `TOO_LARGE`, `DUPLICATE_KEY`
+ * @throws FormatError `TOO_LARGE`, `DUPLICATE_KID`
  */
 export function checkAnchors(anchors: readonly TrustAnchor[]): void {
   if (anchors.length > anchorsMax) {
@@ -91,7 +91,7 @@ export function checkAnchors(anchors: readonly TrustAnchor[]): void {
       const known = keyIds.get(name) ?? keyId;
       if (known !== keyId) {
         const message = `two trust anchors have the id ${name} (hex) and different keys: ${known} and ${keyId}`;
-        throw new FormatError('DUPLICATE_KEY', message, { actual: name });
+        throw new FormatError('DUPLICATE_KID', message, { actual: name });
       }
       keyIds.set(name, keyId);
     }
@@ -144,6 +144,7 @@ function anchorOfPem(blocks: readonly PemBlock[]): TrustAnchor {
   }
   if (block.label === 'CERTIFICATE') return anchorOf(decodeCertificate(block.der).key);
   if (block.label === 'PUBLIC KEY') return anchorOf(keyOfSpki(block.der, code));
+  if (block.label.endsWith('PRIVATE KEY')) throw privateKeyError('a PEM');
   const message = `PEM of ${JSON.stringify(block.label)}, not of a CERTIFICATE or PUBLIC KEY`;
   throw new FormatError(code, message, { actual: block.label });
 }
@@ -166,7 +167,16 @@ function anchorsOfJson(object: JsonObject): readonly TrustAnchor[] {
 
 const jwkCurves: readonly string[] = ['P-256', 'P-384', 'P-521'];
 
+/** Members that only a private key has. @see RFC 7518 section 6 */
+const privateMembers = ['d', 'p', 'q', 'k', 'priv'];
+
+function privateKeyError(what: string): FormatError {
+  const message = `${what} holds a private key: give the public key, and keep the private one secret`;
+  return new FormatError('PRIVATE_KEY', message, { limit: 'a public key' });
+}
+
 function anchorOfJwk(jwk: JsonObject): readonly TrustAnchor[] {
+  if (privateMembers.some((name) => jwk.has(name))) throw privateKeyError('a JWK');
   const crv = jwk.get('crv');
   if (jwk.get('kty') !== 'EC' || typeof crv !== 'string' || !jwkCurves.includes(crv)) return [];
   const curve = crv as CurveName; // one of the names in the list above
@@ -190,6 +200,7 @@ const coseCurves: Readonly<Record<number, CurveName>> = { 1: 'P-256', 2: 'P-384'
 
 /** Labels of RFC 9053 section 7.1: 1 kty (2 EC2), 2 kid, -1 crv, -2 x, -3 y, which may be the sign alone. */
 function anchorOfCoseKey(key: CborMap): readonly TrustAnchor[] {
+  if (key.has(-4)) throw privateKeyError('a COSE_Key');
   const crv = key.get(-1);
   const curve = typeof crv === 'number' ? coseCurves[crv] : undefined;
   if (key.get(1) !== 2 || curve === undefined) return [];

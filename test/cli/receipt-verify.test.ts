@@ -1,7 +1,8 @@
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { toHex } from '../../src/core/bytes.ts';
+import { toHex, toUtf8 } from '../../src/core/bytes.ts';
+import type { CborValue } from '../../src/formats/cbor.ts';
 import { sha256 } from '../../src/formats/sha256.ts';
 import { testOnCcfData } from '../helpers/ccf-testdata.ts';
 import {
@@ -145,6 +146,25 @@ describe('receipt verify', () => {
     const { status, stderr } = await verify(receipt, '--service-cert', receipt);
     expect(status).toBe(2);
     expect(stderr).toContain('names no service to trust');
+    const secret = file('private.jwk', JSON.stringify({ ...jwk, d: 'AA' }));
+    expect(await verify(receipt, '--service-cert', secret)).toMatchObject({ status: 2 });
+    const skipped = await verify(receipt, '--service-cert', join(directory, 'keys.jwks'));
+    expect(skipped.stderr).toContain('was skipped: it is of type RSA');
+  });
+
+  test('knows a key by the id that its file gives it', async () => {
+    const { publicKey } = made.serviceCertificate;
+    const header: [number | string, CborValue][] = [
+      [4, toUtf8('key 7')],
+      [395, 2],
+      ['ccf.v1', new Map([['txid', '2.15']])],
+    ];
+    const own = file('own-kid.cose', makeReceipt({ withoutKid: true, header }));
+    const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'key 7' };
+    const named = file('named.jwk', JSON.stringify(jwk));
+    expect(await verify(own, '--service-cert', named)).toMatchObject({ status: 0 });
+    const other = await verify(own, ...pin);
+    expect(other.stdout).toContain('[KID_MISMATCH]');
   });
 
   test.for<[string, string, Uint8Array | string, string]>([

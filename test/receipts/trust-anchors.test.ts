@@ -67,7 +67,7 @@ describe('readTrustAnchors()', () => {
   const other = makeKey('other', 'P-256').publicKey.export({ format: 'jwk' });
   test.each<[string, string | Uint8Array | object, string]>([
     ['two certificates', pem + stranger.serviceCertificate.pem, 'BAD_CERTIFICATE'],
-    ['a private key', pemOf('PRIVATE KEY', new Uint8Array(3)), 'BAD_KEY'],
+    ['a private key', pemOf('PRIVATE KEY', new Uint8Array(3)), 'PRIVATE_KEY'],
     ['an empty text', '', 'BAD_KEY'],
     ['any text', 'hello', 'BAD_KEY'],
     ['PEM that does not end', pem.slice(0, -20), 'BAD_CERTIFICATE'],
@@ -91,6 +91,8 @@ describe('readTrustAnchors()', () => {
     ['a JWK without y', { kty: 'EC', crv: 'P-256', x: jwk.x }, 'BAD_KEY'],
     ['a JWK of padded base64', { ...jwk, x: `${jwk.x}=` }, 'BAD_BASE64'],
     ['an RSA key', { kty: 'RSA', n: 'x', e: 'AQAB' }, 'BAD_KEY'],
+    ['a private JWK', { ...jwk, d: url(x) }, 'PRIVATE_KEY'],
+    ['a private JWK in a set', { keys: [jwk, { kty: 'oct', k: 'AA' }] }, 'PRIVATE_KEY'],
     ['an empty JWKS', { keys: [] }, 'BAD_KEY'],
     ['a JWKS that is no list', { keys: 1 }, 'BAD_KEY'],
     [
@@ -101,12 +103,12 @@ describe('readTrustAnchors()', () => {
           { ...other, kid: 'a' },
         ],
       },
-      'DUPLICATE_KEY',
+      'DUPLICATE_KID',
     ],
     [
       'a kid that is another key’s id',
       { keys: [jwk, { ...other, kid: keyIdOf(publicKey) }] },
-      'DUPLICATE_KEY',
+      'DUPLICATE_KID',
     ],
     ['a JWKS of 65 keys', { keys: Array.from({ length: 65 }, () => jwk) }, 'TOO_LARGE'],
     ['an empty COSE_KeySet', encodeCbor([]), 'BAD_KEY'],
@@ -116,9 +118,14 @@ describe('readTrustAnchors()', () => {
         coseKey,
         map([1, 2], [2, toUtf8('one')], [-1, 1], [-2, xOf(other)], [-3, yOf(other)]),
       ]),
-      'DUPLICATE_KEY',
+      'DUPLICATE_KID',
     ],
     ['a COSE_Key off the curve', encodeCbor(map([1, 2], [-1, 1], [-2, x], [-3, x])), 'BAD_KEY'],
+    [
+      'a private COSE_Key',
+      encodeCbor(map([1, 2], [-1, 1], [-2, x], [-3, y], [-4, x])),
+      'PRIVATE_KEY',
+    ],
     ['a COSE_Key without x', encodeCbor(map([1, 2], [-1, 1], [-3, y])), 'BAD_KEY'],
     [
       'a COSE_Key with a text for kid',
@@ -165,7 +172,7 @@ describe('readTrustAnchors()', () => {
       { ...jwk, kid: 'a' },
       { ...other, kid: 'a' },
     ].flatMap(readTrustAnchors);
-    expect(await codeOf(verifyReceipt(makeReceipt(), { services: anchors }))).toBe('DUPLICATE_KEY');
+    expect(await codeOf(verifyReceipt(makeReceipt(), { services: anchors }))).toBe('DUPLICATE_KID');
   });
 });
 
