@@ -203,6 +203,6 @@ function remarksOf(
   if (serviceKeyId === undefined) remarks.push('NO_TRUST_ANCHOR');
   if (form.leaf !== undefined) remarks.push('LEAF_NOT_REBUILT');
   if (form.path.length === 0) remarks.push('EMPTY_PATH');
-  if (txId === undefined) remarks.push('EVIDENCE_NOT_PLACED');
+  if (txId === undefined && form.leaf === undefined) remarks.push('EVIDENCE_NOT_PLACED');
   return remarks;
 }
