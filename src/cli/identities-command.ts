@@ -119,7 +119,12 @@ const viewsOf = (first: TxId, last: TxId): string =>
 
 function textOf({ keyId, seqno, from, to }: IdentityEndorser, own: string): string {
   const who = keyId === own ? 'itself' : keyId;
-  const epoch =
-    to === undefined ? `from ${formatTxId(from)}` : `for ${formatTxId(from)} to ${formatTxId(to)}`;
+  const epoch = to === undefined ? `from ${formatTxId(from)}` : rangeOf(from, to);
   return `${who}, ${epoch}, at seqno ${groupDigits(seqno)}`;
+}
+
+/** Real ledgers have endorsements of a range that is none, which lead nowhere. */
+function rangeOf(from: TxId, to: TxId): string {
+  const range = `for ${formatTxId(from)} to ${formatTxId(to)}`;
+  return to.seqno < from.seqno ? `${range} (ends before it begins, leads nowhere)` : range;
 }

@@ -137,7 +137,7 @@ class Decoder {
       at += info < 24 || info === 31 ? 1 : 1 + (1 << (info - 24));
     }
     this.offset = at;
-    throw this.error('CBOR_DEPTH', 'nested too deeply');
+    throw this.error('CBOR_DEPTH', `nested in more than ${cborDepthMax} levels`);
   }
 
   #byte(): number {

@@ -79,7 +79,8 @@ export function decodeProofPath(map: CborMap, mayBeEmpty = false): MerklePath {
   const isBounded = steps.length > 0 || mayBeEmpty;
   if (isBounded && steps.length <= merklePathMax) return steps.map(decodeStep);
   const place = { actual: steps.length, limit: merklePathMax };
-  throw new FormatError('MERKLE_PATH', `a path of ${steps.length} steps`, place);
+  const message = `a path of ${steps.length} steps: 1 to ${merklePathMax} are expected`;
+  throw new FormatError('MERKLE_PATH', message, place);
 }
 
 function decodeStep(value: CborValue): PathStep {

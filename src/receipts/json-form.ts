@@ -191,7 +191,8 @@ function pathOf(own: JsonObject): MerklePath {
   const steps = jsonArray(own.get('proof'), 'proof', code);
   if (steps.length <= merklePathMax) return steps.map(stepOf);
   const place = { actual: steps.length, limit: merklePathMax };
-  throw new FormatError('MERKLE_PATH', `a path of ${steps.length} steps`, place);
+  const message = `a path of ${steps.length} steps: at most ${merklePathMax} are read`;
+  throw new FormatError('MERKLE_PATH', message, place);
 }
 
 function stepOf(value: JsonValue): PathStep {

@@ -131,11 +131,11 @@ describe('decodeCoseReceipt() refuses', () => {
       vdp(proofMap([1, [hash, 'a'.repeat(1025), hash]], [2, path])),
       'RECEIPT_FORMAT: commit evidence of 1025 bytes',
     ],
-    ['an empty path', vdp(proofMap([1, leaf], [2, []])), 'MERKLE_PATH: a path of 0 steps'],
+    ['an empty path', vdp(proofMap([1, leaf], [2, []])), 'MERKLE_PATH: a path of 0 steps: 1 to 53 are expected'],
     [
       '54 steps',
       vdp(proofMap([1, leaf], [2, Array.from({ length: 54 }, () => [true, hash])])),
-      'MERKLE_PATH: a path of 54 steps',
+      'MERKLE_PATH: a path of 54 steps: 1 to 53 are expected',
     ],
     [
       'a hash of 31 bytes',
