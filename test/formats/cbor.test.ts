@@ -140,7 +140,11 @@ describe('decodeCbor() refuses', () => {
       'NUMBER_TOO_LARGE: -1-9007199254740991 is beyond -(2^53-1), at offset 9',
     ],
     ['a byte behind the item', '0000', 'TRAILING_BYTES: 1 bytes after the item, at offset 1'],
-    ['seven nested arrays', '8181818181818100', 'CBOR_DEPTH: nested in more than 6 levels, at offset 7'],
+    [
+      'seven nested arrays',
+      '8181818181818100',
+      'CBOR_DEPTH: nested in more than 6 levels, at offset 7',
+    ],
   ])('%s', (_what, hex, code) => {
     expect(refusalOf(() => decodeCbor(fromHex(hex)))).toBe(code);
   });

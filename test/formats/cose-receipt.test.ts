@@ -131,7 +131,11 @@ describe('decodeCoseReceipt() refuses', () => {
       vdp(proofMap([1, [hash, 'a'.repeat(1025), hash]], [2, path])),
       'RECEIPT_FORMAT: commit evidence of 1025 bytes',
     ],
-    ['an empty path', vdp(proofMap([1, leaf], [2, []])), 'MERKLE_PATH: a path of 0 steps: 1 to 53 are expected'],
+    [
+      'an empty path',
+      vdp(proofMap([1, leaf], [2, []])),
+      'MERKLE_PATH: a path of 0 steps: 1 to 53 are expected',
+    ],
     [
       '54 steps',
       vdp(proofMap([1, leaf], [2, Array.from({ length: 54 }, () => [true, hash])])),
