@@ -10,6 +10,7 @@ import { formatTxId } from '../formats/tx-id.ts';
 import { type CommandContext, type CommonFlags, startProgress, tellError } from './context.ts';
 import { type ExitStatus, exitStatusOf } from './exit-status.ts';
 import { readPins, serviceCertOption } from './key-files.ts';
+import { factsOfOthers, jsonOfOthers, warningsOfOthers } from './other-identities.ts';
 import { readOnlyLedgerOption } from './repeatable-option.ts';
 import { formatFacts, groupDigits } from './table.ts';
 
@@ -61,11 +62,13 @@ async function identities(
   if (flags.json) for (const object of objectsOf(report)) terminal.json(object);
   else for (const line of linesOf(report)) terminal.result(line);
   if (report.failure) tellError(context, report.failure, flags);
+  for (const text of warningsOfOthers(report.otherSignatures)) terminal.note(`warning: ${text}`);
   if (services.length === 0) {
     terminal.note('warning: no identity is pinned: anyone could have written this ledger');
     terminal.note('  next: name the service that you trust with --service-cert');
   } else if (!report.trusted) {
     terminal.note('error: the last signature is not made by a service that you named');
+    terminal.note('  next: compare the identities above with the key that you trust');
   }
   return statusOf(report, services.length > 0);
 }
@@ -80,29 +83,38 @@ function objectsOf({
   trusted,
   signedUntil,
   failure,
+  otherSignatures,
 }: IdentitiesReport): object[] {
-  const summary = { summary: true, identities: found.length, trusted, signedUntil };
+  const others = jsonOfOthers(otherSignatures);
+  const summary = { summary: true, identities: found.length, trusted, signedUntil, ...others };
   return [...found.map(objectOf), { ...summary, ...(failure && { failure: failure.code }) }];
 }
 
 const objectOf = ({ keyId, first, last, endorsedBy }: ServiceIdentity): object => ({
   ...{ keyId, first, last },
-  endorsedBy: endorsedBy.map(({ keyId: by, seqno, from, to }) => ({ keyId: by, seqno, from, to })),
+  endorsedBy: endorsedBy.map(({ keyId: by, seqno, from, to, fits }) => ({
+    ...{ keyId: by, seqno, from, to, fits },
+  })),
 });
 
-function linesOf({ identities: found, signedUntil, trusted }: IdentitiesReport): readonly string[] {
-  const facts = found.flatMap((identity) => factsOf(identity));
+function linesOf(report: IdentitiesReport): readonly string[] {
+  const { identities: found, signedUntil, trusted, otherSignatures } = report;
+  const facts = found.flatMap((identity, i) => factsOf(identity, i === found.length - 1));
   const last = trusted ? 'trusted' : 'NOT TRUSTED';
   return formatFacts([
     ...facts,
     ['signed', `up to seqno ${groupDigits(signedUntil)}, by an identity that is ${last}`],
+    ...factsOfOthers(otherSignatures),
   ]);
 }
 
-function factsOf(identity: ServiceIdentity): readonly (readonly [string, string])[] {
+function factsOf(
+  identity: ServiceIdentity,
+  isLast: boolean,
+): readonly (readonly [string, string])[] {
   const { keyId, first, last, endorsedBy } = identity;
   const endorsers = endorsedBy.map((endorser) => textOf(endorser, keyId));
-  const [one = 'nobody', ...more] = endorsers;
+  const [one = isLast ? 'nobody yet: it is the newest' : 'nobody', ...more] = endorsers;
   return [
     ['identity', keyId],
     [
@@ -117,14 +129,10 @@ function factsOf(identity: ServiceIdentity): readonly (readonly [string, string]
 const viewsOf = (first: TxId, last: TxId): string =>
   first.view === last.view ? `view ${first.view}` : `views ${first.view} to ${last.view}`;
 
-function textOf({ keyId, seqno, from, to }: IdentityEndorser, own: string): string {
+function textOf({ keyId, seqno, from, to, fits }: IdentityEndorser, own: string): string {
   const who = keyId === own ? 'itself' : keyId;
-  const epoch = to === undefined ? `from ${formatTxId(from)}` : rangeOf(from, to);
-  return `${who}, ${epoch}, at seqno ${groupDigits(seqno)}`;
-}
-
-/** Real ledgers have endorsements of a range that is none, which lead nowhere. */
-function rangeOf(from: TxId, to: TxId): string {
-  const range = `for ${formatTxId(from)} to ${formatTxId(to)}`;
-  return to.seqno < from.seqno ? `${range} (ends before it begins, leads nowhere)` : range;
+  const epoch =
+    to === undefined ? `from ${formatTxId(from)}` : `for ${formatTxId(from)} to ${formatTxId(to)}`;
+  const remark = fits ? '' : ': DOES NOT FIT this ledger, leads nowhere';
+  return `${who}, ${epoch}, at seqno ${groupDigits(seqno)}${remark}`;
 }

@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 import { equalBytes } from '../core/bytes.ts';
 import { StorageError } from '../core/errors.ts';
@@ -117,6 +116,10 @@ function linesOf(file: string, made: CreatedReceipt): readonly string[] {
     `${file}: ${form.toUpperCase()} receipt, ${bytes.length} bytes`,
     `  transaction ${formatTxId(txId)}, signed at ${formatTxId(signatureTxId)}`,
     `  claims digest ${claimsDigest ?? 'none: the release had no claims'}`,
-    `  next: ledger-snapshotter receipt verify ${basename(file)} --service-cert SERVICE_CERT.pem`,
+    `  next: ledger-snapshotter receipt verify ${quoted(file)} --service-cert SERVICE_CERT.pem`,
   ];
 }
+
+/** A name as a shell takes it. */
+const quoted = (file: string): string =>
+  /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`;

@@ -40,12 +40,20 @@ export function formatReceipt(
   verified: VerifiedReceipt | VerifiedStatement,
   compared: Compared,
 ): readonly string[] {
-  const head = `${file}: verified, ${verified.trusted ? 'trusted' : 'NOT TRUSTED'}`;
+  const head = `${file}: ${partOf(verified)}verified, ${verified.trusted ? 'trusted' : 'NOT TRUSTED'}`;
   const lines =
     verified.form === 'statement'
       ? statementLines(verified, compared)
       : receiptLines(verified, compared);
   return [head, ...lines.map((line) => `  ${line}`)];
+}
+
+/** Of a statement whose receipts could not all be verified, how many were. */
+function partOf(verified: VerifiedReceipt | VerifiedStatement): string {
+  if (verified.form !== 'statement') return '';
+  const { receipts } = verified;
+  const known = receipts.filter((entry) => 'receipt' in entry).length;
+  return known === receipts.length ? '' : `${known} of ${count(receipts.length, 'receipt')} `;
 }
 
 function statementLines(

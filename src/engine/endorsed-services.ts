@@ -56,7 +56,8 @@ export async function readEndorsedServices({
 /** Whose key signed a receipt, and where, as `verifyReceipt` answers it. */
 export interface SignedBy {
   readonly serviceKeyId: string | undefined;
-  readonly txId: string | undefined;
+  /** Of each thing that the receipt proves to be in the ledger. */
+  readonly inclusions: readonly { readonly txId: string | undefined }[];
   readonly signatureTxId: string | undefined;
 }
 
@@ -65,18 +66,19 @@ export interface SignedBy {
  * @throws VerificationError `CHAIN_BROKEN`
  */
 export function checkEpoch(
-  { serviceKeyId, txId, signatureTxId }: SignedBy,
+  { serviceKeyId, inclusions, signatureTxId }: SignedBy,
   earlier: readonly EndorsedService[],
 ): void {
   const service = earlier.find(({ keyId }) => keyId === serviceKeyId);
   if (service === undefined) return;
-  if (txId === undefined && signatureTxId === undefined) {
+  const txIds = inclusions.map(({ txId }) => txId);
+  if (signatureTxId === undefined && (txIds.length === 0 || txIds.includes(undefined))) {
     const message = `key ${service.keyId} was in force from ${formatTxId(service.from)} to ${formatTxId(service.to)}, and the receipt does not prove which transaction it is of`;
     throw new VerificationError('CHAIN_BROKEN', message, { actual: service.keyId });
   }
-  const places = {
-    transaction: txId === undefined ? undefined : parseTxId(txId),
-    signature: signatureTxId === undefined ? undefined : parseTxId(signatureTxId),
-  };
-  checkInEpoch(service.keyId, service, places);
+  const placeOf = (txId: string | undefined) => (txId === undefined ? undefined : parseTxId(txId));
+  checkInEpoch(service.keyId, service, { signature: placeOf(signatureTxId) });
+  for (const txId of txIds) {
+    checkInEpoch(service.keyId, service, { transaction: placeOf(txId) });
+  }
 }

@@ -28,7 +28,9 @@ export class IdentityHistory {
   #signing = new SigningIdentities();
   #service: ServiceInfo | undefined;
 
-  add(seqno: Seqno, domain: PublicDomain): void {
+  /** @returns whether an identity is introduced */
+  add(seqno: Seqno, domain: PublicDomain): boolean {
+    const before = this.#identities.length;
     const endorsement = singletonIn(domain, tables.identityEndorsement);
     // A larger one is no JSON that is read, and must not be held.
     if (endorsement && endorsement.length <= jsonBytesMax)
@@ -38,6 +40,7 @@ export class IdentityHistory {
     if (value !== undefined)
       this.#service = attempt(() => decodeServiceInfo(value)) ?? this.#service;
     if (value !== undefined || signing) this.#introduce(seqno);
+    return this.#identities.length > before;
   }
 
   /** The identity in force in a snapshot. */

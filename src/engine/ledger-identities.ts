@@ -1,8 +1,9 @@
 import type { KeyObject } from 'node:crypto';
-import type { Seqno } from '../core/words.ts';
+import type { Seqno, TxId } from '../core/words.ts';
+import type { EndorsementLink } from '../formats/identity-endorsement.ts';
 import type { IntroducedIdentity } from './identity-history.ts';
 import type { SignedLedger } from './signed-ledger.ts';
-import { endorsedKeys, endorsementLinksOf, isVouchedFor } from './vouching.ts';
+import { endorsementLinksOf, isEndOf, isEndTrusted } from './vouching.ts';
 
 /** One service identity of a ledger, and whether the next one endorses it. */
 export interface LedgerIdentity {
@@ -28,23 +29,49 @@ export function signersIn(
   return identities.filter(({ signer }, i) => signer.keyId !== identities[i - 1]?.signer.keyId);
 }
 
+/** What a reading of a ledger says of its identities. */
+export type SignedIdentities = Pick<
+  SignedLedger,
+  'identities' | 'endorsements' | 'signers' | 'end' | 'ends'
+>;
+
 /** Links a ledger's identities with each other, and with those that are pinned. */
 export async function identitiesOf(
-  {
-    identities,
-    endorsements,
-    signers,
-  }: Pick<SignedLedger, 'identities' | 'endorsements' | 'signers'>,
+  source: SignedIdentities,
   pinned: readonly KeyObject[],
 ): Promise<LedgerIdentities> {
+  const { identities, endorsements, signers, end } = source;
   const links = await endorsementLinksOf(endorsements);
-  const isLinked = (newer: string, older: string) =>
-    links.some((link) => link.endorsingKeyId === newer && link.endorsedKeyId === older);
   const signing = signersIn(identities);
   const named = signing.map(({ signer: { keyId }, seqno }, i) => {
-    const next = signing[i + 1]?.signer.keyId;
-    return { keyId, seqno, endorsed: next === undefined ? undefined : isLinked(next, keyId) };
+    const next = signing[i + 1];
+    const endorsed = next && links.some((link) => isLink(link, { keyId, next, source }));
+    return { keyId, seqno, endorsed };
   });
-  const trusted = signers !== undefined && isVouchedFor(signers, endorsedKeys(pinned, links));
+  const trusted =
+    signers !== undefined &&
+    (await isEndTrusted({ signers, end }, pinned, { endorsements, starts: startsOf(identities) }));
   return { identities: named, trusted };
+}
+
+/** First transactions of identities by key id, as far as the ledger says them. */
+export function startsOf(identities: readonly IntroducedIdentity[]): ReadonlyMap<string, TxId> {
+  const starts = new Map<string, TxId>();
+  for (const { signer, certificate, createTxId } of identities) {
+    if (createTxId === undefined) continue;
+    for (const { keyId } of [signer, certificate]) starts.set(keyId, createTxId);
+  }
+  return starts;
+}
+
+interface Succession {
+  readonly keyId: string;
+  readonly next: IntroducedIdentity;
+  readonly source: Pick<SignedIdentities, 'ends'>;
+}
+
+/** Whether an identity has endorsed the one before it, for just the transactions that it has signed. */
+function isLink(link: EndorsementLink, { keyId, next, source }: Succession): boolean {
+  const isMeant = link.endorsingKeyId === next.signer.keyId && link.endorsedKeyId === keyId;
+  return isMeant && isEndOf(link, source.ends.get(next.seqno));
 }

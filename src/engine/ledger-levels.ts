@@ -8,22 +8,17 @@ import { judgeTail, type TornTail } from '../files/torn-tail.ts';
 import { LedgerSecrets } from '../formats/ledger-secrets.ts';
 import type { Environment } from './environment.ts';
 import { IdentityHistory } from './identity-history.ts';
-import { identitiesOf, type LedgerIdentities } from './ledger-identities.ts';
+import { identitiesOf, type LedgerIdentities, startsOf } from './ledger-identities.ts';
 import { OtherCounts, totalOfOthers, unverifiedOf } from './other-signatures.ts';
 import type { ReplayOptions } from './replay.ts';
 import type { Checked, CheckedRun, ReplayLevel, SeqnoRange } from './replay-level.ts';
 import type { ReplayReport } from './replay-report.ts';
 import { publicGenesis } from './replay-start.ts';
+import type { SignedEnd } from './signed-end.ts';
 import { readSignedLedger, type SignedLedger, type SteeringEntry } from './signed-ledger.ts';
 import { readInOrder, TreeRun } from './tree-run.ts';
 import { steeringIn } from './unsigned-tail.ts';
-import {
-  endorsedKeys,
-  endorsementLinksOf,
-  isVouchedFor,
-  pinnedKeys,
-  type Signers,
-} from './vouching.ts';
+import { endorsementLinksOf, isPartTrusted, pinnedKeys, type Signers } from './vouching.ts';
 
 /**
  * Checks a ledger without its state: each run of entries that follow one another by itself.
@@ -58,12 +53,13 @@ interface RunResult {
   readonly verifiedUntil: Seqno;
   /** Of its last signature. */
   readonly signers: Signers | undefined;
+  readonly end: SignedEnd | undefined;
   readonly uncovered: readonly SeqnoRange[];
 }
 
 const nothingVerified = {
   ...{ roots: 0, nodeSignatures: 0, coseSignatures: 0, notVerified: 0, others: new OtherCounts() },
-  ...{ verifiedUntil: toSeqno(0), signers: undefined },
+  ...{ verifiedUntil: toSeqno(0), signers: undefined, end: undefined },
 };
 
 type Defect = FormatError | VerificationError;
@@ -73,6 +69,8 @@ class LevelCheck {
   readonly #options: ReplayOptions;
   readonly #results: RunResult[] = [];
   readonly #history = new IdentityHistory();
+  /** As in `SignedLedger.ends`. */
+  readonly #ends = new Map<Seqno, SignedEnd>();
   #index: SignedLedger | undefined;
   #torn: TornTail | undefined;
   #unsigned: SteeringEntry | undefined;
@@ -162,10 +160,16 @@ class LevelCheck {
 
   async #readTree(ledger: LedgerDirectory, keys: TreeRunKeys): Promise<RunResult> {
     const run = new TreeRun({ first: ledger.first, view: this.#view, keys });
-    await this.#readEntries(ledger, (entry) => run.apply(entry));
+    const introductions = new Set(this.#introduced().map(({ seqno }) => seqno));
+    await this.#readEntries(ledger, async (entry) => {
+      if (run.end !== undefined && introductions.has(entry.seqno)) {
+        this.#ends.set(entry.seqno, run.end);
+      }
+      await run.apply(entry);
+    });
     this.#view = run.view;
-    const { counts, uncovered, signers, verifiedUntil } = run;
-    return { ledger, ...counts, uncovered, signers, verifiedUntil };
+    const { counts, uncovered, signers, end, verifiedUntil } = run;
+    return { ledger, ...counts, uncovered, signers, end, verifiedUntil };
   }
 
   async #readFromGenesis(ledger: LedgerDirectory): Promise<RunResult> {
@@ -180,7 +184,9 @@ class LevelCheck {
     const above = { first: toSeqno(verifiedUntil + 1), last: toSeqno(entries) };
     const counts = { entries, roots, nodeSignatures, coseSignatures, notVerified: 0, others };
     const uncovered = above.first <= above.last ? [above] : [];
-    return { ledger, ...counts, verifiedUntil, signers: index.signers, uncovered };
+    for (const [seqno, end] of index.ends) this.#ends.set(seqno, end);
+    const { signers, end } = index;
+    return { ledger, ...counts, verifiedUntil, signers, end, uncovered };
   }
 
   /** @throws FormatError, VerificationError when what is behind the last entry is damage, and no torn tail */
@@ -205,14 +211,18 @@ class LevelCheck {
     if (this.#results.length === 1 && only?.ledger.first === 1 && this.#index !== undefined) {
       return identitiesOf(this.#index, pinned);
     }
-    const { signers } = this.#results.at(-1) ?? { signers: undefined };
+    const { signers, end } = this.#results.at(-1) ?? { signers: undefined, end: undefined };
     const identities = this.#introduced().filter(({ seqno }) => this.#isVerified(seqno));
-    const whose = await identitiesOf({ identities, endorsements, signers }, pinned);
-    const keys = endorsedKeys(pinned, await endorsementLinksOf(endorsements));
-    const areTrusted = this.#results.every(
-      (run) => run.signers !== undefined && isVouchedFor(run.signers, keys),
+    const ends = this.#ends;
+    const whose = await identitiesOf({ identities, endorsements, signers, end, ends }, pinned);
+    const history = { endorsements, starts: startsOf(identities) };
+    const areTrusted = await Promise.all(
+      this.#results.map(
+        ({ signers: by, end: at }) =>
+          by !== undefined && isPartTrusted({ signers: by, end: at }, pinned, history),
+      ),
     );
-    return { ...whose, trusted: whose.trusted && areTrusted };
+    return { ...whose, trusted: whose.trusted && !areTrusted.includes(false) };
   }
 
   #isVerified(seqno: Seqno): boolean {
@@ -231,7 +241,7 @@ class LevelCheck {
     const otherSignatures = totalOfOthers(results.map(({ others }) => others));
     const summary = {
       transactions: checked.entries,
-      verifiedUntil: results.at(-1)?.verifiedUntil ?? toSeqno(0),
+      verifiedUntil: toSeqno(Math.max(0, ...results.map((result) => result.verifiedUntil))),
       nodeSignatures: sum('nodeSignatures'),
       coseSignatures: sum('coseSignatures'),
       ...{ privateDomains: 0, evidences: 0, identical: 0 },

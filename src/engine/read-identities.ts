@@ -5,9 +5,11 @@ import { openLedger } from '../files/ledger-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import { identitiesOf, signersIn } from './ledger-identities.ts';
+import type { OtherSignatureCount } from './other-signatures.ts';
 import { publicGenesis, startOfLedger } from './replay-start.ts';
+import type { SignedEnd } from './signed-end.ts';
 import { readSignedLedger, type SignedLedger } from './signed-ledger.ts';
-import { endorsementLinksOf, pinnedKeys, type WrittenLink } from './vouching.ts';
+import { endorsementLinksOf, isEndOf, pinnedKeys, type WrittenLink } from './vouching.ts';
 
 /** Which ledger's identities are read, and which of them the reader trusts. */
 export interface ReadIdentitiesOptions {
@@ -35,6 +37,8 @@ export interface IdentityEndorser {
   readonly from: TxId;
   /** Last one; `undefined` in an endorsement of itself. */
   readonly to: TxId | undefined;
+  /** Whether the identity has ended so in this ledger; real ledgers have endorsements that lead nowhere. */
+  readonly fits: boolean;
 }
 
 /** One service identity of a ledger, and the transactions that are its own. */
@@ -58,6 +62,8 @@ export interface IdentitiesReport {
   readonly signedUntil: Seqno;
   /** Why the ledger does not hold, or cannot be read, behind that; `undefined` when it does. */
   readonly failure: FormatError | VerificationError | undefined;
+  /** See `ReplayReport.otherSignatures`. */
+  readonly otherSignatures: readonly OtherSignatureCount[];
 }
 
 /**
@@ -82,9 +88,15 @@ export async function readIdentities(options: ReadIdentitiesOptions): Promise<Id
   const { signedUntil, failure, unreadable } = index;
   const identities = spansOf(index).map(({ keyId, first, last }) => ({
     ...{ keyId, first, last },
-    endorsedBy: links.filter((link) => link.endorsedKeyId === keyId).map(endorserOf),
+    endorsedBy: links
+      .filter((link) => link.endorsedKeyId === keyId)
+      .map((link) => endorserOf(link, endOf(index, keyId))),
   }));
-  return { identities, trusted, signedUntil, failure: failure?.error ?? unreadable };
+  const { otherSignatures } = index;
+  return {
+    ...{ identities, trusted, signedUntil, otherSignatures },
+    failure: failure?.error ?? unreadable,
+  };
 }
 
 /** Identities need no state. */
@@ -105,6 +117,15 @@ function spansOf({ identities, signedUntil, viewHistory }: SignedLedger): readon
   });
 }
 
-const endorserOf = ({ endorsingKeyId, seqno, from, to }: WrittenLink): IdentityEndorser => ({
-  ...{ keyId: endorsingKeyId, seqno, from, to },
-});
+/** The last signature of an identity. */
+function endOf({ identities, ends, end }: SignedLedger, keyId: string): SignedEnd | undefined {
+  const signing = signersIn(identities);
+  const next = signing[signing.findIndex(({ signer }) => signer.keyId === keyId) + 1];
+  return next === undefined ? end : ends.get(next.seqno);
+}
+
+function endorserOf(link: WrittenLink, end: SignedEnd | undefined): IdentityEndorser {
+  const { endorsingKeyId: keyId, endorsedKeyId, seqno, from, to } = link;
+  const fits = to === undefined ? keyId === endorsedKeyId : isEndOf(link, end);
+  return { keyId, seqno, from, to, fits };
+}

@@ -208,6 +208,6 @@ function receiptUnder(parts: {
 
 function uncovered({ seqno, form, until }: ReceiptWanted): VerificationError {
   const kind = form === undefined ? 'signature' : `signature for a ${form.toUpperCase()} receipt`;
-  const message = `no ${kind} covers seqno ${seqno}: the last signature that holds is at seqno ${until}`;
+  const message = `no ${kind} covers seqno ${seqno}: the last signature that holds is at seqno ${until}${seqno < until ? ', and none from there on has that form' : ''}`;
   return new VerificationError('NO_SIGNATURE', message, { seqno, actual: until });
 }

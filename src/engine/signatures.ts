@@ -47,6 +47,8 @@ export async function verifySignatures(
   if (coseValue === undefined) checkClassical(domain);
   if (nodeValue === undefined && coseValue === undefined) return undefined;
   const treeValue = checkTree(domain, before.tree);
+  // A table that names no key to sign with, or one of another kind, is refused also where only nodes sign.
+  before.register.signing.classical();
   const context = { ...before, domain, isProven: before.isProven() };
   const [node, cose] = await Promise.all([
     nodeValue === undefined ? undefined : verifyNode(nodeValue, context),

@@ -1,10 +1,12 @@
 import type { KeyObject } from 'node:crypto';
+import { toHex } from '../core/bytes.ts';
 import { AbortedError, FormatError, VerificationError } from '../core/errors.ts';
 import { type Digest, type Seqno, seqno as toSeqno } from '../core/words.ts';
 import type { LedgerDirectory, LedgerEntry } from '../files/ledger-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import { decodeEnvelope } from '../formats/entry.ts';
 import { LedgerSecrets } from '../formats/ledger-secrets.ts';
+import { MerkleTree } from '../formats/merkle-tree.ts';
 import { decodeNodeSignature } from '../formats/node-signature.ts';
 import { decodeSnapshotEvidence, tables } from '../formats/tables.ts';
 import {
@@ -24,6 +26,7 @@ import {
 import type { OtherSignatureCount } from './other-signatures.ts';
 import type { PublicStart } from './replay-start.ts';
 import { SecretHistory } from './secret-history.ts';
+import type { SignedEnd } from './signed-end.ts';
 import { looseSignatureTableIn, steeringTableIn } from './steering.ts';
 import { isVouchedFor, type Signers, signersOf } from './vouching.ts';
 
@@ -77,6 +80,10 @@ export interface SignedLedger {
   readonly trustedUntil: Seqno;
   /** Who made the signature at `signedUntil`; `undefined` where none follows the start. */
   readonly signers: Signers | undefined;
+  /** The signature at `signedUntil`, with the same exception. */
+  readonly end: SignedEnd | undefined;
+  /** The last signature before each identity but the first, by the seqno that introduces the identity. */
+  readonly ends: ReadonlyMap<Seqno, SignedEnd>;
   /** Ascending; those above `signedUntil` are not signed. */
   readonly evidences: readonly IndexedEvidence[];
   /** Ascending; those above `signedUntil` were not verified. */
@@ -171,6 +178,8 @@ class SignedLedgerReader {
   #signedUntil: Seqno;
   #trustedUntil: Seqno;
   #signers: Signers | undefined;
+  #end: (() => SignedEnd) | undefined;
+  readonly #ends = new Map<Seqno, SignedEnd>();
   #failure: LedgerFailure | undefined;
 
   constructor({ start, pinned = [], memberKeys = [] }: SignedLedgerOptions) {
@@ -196,10 +205,11 @@ class SignedLedgerReader {
     const domain = applied?.domain ?? domainOf(entry);
     if (domain === undefined) return;
     this.#secrets.add(seqno, domain);
-    this.#identities.add(seqno, domain);
+    const isIntroduced = this.#identities.add(seqno, domain);
+    if (isIntroduced && this.#end !== undefined) this.#ends.set(seqno, this.#end());
     this.#addEvidence(seqno, domain);
     this.#addSignature(seqno, domain);
-    if (applied?.signatures) this.#believe(seqno, applied.signatures);
+    if (applied?.signatures) this.#believe(applied, applied.signatures);
     else this.#noteSteering(entry, domain);
   }
 
@@ -209,6 +219,8 @@ class SignedLedgerReader {
       signedUntil: this.#signedUntil,
       trustedUntil: this.#trustedUntil,
       signers: this.#signers,
+      end: this.#end?.(),
+      ends: this.#ends,
       evidences: this.#evidences,
       signatures: this.#signatures,
       secrets: this.#secrets.recover(this.#trustedUntil, this.#memberKeys),
@@ -237,8 +249,13 @@ class SignedLedgerReader {
     }
   }
 
-  #believe(seqno: Seqno, signatures: NonNullable<AppliedEntry['signatures']>): void {
+  #believe(
+    { seqno, view }: AppliedEntry,
+    signatures: NonNullable<AppliedEntry['signatures']>,
+  ): void {
     this.#signedUntil = seqno;
+    const tree = signatures.tree;
+    this.#end = () => ({ txId: { view, seqno }, root: toHex(MerkleTree.deserialise(tree).root()) });
     this.#steering = undefined;
     this.#loose = undefined;
     this.#signers = signersOf(signatures, this.#register);

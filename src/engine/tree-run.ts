@@ -1,10 +1,11 @@
 import type { KeyObject } from 'node:crypto';
-import { equalBytes } from '../core/bytes.ts';
-import { VerificationError } from '../core/errors.ts';
+import { equalBytes, toHex } from '../core/bytes.ts';
+import { assert, VerificationError } from '../core/errors.ts';
 import { type Seqno, seqno as toSeqno, type View } from '../core/words.ts';
 import type { LedgerEntry } from '../files/ledger-directory.ts';
 import { decodeEnvelope, writeSetDigest } from '../formats/entry.ts';
 import { MerkleTree } from '../formats/merkle-tree.ts';
+import { otherRowsIn, SigningIdentities } from '../formats/signing-identities.ts';
 import { tables } from '../formats/tables.ts';
 import {
   decodePublicDomain,
@@ -17,6 +18,7 @@ import { judgeSignatures } from './keyed-signatures.ts';
 import { atEntry, checkOrder } from './ledger-verifier.ts';
 import { OtherCounts, verifyOtherSignatures } from './other-signatures.ts';
 import type { SeqnoRange } from './replay-level.ts';
+import type { SignedEnd } from './signed-end.ts';
 import type { Signers } from './vouching.ts';
 
 /** Where a run begins, and which keys are known. */
@@ -34,7 +36,7 @@ export interface TreeRunOptions {
 export class TreeRun {
   readonly #first: Seqno;
   readonly #keys: readonly KeyObject[];
-  readonly #register = new IdentityRegister();
+  readonly #register = new IdentityRegister(new SigningIdentities({ isPartial: true }));
   /** Of the entries before the first signature. */
   #leaves: Uint8Array[] = [];
   #tree: MerkleTree | undefined;
@@ -44,6 +46,7 @@ export class TreeRun {
   #covered: SeqnoRange | undefined;
   #verifiedUntil = toSeqno(0);
   #signers: Signers | undefined;
+  #end: SignedEnd | undefined;
   readonly counts = {
     ...{ entries: 0, roots: 0, nodeSignatures: 0, coseSignatures: 0, notVerified: 0 },
     others: new OtherCounts(),
@@ -63,6 +66,11 @@ export class TreeRun {
   /** Of the last signature transaction; `undefined` without one, and where none of its keys is known. */
   get signers(): Signers | undefined {
     return this.#signers;
+  }
+
+  /** The last signature transaction; `undefined` without one. */
+  get end(): SignedEnd | undefined {
+    return this.#end;
   }
 
   /** Seqno of the last signature that was verified; 0 without one. */
@@ -96,6 +104,7 @@ export class TreeRun {
     this.#view = view;
     this.#introduce(domain);
     if (isSignature(domain)) await this.#verify(domain, seqno);
+    await this.#verifyOthers(domain);
     const leaf = entryLeafOf({ ...domain, writeSetDigest: writeSetDigest(bytes) });
     if (this.#tree) this.#tree.append(leaf);
     else this.#leaves.push(leaf);
@@ -117,9 +126,6 @@ export class TreeRun {
     const tree = this.#tree ?? this.#adoptTree(domain, seqno);
     const signed = { tree, view: this.#view, register: this.#register, keys: this.#keys };
     const { node, cose, notVerified, signers } = await judgeSignatures(domain, signed);
-    const { view } = this;
-    const others = { identities: this.#register.signing, view, root: () => tree.root() };
-    this.counts.others.add(await verifyOtherSignatures(domain, others));
     this.#tree = tree;
     this.#leaves = [];
     const first = this.#covered?.first ?? toSeqno(Math.max(this.#first, tree.firstLeaf));
@@ -129,7 +135,17 @@ export class TreeRun {
     this.counts.coseSignatures += cose ? 1 : 0;
     this.counts.notVerified += notVerified;
     this.#signers = node || cose ? signers : undefined;
+    this.#end = { txId: { view: this.#view, seqno }, root: toHex(tree.root()) };
     if (node || cose) this.#verifiedUntil = seqno;
+  }
+
+  async #verifyOthers(domain: PublicDomain): Promise<void> {
+    const root = () => {
+      assert(this.#tree !== undefined, 'a root is asked for by a signature transaction');
+      return this.#tree.root();
+    };
+    const context = { identities: this.#register.signing, view: this.#view, root };
+    this.counts.others.add(await verifyOtherSignatures(domain, context));
   }
 
   /** The tree that the first signature carries, whose leaves must be those of the entries before it. */
@@ -154,10 +170,11 @@ export class TreeRun {
   }
 }
 
+/** Rows of other identities count: alone they are refused. */
 const isSignature = (domain: PublicDomain): boolean =>
-  [tables.signatures, tables.coseSignatures].some(
-    (table) => singletonIn(domain, table) !== undefined,
-  );
+  singletonIn(domain, tables.signatures) !== undefined ||
+  singletonIn(domain, tables.coseSignatures) !== undefined ||
+  otherRowsIn(domain, tables.coseSignatures).length > 0;
 
 /** An entry that is read for its place alone. @throws FormatError, VerificationError naming the seqno */
 export function readInOrder(

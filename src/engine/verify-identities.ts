@@ -3,6 +3,7 @@ import { VerificationError } from '../core/errors.ts';
 import { type ReceiptForm, type Seqno, type TxId, seqno as toSeqno } from '../core/words.ts';
 import type { LedgerDirectory } from '../files/ledger-directory.ts';
 import type { IntroducedIdentity } from './identity-history.ts';
+import { startsOf } from './ledger-identities.ts';
 import { unverifiedOf } from './other-signatures.ts';
 import { publicGenesis } from './replay-start.ts';
 import { readSignedLedger, type SignedLedger } from './signed-ledger.ts';
@@ -51,11 +52,7 @@ export async function readIdentities(
   const signed = await readSignedLedger(ledger, { start, pinned, signal });
   if (signed.unreadable !== undefined) throw signed.unreadable;
   const { identities, endorsements, trustedUntil } = signed;
-  const starts = new Map<string, TxId>();
-  for (const { signer, certificate, createTxId, seqno } of identities) {
-    if (createTxId === undefined || seqno > trustedUntil) continue;
-    for (const { keyId } of [signer, certificate]) starts.set(keyId, createTxId);
-  }
+  const starts = startsOf(identities.filter(({ seqno }) => seqno <= trustedUntil));
   const unverified = unverifiedOf(signed.otherSignatures);
   return { ledger, current: identities.at(-1), starts, endorsements, unverified };
 }

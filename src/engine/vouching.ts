@@ -1,17 +1,19 @@
 import type { KeyObject } from 'node:crypto';
 import { VerificationError } from '../core/errors.ts';
-import type { Seqno } from '../core/words.ts';
+import type { Seqno, TxId } from '../core/words.ts';
 import { type Certificate, verifyEndorsed } from '../formats/certificate.ts';
 import { keyIdOf, keyIdOfSpki } from '../formats/ec-key.ts';
 import {
   decodeIdentityEndorsement,
   type EndorsementLink,
+  linksBelow,
   verifyIdentityEndorsement,
   type WrittenEndorsement,
 } from '../formats/identity-endorsement.ts';
 import { attempt, attemptAsync } from './attempt.ts';
 import type { IdentityRegister } from './identity-register.ts';
 import type { LedgerSignatures } from './jobs.ts';
+import type { SignedEnd } from './signed-end.ts';
 
 /** The keys of pinned identities. */
 export function pinnedKeys(services: readonly (KeyObject | Certificate)[]): readonly KeyObject[] {
@@ -74,17 +76,63 @@ export async function endorsementLinksOf(
   return links;
 }
 
-/** The pinned keys, and all that endorsements lead to from them. */
-export function endorsedKeys(
+/** A signature that holds: who made it, and over what. */
+export interface Vouching {
+  readonly signers: Signers;
+  /** `undefined` where the signature transaction itself was not read. */
+  readonly end: SignedEnd | undefined;
+}
+
+/** What identities there are, and what they say of each other. */
+export interface EndorsedHistory {
+  readonly endorsements: readonly WrittenEndorsement[];
+  /** First transactions of identities, by key id, as in `linksBelow`. */
+  readonly starts: ReadonlyMap<string, TxId>;
+}
+
+/**
+ * Whether a ledger ends under a pinned identity; or just where an earlier one does, by an endorsement that leads there
+ * from a pinned one: an identity that was followed by another must sign no more, and its key may be in other hands.
+ */
+export async function isEndTrusted(
+  { signers, end }: Vouching,
   pinned: readonly KeyObject[],
-  links: readonly EndorsementLink[],
-): readonly KeyObject[] {
-  const known = new Map(pinned.map((key) => [keyIdOf(key), key]));
-  for (let before = -1; before < known.size; ) {
-    before = known.size;
-    for (const { endorsingKeyId, endorsedKeyId, endorsedKey } of links) {
-      if (known.has(endorsingKeyId)) known.set(endorsedKeyId, endorsedKey);
-    }
-  }
-  return [...known.values()];
+  history: EndorsedHistory,
+): Promise<boolean> {
+  if (isVouchedFor(signers, pinned)) return true;
+  const links = await linksFromAll(pinned, history);
+  return links.some((link) => isVouchedFor(signers, [link.endorsedKey]) && isEndOf(link, end));
+}
+
+/** As {@link isEndTrusted} of a part of a ledger, which may end at any transaction of the earlier identity. */
+export async function isPartTrusted(
+  { signers, end }: Vouching,
+  pinned: readonly KeyObject[],
+  history: EndorsedHistory,
+): Promise<boolean> {
+  if (isVouchedFor(signers, pinned)) return true;
+  const links = await linksFromAll(pinned, history);
+  return links.some((link) => isVouchedFor(signers, [link.endorsedKey]) && isWithin(link, end));
+}
+
+async function linksFromAll(
+  pinned: readonly KeyObject[],
+  { endorsements, starts }: EndorsedHistory,
+): Promise<readonly EndorsementLink[]> {
+  const chains = await Promise.all(pinned.map((key) => linksBelow(endorsements, key, starts)));
+  return chains.flat();
+}
+
+/** Whether an endorsed identity ends with just this signature. */
+export function isEndOf({ to, endRoot }: EndorsementLink, end: SignedEnd | undefined): boolean {
+  const { seqno, view } = end?.txId ?? {};
+  return to !== undefined && to.seqno === seqno && to.view === view && endRoot === end?.root;
+}
+
+function isWithin(link: EndorsementLink, end: SignedEnd | undefined): boolean {
+  const { from, to } = link;
+  if (end === undefined || to === undefined) return false;
+  const { seqno, view } = end.txId;
+  if (seqno === to.seqno) return isEndOf(link, end);
+  return from.seqno <= seqno && seqno < to.seqno && from.view <= view && view <= to.view;
 }

@@ -56,7 +56,14 @@ export function decodeSigningIdentity(value: Uint8Array): Uint8Array {
  */
 export class SigningIdentities {
   readonly #rows = new Map<string, WrittenValue>();
+  /** Whether rows may be there that were not read; until the classical one is seen to go. */
+  #isPartial: boolean;
   #classical: ServiceKey | undefined;
+
+  /** @param options.isPartial whether the table was written to before what is read */
+  constructor({ isPartial = false }: { readonly isPartial?: boolean } = {}) {
+    this.#isPartial = isPartial;
+  }
 
   /** The table in the state of a snapshot. */
   static of(maps: readonly SnapshotMap[]): SigningIdentities {
@@ -71,7 +78,10 @@ export class SigningIdentities {
     if (changes === undefined) return false;
     const { seqno } = domain;
     this.#classical = undefined;
-    for (const key of changes.removes) this.#rows.delete(toHex(key));
+    for (const key of changes.removes) {
+      this.#rows.delete(toHex(key));
+      if (equalBytes(key, singletonKey)) this.#isPartial = false;
+    }
     for (const { key, value } of changes.writes) {
       // An entry's bytes may be a view of a chunk, which must not stay for a row of it.
       const own = { key: key.slice(), value: value.slice() };
@@ -86,12 +96,14 @@ export class SigningIdentities {
 
   /**
    * The key that decides: of the classical identity.
-   * @returns `undefined` while the table is empty: then it is that of the service's certificate
+   * @returns `undefined` while the table is empty: then it is that of the service's certificate; and where it is not
+   * known, of a partial table
    * @throws VerificationError `SERVICE_UNKNOWN` when there are other rows only
    * @throws FormatError `BAD_KEY`, `BAD_JSON`, `BAD_BASE64` naming table, key and seqno
    */
   classical(): ServiceKey | undefined {
-    if (this.#rows.size === 0) return undefined;
+    const isUnknown = this.#isPartial && !this.#rows.has(toHex(singletonKey));
+    if (this.#rows.size === 0 || isUnknown) return undefined;
     this.#classical ??= this.#readClassical();
     return this.#classical;
   }

@@ -136,7 +136,7 @@ function oneRoot(roots: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * A consistency proof says nothing by itself: the older root must be one that the caller knows.
+ * A consistency proof says nothing by itself: each older root must be one that the caller knows.
  * @throws VerificationError `MERKLE_ROOT_MISMATCH`
  */
 function trustedOf(
@@ -148,13 +148,14 @@ function trustedOf(
     olderRoot,
     isTrusted: trustedRoots.includes(olderRoot),
   }));
-  if (found.length === 0 || found.some(({ isTrusted }) => isTrusted)) return found;
+  const stranger = found.find(({ isTrusted }) => !isTrusted);
+  if (stranger === undefined) return found;
   if (trustedRoots.length === 0 && !isAlone) return found;
   const message =
     trustedRoots.length === 0
       ? 'consistency proofs need a root that is already trusted: give it as trustedRoots'
-      : 'no consistency proof of the receipt begins at a trusted root';
-  const place = { actual: olderRoots[0] ?? '', limit: trustedRoots[0] ?? '' };
+      : 'a consistency proof of the receipt begins at a root that is not trusted';
+  const place = { actual: stranger.olderRoot, limit: trustedRoots[0] ?? '' };
   throw new VerificationError('MERKLE_ROOT_MISMATCH', message, place);
 }
 

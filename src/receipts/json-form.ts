@@ -170,6 +170,12 @@ function leafOf(own: JsonObject): Pick<JsonForm, 'components' | 'leaf'> {
     commitEvidence: evidence === undefined ? undefined : evidenceOf(evidence),
     claimsDigest: claims === undefined ? undefined : digestOf(claims, 'claims_digest'),
   };
+  if (components.claimsDigest !== undefined && components.commitEvidence === undefined) {
+    // Such a leaf has the form of an inner node of the tree, whose halves would pass for an entry and its claims.
+    throw new FormatError(code, 'a leaf with a claims digest and no commit evidence', {
+      limit: 'commit_evidence beside claims_digest, as every release wrote it',
+    });
+  }
   return { components, leaf: undefined };
 }
 

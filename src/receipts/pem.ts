@@ -14,14 +14,15 @@ const pemCharactersMax = 1024 * 1024;
 const blockCharactersMax = 96 * 1024;
 
 /**
- * The one block that a text consists of, in lines that end in LF or CRLF, with nothing before or behind it: what a
- * receipt says has one text.
+ * The one block that a text consists of, in lines that end in LF or CRLF, with nothing before it and one NUL behind it
+ * at most: what a receipt says has one text.
  * @throws FormatError `BAD_CERTIFICATE`
  */
 export function onlyPemBlock(text: string, label: string): Uint8Array {
   const begin = `-----BEGIN ${label}-----`;
   const end = `-----END ${label}-----`;
-  const body = text.replace(/\r?\n$/, '');
+  // CCF 2.0 copied it with the NUL that ended its tables' texts.
+  const body = text.replace(/\0$/, '').replace(/\r?\n$/, '');
   if (text.length > blockCharactersMax || !body.startsWith(begin) || !body.endsWith(end)) {
     throw bad(`not one PEM block of a ${label.toLowerCase()} and nothing else`);
   }

@@ -1,5 +1,5 @@
 import { concatBytes, fromUtf8, toUtf8 } from '../core/byte-strings.ts';
-import { FormatError } from '../core/errors.ts';
+import { FormatError, VerificationError } from '../core/errors.ts';
 import { type CborMap, type CborValue, decodeCbor } from '../formats/cbor.ts';
 import {
   type JsonObject,
@@ -51,7 +51,7 @@ const code = 'BAD_KEY';
  * Of a set, keys of other kinds than elliptic curves are skipped, as RFC 7517 and RFC 9052 want it. Of a certificate
  * only the key counts: whoever names it as trusted answers for it.
  * @throws FormatError `BAD_KEY`, `BAD_CERTIFICATE`, `PRIVATE_KEY`, `TOO_LARGE`, `DUPLICATE_KID` for one kid of two keys,
- * and as the JSON and CBOR readers
+ * and as the JSON and CBOR readers; VerificationError `ALG_KEY_MISMATCH`
  * @example
  * ```ts
  * import { readTrustAnchors, verifyReceipt } from 'ledger-snapshotter/receipts';
@@ -180,6 +180,12 @@ function anchorOfJwk(jwk: JsonObject): readonly TrustAnchor[] {
   const crv = jwk.get('crv');
   if (jwk.get('kty') !== 'EC' || typeof crv !== 'string' || !jwkCurves.includes(crv)) return [];
   const curve = crv as CurveName; // one of the names in the list above
+  const operations = jwk.get('key_ops');
+  const isForOther =
+    (jwk.get('use') ?? 'sig') !== 'sig' ||
+    (Array.isArray(operations) && !operations.includes('verify'));
+  if (isForOther) return [];
+  checkAlg(jwk.get('alg'), curve);
   const x = bytesOfBase64Url(jsonText(jwk.get('x'), 'x of a JWK', code));
   const y = bytesOfBase64Url(jsonText(jwk.get('y'), 'y of a JWK', code));
   const kid = jwk.get('kid');
@@ -204,6 +210,9 @@ function anchorOfCoseKey(key: CborMap): readonly TrustAnchor[] {
   const crv = key.get(-1);
   const curve = typeof crv === 'number' ? coseCurves[crv] : undefined;
   if (key.get(1) !== 2 || curve === undefined) return [];
+  const operations = key.get(4);
+  if (Array.isArray(operations) && !operations.includes(2)) return [];
+  checkAlg(key.get(3), curve);
   const [kid, x, y] = [key.get(2), key.get(-2), key.get(-3)];
   if (kid !== undefined && !(kid instanceof Uint8Array)) {
     throw new FormatError(code, 'kid of a COSE_Key is no byte string');
@@ -214,6 +223,20 @@ function anchorOfCoseKey(key: CborMap): readonly TrustAnchor[] {
   if (typeof y !== 'boolean') return [anchorOf(keyOfCoordinates(curve, x, y), kid?.slice())];
   const point = concatBytes([Uint8Array.of(y ? 3 : 2), x]);
   return [anchorOf(keyOfPoint(curve, point, code), kid?.slice())];
+}
+
+/** What a key may be said to be for, by its curve. @see RFC 9864 */
+const algs: Readonly<Record<CurveName, readonly unknown[]>> = {
+  'P-256': [-7, -9, 'ES256', 'ESP256'],
+  'P-384': [-35, -51, 'ES384', 'ESP384'],
+  'P-521': [-36, -52, 'ES512', 'ESP512'],
+};
+
+function checkAlg(alg: unknown, curve: CurveName): void {
+  if (alg === undefined || algs[curve].includes(alg)) return;
+  const message = `a key on ${curve} that says alg ${String(alg)}`;
+  const limit = algs[curve].join(', ');
+  throw new VerificationError('ALG_KEY_MISMATCH', message, { actual: String(alg), limit });
 }
 
 function keyOfCoordinates(curve: CurveName, x: Uint8Array, y: Uint8Array): EcPublicKey {

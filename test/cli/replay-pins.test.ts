@@ -109,19 +109,21 @@ describe('replay --service-cert on a made ledger of two identities', () => {
     expect(await replay(unopened, [older])).toEqual({ ...bad, links: [false, undefined] });
   });
 
-  test('an identity that one endorses which is pinned: exit 0', async () => {
-    const endorsing = await MadeLedger.opened({ seed: 'replay pins', members });
+  test('another history under a key that a pinned identity once endorsed: exit 1', async () => {
+    const forked = await MadeLedger.opened({ seed: 'replay pins', members });
     const [first] = ledger.identities;
-    expect(endorsing.identity.serviceCertificate.keyId).toBe(first?.serviceCertificate.keyId);
-    // The endorsement is read from an entry behind the last signature: it proves itself.
+    expect(forked.identity.serviceCertificate.keyId).toBe(first?.serviceCertificate.keyId);
     const record = ledger.entries.flatMap(({ maps }) =>
       maps.filter(({ name }) => name === tables.identityEndorsement),
     );
-    await endorsing.signature();
-    endorsing.transaction(record.slice(-1));
-    const files = place('endorsing', ledgerFiles(endorsing));
-    expect(await replay(files, [last])).toMatchObject({ status: 0, trusted: true });
-    expect(await replay(files, [stranger])).toMatchObject({ status: 1, trusted: false });
+    await forked.signature();
+    forked.transaction(record.slice(-1));
+    const behind = place('forked', ledgerFiles(forked));
+    expect(await replay(behind, [last])).toMatchObject({ status: 1, trusted: false });
+    await forked.signature();
+    const signed = place('forked and signed', ledgerFiles(forked));
+    expect(await replay(signed, [last])).toMatchObject({ status: 1, trusted: false });
+    expect(await replay(signed, [stranger])).toMatchObject({ status: 1, trusted: false });
   });
 });
 

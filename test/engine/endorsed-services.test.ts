@@ -60,7 +60,7 @@ describe('checkEpoch()', () => {
     },
   ];
   const check = (serviceKeyId: string | undefined, txId?: string, signatureTxId?: string) =>
-    checkEpoch({ serviceKeyId, txId, signatureTxId }, earlier);
+    checkEpoch({ serviceKeyId, inclusions: [{ txId: '2.2' }, { txId }], signatureTxId }, earlier);
 
   test.each([
     ['2.1', undefined],

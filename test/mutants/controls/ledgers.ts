@@ -33,8 +33,9 @@ export const ledgerControls: readonly ControlledTests[] = [
       },
       {
         file: levels,
-        text: '(run) => run.signers !== undefined && isVouchedFor(run.signers, keys),',
-        replacement: '(run) => run !== undefined && keys !== undefined,',
+        text: 'by !== undefined && isPartTrusted({ signers: by, end: at }, pinned, history),',
+        replacement:
+          'by !== undefined || (at !== undefined && isPartTrusted === undefined && history),',
         fails: /trusted only when each of its runs is/,
       },
     ],
@@ -52,11 +53,33 @@ export const ledgerControls: readonly ControlledTests[] = [
     ],
   },
   {
+    tests: 'test/engine/vouching.test.ts',
+    controls: [
+      {
+        file: 'src/engine/vouching.ts',
+        text: 'isVouchedFor(signers, [link.endorsedKey]) && isEndOf(link, end)',
+        replacement: 'isVouchedFor(signers, [link.endorsedKey])',
+        fails: /is not trusted|makes a part trusted, and no end/,
+      },
+      {
+        file: 'src/engine/vouching.ts',
+        text: 'isVouchedFor(signers, [link.endorsedKey]) && isWithin(link, end)',
+        replacement: 'isVouchedFor(signers, [link.endorsedKey])',
+        fails: /is not trusted/,
+      },
+      {
+        file: 'src/engine/vouching.ts',
+        text: ' && endRoot === end?.root',
+        fails: /over another root/,
+      },
+    ],
+  },
+  {
     tests: 'test/engine/endorsed-services.test.ts',
     controls: [
       {
         file: 'src/engine/endorsed-services.ts',
-        text: '  checkInEpoch(service.keyId, service, places);',
+        text: '    checkInEpoch(service.keyId, service, { transaction: placeOf(txId) });',
         fails: /refuses what is not/,
       },
     ],
