@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { toUtf8 } from '../../src/core/bytes.ts';
 import { assert } from '../../src/core/errors.ts';
 import { seqno as toSeqno } from '../../src/core/words.ts';
 import { replayLedger } from '../../src/engine/replay.ts';
@@ -16,7 +17,7 @@ import { readCcfFile, testOnCcfData } from '../helpers/ccf-testdata.ts';
 import { MadeLedger } from '../helpers/make-ledger.ts';
 import type { Files } from '../helpers/make-ledger-files.ts';
 import { makeMembers } from '../helpers/make-members.ts';
-import { change } from '../helpers/make-tables.ts';
+import { change, identityKeys, identityRow, signingIdentities } from '../helpers/make-tables.ts';
 import { type ReplayMadeOptions, replayMade } from '../helpers/replay-made.ts';
 
 let ledger: MadeLedger;
@@ -174,6 +175,44 @@ describe('a part of a ledger', () => {
       runs: [{ uncovered: [{ first: unsigned + 1, last: unsigned + 1 }] }],
       trusted: false,
     });
+  });
+});
+
+describe('identities beside the classical one, in a part of a ledger', () => {
+  const pq = { key: identityKeys.pq, value: toUtf8('"0oRDoQE4MKD2QQA="') };
+
+  async function partOf(seed: string, grown: (made: MadeLedger) => Promise<unknown>) {
+    const made = await MadeLedger.opened({ seed, members: makeMembers(1), signing: separate });
+    await made.signature();
+    const from = made.next;
+    await grown(made);
+    const services = [made.identity.signer.publicKey, made.identity.serviceCertificate];
+    const files = chunks([[from, made.entries.length]], made);
+    return (await replayMade(made, { files, services, level: 'tree' })).report;
+  }
+
+  const separate = { signerOf: (i: number) => makeKey(`part signer ${i}`, 'P-256') };
+
+  test('a row that joins later says nothing of the classical one, written before', async () => {
+    const report = await partOf('part joins', async (made) => {
+      made.transaction([signingIdentities([identityRow(identityKeys.pq, new Uint8Array(9))])]);
+      await made.signature();
+    });
+    expect(report).toMatchObject({ failure: undefined, trusted: true });
+  });
+
+  test('their signatures are counted, and alone refused', async () => {
+    const counted = await partOf('part counts', (made) =>
+      made.signature({ forge: (values) => ({ ...values, others: [pq] }) }),
+    );
+    expect(counted).toMatchObject({ failure: undefined, unverified: ['PQ'] });
+    const alone = await partOf('part alone', async (made) => {
+      await made.signature();
+      await made.signature({
+        forge: ({ tree }) => ({ node: undefined, cose: undefined, tree, others: [pq] }),
+      });
+    });
+    expect(alone.failure).toMatchObject({ code: 'NO_SIGNATURE' });
   });
 });
 

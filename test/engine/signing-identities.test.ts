@@ -220,6 +220,15 @@ describe('refused', () => {
     expect(failure?.message).toContain('no row of the CLASSICAL identity, only PQ');
   });
 
+  test.each([
+    ['without the classical identity', identityRow(identityKeys.pq, new Uint8Array(7))],
+    ['of another kind', identityRow(identityKeys.classical, new Uint8Array(7), 'COSE_KEY')],
+  ])('a table %s, where only nodes sign', async (what, row) => {
+    const ledger = await opened(`nodes ${what}`, { rows: () => [row] });
+    await ledger.signature({ cose: false });
+    expect(await failureOf(ledger)).toMatchObject({ table: tables.signingIdentities });
+  });
+
   test('a table that loses the classical identity, and keeps another', async () => {
     const ledger = await vouched(await opened('loses'));
     const pq = identityRow(identityKeys.pq, new Uint8Array(7));

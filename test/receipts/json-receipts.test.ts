@@ -157,6 +157,12 @@ describe('the leaf of a JSON receipt', () => {
     }
   });
 
+  test('with claims and no commit evidence is refused: an inner node of the tree has that form', async () => {
+    const parts = { write_set_digest: toHex(writeSetDigest), claims_digest: toHex(claimsDigest) };
+    const form = { ...receipt, leaf_components: parts };
+    expect(await codeOf(verify(form))).toBe('RECEIPT_FORMAT');
+  });
+
   test('may lack claims, as of CCF 2', async () => {
     const leaf = sha256(concatBytes([writeSetDigest, commitEvidenceDigest(commitEvidence)]));
     const parts = { write_set_digest: toHex(writeSetDigest), commit_evidence: commitEvidence };

@@ -253,6 +253,18 @@ describe('consistency', () => {
     expect(await codeOf(verifyReceipt(both(older), { services }))).toBe('MERKLE_ROOT_MISMATCH');
   });
 
+  test('must begin at a trusted root each', async () => {
+    const sizes = [23, 30];
+    const proofs = sizes.map((size) => encodeCbor(ccfProof(tree.ccfConsistency(size))));
+    const receipt = makeReceipt({ vdp: map([-2, proofs]), root: tree.root() });
+    const roots = sizes.map((size) => ccfTree(size).root());
+    const judged = (trustedRoots: Uint8Array[]) =>
+      codeOf(verifyReceipt(receipt, { services, trustedRoots }));
+    expect(await judged(roots)).toBe('accepted');
+    expect(await judged(roots.slice(0, 1))).toBe('MERKLE_ROOT_MISMATCH');
+    expect(await judged(roots.slice(1))).toBe('MERKLE_ROOT_MISMATCH');
+  });
+
   test('that is alone is compared with no claims', async () => {
     const receipt = ccfReceipt(ccfProof(proof), tree.root());
     const options = { services, trustedRoots: [older], claims: toUtf8('x') };
