@@ -208,6 +208,7 @@ function receiptUnder(parts: {
 
 function uncovered({ seqno, form, until }: ReceiptWanted): VerificationError {
   const kind = form === undefined ? 'signature' : `signature for a ${form.toUpperCase()} receipt`;
-  const message = `no ${kind} covers seqno ${seqno}: the last signature that holds is at seqno ${until}${seqno < until ? ', and none from there on has that form' : ''}`;
+  const others = seqno < until ? ', and none between them has that form' : '';
+  const message = `no ${kind} covers seqno ${seqno}: the last signature that holds is at seqno ${until}${others}`;
   return new VerificationError('NO_SIGNATURE', message, { seqno, actual: until });
 }

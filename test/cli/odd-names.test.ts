@@ -32,9 +32,11 @@ test('files and directories that begin with a dash are named behind -- or as a v
     run('recover', ...pin, '--ledger', '-node/ledger', '--snapshots', '-node/snapshots'),
     run('show', '--', `-node/snapshots/${file}`),
     run('list', '--', '-node/snapshots'),
-    run('prune', ...pin, '--keep=1', '--', '-node/snapshots'),
   ]);
-  expect(runs.map(({ status }) => status)).toEqual([0, 0, 0, 0, 0, 0]);
+  expect(runs.map(({ status }) => status)).toEqual([0, 0, 0, 0, 0]);
+  // It removes what the others read.
+  const pruned = await run('prune', ...pin, '--keep=1', '--', '-node/snapshots');
+  expect(pruned.status).toBe(0);
 });
 
 const takesValue = (word: string) => ['--config', '--dir', '--ledger'].includes(word);
