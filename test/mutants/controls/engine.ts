@@ -49,8 +49,8 @@ export const engineControls: readonly ControlledTests[] = [
       },
       {
         file: 'src/engine/verify-identities.ts',
-        text: 'if (createTxId === undefined || seqno > trustedUntil) continue;',
-        replacement: 'if (createTxId === undefined) continue;',
+        text: 'startsOf(identities.filter(({ seqno }) => seqno <= trustedUntil))',
+        replacement: 'startsOf(identities)',
         fails: /a service that a stranger signed moves no beginning/,
       },
       {
@@ -117,24 +117,18 @@ export const engineControls: readonly ControlledTests[] = [
         file: 'src/cli/replay-command.ts',
         text: 'trusted || serviceCert.length === 0 ? 0 : 1,',
         replacement: '0,',
-        fails: /^replay --service-cert on a made ledger/,
+        fails: /^replay --service-cert on (a made ledger|real ledgers)/,
       },
       {
         file: identities,
-        text: 'endorsedKeys(pinned, links)',
-        replacement: 'pinned',
-        fails: /an identity that one endorses which is pinned: exit 0$/,
-      },
-      {
-        file: identities,
-        text: 'isVouchedFor(signers, endorsedKeys(pinned, links))',
+        text: '(await isEndTrusted({ signers, end }, pinned, { endorsements, starts: startsOf(identities) }))',
         replacement: 'pinned.length > 0',
-        fails: /^replay --service-cert on a made ledger/,
+        fails: /^replay --service-cert on (a made ledger|real ledgers)/,
       },
       {
         file: identities,
-        text: 'link.endorsingKeyId === newer && link.endorsedKeyId === older',
-        replacement: 'link.endorsedKeyId === older',
+        text: 'return isMeant && isEndOf(link, source.ends.get(next.seqno));',
+        replacement: 'return link.endorsedKeyId === keyId;',
         fails: /a second identity that endorses nobody: the link is not there$/,
       },
       {
