@@ -1,9 +1,10 @@
 import { VerificationError } from '../core/errors.ts';
 import type { Seqno, View } from '../core/words.ts';
+import type { CborMap } from '../formats/cbor.ts';
 import { cborMap, cborText } from '../formats/cbor.ts';
 import { coseLabel } from '../formats/cose-sign1.ts';
 import { decodeIdentityEndorsement } from '../formats/identity-endorsement.ts';
-import { type MlDsaSign1, mlDsaKey, verifyMlDsaSign1 } from '../formats/ml-dsa.ts';
+import { mlDsaKey, verifyMlDsaSign1 } from '../formats/ml-dsa.ts';
 import { decodeCoseSignatureValue } from '../formats/root-signature.ts';
 import {
   decodeSigningIdentity,
@@ -129,11 +130,11 @@ async function verifyRoot(
   const publicKey = spki && mlDsaKey(spki);
   if (publicKey === undefined) return false;
   const message = await verifyMlDsaSign1(decodeCoseSignatureValue(value), publicKey, root());
-  checkTxId(message, formatTxId({ view, seqno }));
+  checkTxId(message.protectedHeader, formatTxId({ view, seqno }));
   return true;
 }
 
-function checkTxId({ protectedHeader }: MlDsaSign1, own: string): void {
+function checkTxId(protectedHeader: CborMap, own: string): void {
   const ccf = cborMap(protectedHeader.get(coseLabel.ccf), 'ccf.v1', 'COSE_STRUCTURE');
   const signed = cborText(ccf.get('txid'), 'txid', 'COSE_STRUCTURE');
   if (signed === own) return;
