@@ -6,7 +6,7 @@ import { linksBelow } from '../formats/identity-endorsement.ts';
 import { checkInEpoch } from '../formats/proof-order.ts';
 import { formatTxId, parseTxId } from '../formats/tx-id.ts';
 import type { Environment } from './environment.ts';
-import { readIdentities } from './verify-identities.ts';
+import { collectIdentities } from './verify-identities.ts';
 
 /** An earlier identity of a service, and the transactions that are its own. */
 export interface EndorsedService {
@@ -39,14 +39,11 @@ export async function readEndorsedServices({
   environment,
 }: EndorsedServicesOptions): Promise<readonly EndorsedService[]> {
   const opened = await openLedger(environment.fileSystem, ledger, readOnlyLedgers);
-  const { endorsements, starts } = await readIdentities(opened, services, signal);
+  const { endorsements, starts } = await collectIdentities(opened, services, signal);
   const found = new Map<string, EndorsedService>();
   for (const pinned of services) {
-    for (const { endorsedKey: key, endorsedKeyId: keyId, from, to } of await linksBelow(
-      endorsements,
-      pinned,
-      starts,
-    )) {
+    const links = await linksBelow(endorsements, pinned, starts);
+    for (const { endorsedKey: key, endorsedKeyId: keyId, from, to } of links) {
       if (to !== undefined && !found.has(keyId)) found.set(keyId, { key, keyId, from, to });
     }
   }

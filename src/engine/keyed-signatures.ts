@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { equalBytes, toHex } from '../core/bytes.ts';
 import { VerificationError } from '../core/errors.ts';
 import type { View } from '../core/words.ts';
-import { type Certificate, readTableCertificate, verifyEndorsed } from '../formats/certificate.ts';
+import { type Certificate, readTableCertificate } from '../formats/certificate.ts';
 import { verifyCoseSign1 } from '../formats/cose-sign1.ts';
 import { keyIdOf } from '../formats/ec-key.ts';
 import type { MerkleTree } from '../formats/merkle-tree.ts';
@@ -12,7 +12,7 @@ import { tables } from '../formats/tables.ts';
 import { type PublicDomain, singletonIn } from '../formats/write-set.ts';
 import type { IdentityRegister } from './identity-register.ts';
 import { verifySignatures } from './signatures.ts';
-import { type Signers, signersOf } from './vouching.ts';
+import { isEndorsedBy, type Signers, signersOf } from './vouching.ts';
 
 /** What the signatures of one transaction came to. */
 export interface JudgedSignatures {
@@ -76,17 +76,18 @@ export async function judgeSignatures(
 async function nodeSignerOf(
   value: Uint8Array,
   { seqno }: PublicDomain,
-  { tree, keys }: SignedMiddle,
+  { tree, keys, view }: SignedMiddle,
 ): Promise<Certificate | undefined> {
   const signature = decodeNodeSignature(value);
   checkSame('SEQNO_MISMATCH', signature.seqno, seqno);
+  checkSame('VIEW_MISMATCH', signature.view, view);
   const root = tree.root();
   if (!equalBytes(signature.root, root)) {
     checkSame('MERKLE_ROOT_MISMATCH', toHex(signature.root), toHex(root));
   }
   const pem = signature.certificate;
   const certificate = pem === undefined ? undefined : readTableCertificate(pem);
-  if (certificate === undefined || !keys.some((key) => isEndorsed(certificate, key))) {
+  if (certificate === undefined || !keys.some((key) => isEndorsedBy(certificate, key))) {
     return undefined;
   }
   checkSame('KID_MISMATCH', certificate.keyId, signature.node);
@@ -113,16 +114,6 @@ async function serviceSignerOf(
   if (key === undefined) return undefined;
   await verifyCoseSign1(message, key, tree.root());
   return serviceKeyId;
-}
-
-function isEndorsed(certificate: Certificate, key: KeyObject): boolean {
-  try {
-    verifyEndorsed(certificate, key);
-    return true;
-  } catch (error) {
-    if (error instanceof VerificationError) return false;
-    throw error;
-  }
 }
 
 function checkSame(

@@ -3,7 +3,7 @@ import type { Seqno, TxId } from '../core/words.ts';
 import type { EndorsementLink } from '../formats/identity-endorsement.ts';
 import type { IntroducedIdentity } from './identity-history.ts';
 import type { SignedLedger } from './signed-ledger.ts';
-import { endorsementLinksOf, isEndOf, isEndTrusted } from './vouching.ts';
+import { endorsementLinksOf, isEndOf, isTrusted } from './vouching.ts';
 
 /** One service identity of a ledger, and whether the next one endorses it. */
 export interface LedgerIdentity {
@@ -50,7 +50,7 @@ export async function identitiesOf(
   });
   const trusted =
     signers !== undefined &&
-    (await isEndTrusted({ signers, end }, pinned, { endorsements, starts: startsOf(identities) }));
+    (await isTrusted({ signers, end }, { pinned, endorsements, starts: startsOf(identities) }));
   return { identities: named, trusted };
 }
 

@@ -18,7 +18,7 @@ import type { SignedEnd } from './signed-end.ts';
 import { readSignedLedger, type SignedLedger, type SteeringEntry } from './signed-ledger.ts';
 import { readInOrder, TreeRun } from './tree-run.ts';
 import { steeringIn } from './unsigned-tail.ts';
-import { endorsementLinksOf, isPartTrusted, pinnedKeys, type Signers } from './vouching.ts';
+import { endorsementLinksOf, isInTime, isTrusted, pinnedKeys, type Signers } from './vouching.ts';
 
 /**
  * Checks a ledger without its state: each run of entries that follow one another by itself.
@@ -215,11 +215,11 @@ class LevelCheck {
     const identities = this.#introduced().filter(({ seqno }) => this.#isVerified(seqno));
     const ends = this.#ends;
     const whose = await identitiesOf({ identities, endorsements, signers, end, ends }, pinned);
-    const history = { endorsements, starts: startsOf(identities) };
+    const source = { pinned, endorsements, starts: startsOf(identities) };
     const areTrusted = await Promise.all(
       this.#results.map(
         ({ signers: by, end: at }) =>
-          by !== undefined && isPartTrusted({ signers: by, end: at }, pinned, history),
+          by !== undefined && isTrusted({ signers: by, end: at }, source, isInTime),
       ),
     );
     return { ...whose, trusted: whose.trusted && !areTrusted.includes(false) };

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { toHex } from '../core/bytes.ts';
 import { AbortedError, FormatError, VerificationError } from '../core/errors.ts';
-import { type Digest, type Seqno, seqno as toSeqno } from '../core/words.ts';
+import { type Digest, type Seqno, type TxId, seqno as toSeqno } from '../core/words.ts';
 import type { LedgerDirectory, LedgerEntry } from '../files/ledger-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import { decodeEnvelope } from '../formats/entry.ts';
@@ -178,7 +178,9 @@ class SignedLedgerReader {
   #signedUntil: Seqno;
   #trustedUntil: Seqno;
   #signers: Signers | undefined;
-  #end: (() => SignedEnd) | undefined;
+  /** The last signature that holds: its tree, and once it is asked for what that comes to. */
+  #signed: { readonly txId: TxId; readonly tree: Uint8Array } | undefined;
+  #end: SignedEnd | undefined;
   readonly #ends = new Map<Seqno, SignedEnd>();
   #failure: LedgerFailure | undefined;
 
@@ -206,7 +208,8 @@ class SignedLedgerReader {
     if (domain === undefined) return;
     this.#secrets.add(seqno, domain);
     const isIntroduced = this.#identities.add(seqno, domain);
-    if (isIntroduced && this.#end !== undefined) this.#ends.set(seqno, this.#end());
+    const end = isIntroduced ? this.#endOf() : undefined;
+    if (end !== undefined) this.#ends.set(seqno, end);
     this.#addEvidence(seqno, domain);
     this.#addSignature(seqno, domain);
     if (applied?.signatures) this.#believe(applied, applied.signatures);
@@ -219,7 +222,7 @@ class SignedLedgerReader {
       signedUntil: this.#signedUntil,
       trustedUntil: this.#trustedUntil,
       signers: this.#signers,
-      end: this.#end?.(),
+      end: this.#endOf(),
       ends: this.#ends,
       evidences: this.#evidences,
       signatures: this.#signatures,
@@ -235,6 +238,13 @@ class SignedLedgerReader {
       proven: this.#proven,
       unreadable,
     };
+  }
+
+  #endOf(): SignedEnd | undefined {
+    if (this.#signed === undefined) return undefined;
+    const { txId, tree } = this.#signed;
+    this.#end ??= { txId, root: toHex(MerkleTree.deserialise(tree).root()) };
+    return this.#end;
   }
 
   /** What does not hold ends the verification; what lies behind it is only looked at. */
@@ -254,8 +264,8 @@ class SignedLedgerReader {
     signatures: NonNullable<AppliedEntry['signatures']>,
   ): void {
     this.#signedUntil = seqno;
-    const tree = signatures.tree;
-    this.#end = () => ({ txId: { view, seqno }, root: toHex(MerkleTree.deserialise(tree).root()) });
+    this.#signed = { txId: { view, seqno }, tree: signatures.tree };
+    this.#end = undefined;
     this.#steering = undefined;
     this.#loose = undefined;
     this.#signers = signersOf(signatures, this.#register);

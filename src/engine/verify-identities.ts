@@ -43,7 +43,7 @@ export const noIdentities: Pick<LedgerIdentities, 'starts' | 'endorsements'> = {
  * ledger without its beginning nothing can be verified here but the endorsements.
  * @throws AbortedError; StorageError, FormatError when a chunk cannot be read
  */
-export async function readIdentities(
+export async function collectIdentities(
   ledger: IdentitySource,
   pinned: readonly KeyObject[],
   signal: AbortSignal | undefined,

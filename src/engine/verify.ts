@@ -34,12 +34,12 @@ import { checkFileBytes, readSnapshotEnds } from './snapshot-ends.ts';
 import { readVerifiable, type VerifiableFile } from './verifiable-file.ts';
 import {
   type Anchors,
+  collectIdentities,
   currentIdentity,
   type IdentitySource,
   type KeyedForm,
   type LedgerIdentities,
   noIdentities,
-  readIdentities,
 } from './verify-identities.ts';
 import { pinnedKeys } from './vouching.ts';
 
@@ -145,7 +145,7 @@ export async function openVerifierOver(
   const environment = environmentOf(options.environment);
   const { fileSystem } = environment;
   const pinned = pinnedKeys(services);
-  const identities = ledger && (await readIdentities(ledger, pinned, signal));
+  const identities = ledger && (await collectIdentities(ledger, pinned, signal));
   const executor = mode === 'off' ? undefined : environment.startExecutor();
   const opinion = executor && new SecondOpinion({ mode, executor });
   const { minSeqno, snapshotBytesMax: fileBytesMax, strict } = options;

@@ -10,6 +10,7 @@ import {
   verifyIdentityEndorsement,
   type WrittenEndorsement,
 } from '../formats/identity-endorsement.ts';
+import { isInEpoch } from '../formats/proof-order.ts';
 import { attempt, attemptAsync } from './attempt.ts';
 import type { IdentityRegister } from './identity-register.ts';
 import type { LedgerSignatures } from './jobs.ts';
@@ -48,7 +49,8 @@ export function isVouchedFor(
   return node !== undefined && pinned.some((key) => isEndorsedBy(node, key));
 }
 
-function isEndorsedBy(certificate: Certificate, key: KeyObject): boolean {
+/** Whether a key has signed a certificate. */
+export function isEndorsedBy(certificate: Certificate, key: KeyObject): boolean {
   try {
     verifyEndorsed(certificate, key);
     return true;
@@ -83,8 +85,9 @@ export interface Vouching {
   readonly end: SignedEnd | undefined;
 }
 
-/** What identities there are, and what they say of each other. */
-export interface EndorsedHistory {
+/** Where trust begins, and what identities say of each other. */
+export interface TrustSource {
+  readonly pinned: readonly KeyObject[];
   readonly endorsements: readonly WrittenEndorsement[];
   /** First transactions of identities, by key id, as in `linksBelow`. */
   readonly starts: ReadonlyMap<string, TxId>;
@@ -93,34 +96,22 @@ export interface EndorsedHistory {
 /**
  * Whether a ledger ends under a pinned identity; or just where an earlier one does, by an endorsement that leads there
  * from a pinned one: an identity that was followed by another must sign no more, and its key may be in other hands.
+ * @param fits how an endorsement must fit the end; {@link isInTime} for a part of a ledger, which may end anywhere
  */
-export async function isEndTrusted(
+export async function isTrusted(
   { signers, end }: Vouching,
-  pinned: readonly KeyObject[],
-  history: EndorsedHistory,
+  { pinned, endorsements, starts }: TrustSource,
+  fits: (link: EndorsementLink, end: SignedEnd | undefined) => boolean = isEndOf,
 ): Promise<boolean> {
   if (isVouchedFor(signers, pinned)) return true;
-  const links = await linksFromAll(pinned, history);
-  return links.some((link) => isVouchedFor(signers, [link.endorsedKey]) && isEndOf(link, end));
-}
-
-/** As {@link isEndTrusted} of a part of a ledger, which may end at any transaction of the earlier identity. */
-export async function isPartTrusted(
-  { signers, end }: Vouching,
-  pinned: readonly KeyObject[],
-  history: EndorsedHistory,
-): Promise<boolean> {
-  if (isVouchedFor(signers, pinned)) return true;
-  const links = await linksFromAll(pinned, history);
-  return links.some((link) => isVouchedFor(signers, [link.endorsedKey]) && isWithin(link, end));
-}
-
-async function linksFromAll(
-  pinned: readonly KeyObject[],
-  { endorsements, starts }: EndorsedHistory,
-): Promise<readonly EndorsementLink[]> {
-  const chains = await Promise.all(pinned.map((key) => linksBelow(endorsements, key, starts)));
-  return chains.flat();
+  for (const key of pinned) {
+    const links = await linksBelow(endorsements, key, starts);
+    const leads = links.some(
+      (link) => isVouchedFor(signers, [link.endorsedKey]) && fits(link, end),
+    );
+    if (leads) return true;
+  }
+  return false;
 }
 
 /** Whether an endorsed identity ends with just this signature. */
@@ -129,10 +120,8 @@ export function isEndOf({ to, endRoot }: EndorsementLink, end: SignedEnd | undef
   return to !== undefined && to.seqno === seqno && to.view === view && endRoot === end?.root;
 }
 
-function isWithin(link: EndorsementLink, end: SignedEnd | undefined): boolean {
-  const { from, to } = link;
-  if (end === undefined || to === undefined) return false;
-  const { seqno, view } = end.txId;
-  if (seqno === to.seqno) return isEndOf(link, end);
-  return from.seqno <= seqno && seqno < to.seqno && from.view <= view && view <= to.view;
+/** Whether a signature is of an endorsed identity's time; at the end of that it must be its very last one. */
+export function isInTime(link: EndorsementLink, end: SignedEnd | undefined): boolean {
+  if (end === undefined || link.to === undefined) return false;
+  return end.txId.seqno === link.to.seqno ? isEndOf(link, end) : isInEpoch(link, end.txId);
 }

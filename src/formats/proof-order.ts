@@ -81,14 +81,17 @@ export function checkInEpoch(
 ): void {
   for (const [what, txId] of Object.entries(places)) {
     if (txId === undefined) continue;
-    if ((from === undefined || isWithin(from, txId)) && (to === undefined || isWithin(txId, to))) {
-      continue;
-    }
+    if (isInEpoch({ from, to }, txId)) continue;
     const epoch = `${textOf(from)} to ${textOf(to)}`;
     const message = `the service key ${keyId} was in force from ${epoch}: the ${what} at ${formatTxId(txId)} is not within that`;
     const place = { seqno: txId.seqno, actual: formatTxId(txId), limit: epoch };
     throw new VerificationError('CHAIN_BROKEN', message, place);
   }
+}
+
+/** Whether a transaction lies in an epoch, by seqno and view. */
+export function isInEpoch({ from, to }: Epoch, txId: TxId): boolean {
+  return (from === undefined || isWithin(from, txId)) && (to === undefined || isWithin(txId, to));
 }
 
 /** The last view of a snapshot's state: one without a history of views is in none. */

@@ -60,7 +60,7 @@ export class SigningIdentities {
   #isPartial: boolean;
   #classical: ServiceKey | undefined;
 
-  /** @param options.isPartial whether the table was written to before what is read */
+  /** @param options.isPartial whether there may be rows that were written before what is read */
   constructor({ isPartial = false }: { readonly isPartial?: boolean } = {}) {
     this.#isPartial = isPartial;
   }

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { toUtf8 } from '../../src/core/bytes.ts';
 import { assert } from '../../src/core/errors.ts';
-import { seqno as toSeqno } from '../../src/core/words.ts';
+import { seqno as toSeqno, view as toView } from '../../src/core/words.ts';
 import { replayLedger } from '../../src/engine/replay.ts';
 import type { ReplayReport } from '../../src/engine/replay-report.ts';
 import { chunkName, encodeChunk } from '../../src/formats/ledger-chunk.ts';
@@ -274,11 +274,12 @@ describe('what does not hold', () => {
   });
 
   test.each([
-    ['a node’s', 'node', changedNodeSignature],
-    ['a service’s', 'cose', changedCoseSignature],
-  ] as const)('%s signature that is another is refused under a known key', async (...args) => {
+    ['a changed signature of a node', 'node', changedNodeSignature],
+    ['a changed signature of the service', 'cose', changedCoseSignature],
+    ['a node’s signature of another view', 'node', ofAnotherView],
+  ] as const)('%s is refused under a known key', async (...args) => {
     const [, which, forge] = args;
-    const forged = await MadeLedger.opened({ seed: `levels ${which}`, members: makeMembers(1) });
+    const forged = await MadeLedger.opened({ seed: `levels ${args[0]}`, members: makeMembers(1) });
     await grow(forged, 20);
     const from = forged.next;
     await forged.signature();
@@ -312,6 +313,11 @@ describe('what does not hold', () => {
 function changedNodeSignature(value: Uint8Array): Uint8Array {
   const { signature, ...rest } = decodeNodeSignature(value);
   return encodeNodeSignature({ ...rest, signature: lastChanged(signature) });
+}
+
+function ofAnotherView(value: Uint8Array): Uint8Array {
+  const signature = decodeNodeSignature(value);
+  return encodeNodeSignature({ ...signature, view: toView(signature.view + 1) });
 }
 
 const changedCoseSignature = (value: Uint8Array): Uint8Array =>

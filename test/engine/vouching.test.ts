@@ -5,7 +5,7 @@ import { startsOf } from '../../src/engine/ledger-identities.ts';
 import { publicGenesis } from '../../src/engine/replay-start.ts';
 import type { SignedEnd } from '../../src/engine/signed-end.ts';
 import { readSignedLedger, type SignedLedger } from '../../src/engine/signed-ledger.ts';
-import { isEndTrusted, isPartTrusted, type Signers } from '../../src/engine/vouching.ts';
+import { isInTime, isTrusted, type Signers } from '../../src/engine/vouching.ts';
 import { openLedger } from '../../src/files/ledger-directory.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
 import { MadeLedger } from '../helpers/make-ledger.ts';
@@ -54,8 +54,8 @@ async function verdicts(where: SignedEnd | undefined, signers = old(), pin = 1) 
   const vouching = { signers, end: where };
   const pinned = [keyOf(pin).publicKey];
   return [
-    await isEndTrusted(vouching, pinned, history()),
-    await isPartTrusted(vouching, pinned, history()),
+    await isTrusted(vouching, { pinned, ...history() }),
+    await isTrusted(vouching, { pinned, ...history() }, isInTime),
   ];
 }
 

@@ -121,7 +121,7 @@ export const engineControls: readonly ControlledTests[] = [
       },
       {
         file: identities,
-        text: '(await isEndTrusted({ signers, end }, pinned, { endorsements, starts: startsOf(identities) }))',
+        text: '(await isTrusted({ signers, end }, { pinned, endorsements, starts: startsOf(identities) }))',
         replacement: 'pinned.length > 0',
         fails: /^replay --service-cert on (a made ledger|real ledgers)/,
       },

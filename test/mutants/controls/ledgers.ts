@@ -18,12 +18,17 @@ export const ledgerControls: readonly ControlledTests[] = [
       {
         file: keyed,
         text: '  await verifyCoseSign1(message, key, tree.root());',
-        fails: /a service’s signature that is another/,
+        fails: /a changed signature of the service/,
       },
       {
         file: keyed,
         text: '  await verifyNodeSignature({ signature: signature.signature, preimage, key });',
-        fails: /a node’s signature that is another/,
+        fails: /a changed signature of a node/,
+      },
+      {
+        file: keyed,
+        text: "  checkSame('VIEW_MISMATCH', signature.view, view);",
+        fails: /a node’s signature of another view/,
       },
       {
         file: run,
@@ -33,9 +38,8 @@ export const ledgerControls: readonly ControlledTests[] = [
       },
       {
         file: levels,
-        text: 'by !== undefined && isPartTrusted({ signers: by, end: at }, pinned, history),',
-        replacement:
-          'by !== undefined || (at !== undefined && isPartTrusted === undefined && history),',
+        text: 'by !== undefined && isTrusted({ signers: by, end: at }, source, isInTime),',
+        replacement: 'by !== undefined || at !== undefined || source !== undefined,',
         fails: /trusted only when each of its runs is/,
       },
     ],
@@ -57,14 +61,14 @@ export const ledgerControls: readonly ControlledTests[] = [
     controls: [
       {
         file: 'src/engine/vouching.ts',
-        text: 'isVouchedFor(signers, [link.endorsedKey]) && isEndOf(link, end)',
+        text: 'isVouchedFor(signers, [link.endorsedKey]) && fits(link, end)',
         replacement: 'isVouchedFor(signers, [link.endorsedKey])',
         fails: /is not trusted|makes a part trusted, and no end/,
       },
       {
         file: 'src/engine/vouching.ts',
-        text: 'isVouchedFor(signers, [link.endorsedKey]) && isWithin(link, end)',
-        replacement: 'isVouchedFor(signers, [link.endorsedKey])',
+        text: ': isInEpoch(link, end.txId);',
+        replacement: ': true;',
         fails: /is not trusted/,
       },
       {
