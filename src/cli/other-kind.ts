@@ -4,6 +4,7 @@ import { namedFile } from '../files/named-file.ts';
 import { parseSpoolName } from '../formats/file-name.ts';
 import { parseChunkName } from '../formats/ledger-chunk.ts';
 import type { FileSystem } from '../io/file-system.ts';
+import { quoted } from './shell-word.ts';
 
 /** What a file is that was taken for a snapshot, in a sentence, and which command reads it. */
 export interface OtherKind {
@@ -71,7 +72,9 @@ export async function otherKindOf(
   if (kind === undefined) return undefined;
   return {
     message: `${name} is ${kind.what}, not a snapshot`,
-    next: kind.next.replace('{directory}', dirname(file)).replace('{file}', file),
+    next: kind.next
+      .replace('{directory}', () => quoted(dirname(file)))
+      .replace('{file}', () => quoted(file)),
   };
 }
 

@@ -11,6 +11,7 @@ import { parseCount } from './count-option.ts';
 import type { ExitStatus } from './exit-status.ts';
 import { readKeys, readPins, serviceCertOption } from './key-files.ts';
 import { readOnlyLedgerOption } from './repeatable-option.ts';
+import { quoted } from './shell-word.ts';
 
 interface CreateFlags extends CommonFlags {
   readonly form?: ProofForm;
@@ -119,7 +120,3 @@ function linesOf(file: string, made: CreatedReceipt): readonly string[] {
     `  next: ledger-snapshotter receipt verify ${quoted(file)} --service-cert SERVICE_CERT.pem`,
   ];
 }
-
-/** A name as a shell takes it. */
-const quoted = (file: string): string =>
-  /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`;

@@ -88,11 +88,10 @@ function receiptLines(receipt: VerifiedReceipt, { claims, earlier }: Compared): 
 const noClaims = '0'.repeat(64);
 
 function claimsLine(digest: string | undefined, compared: string | undefined): string {
-  if (digest === undefined)
-    return 'claims nothing: its release had no claims, or its leaf has none';
+  if (digest === undefined) return 'claims nothing';
   if (compared !== undefined) return `claims digest ${digest}, that of ${compared}`;
   if (digest === noClaims) return `claims digest ${digest}: the transaction claims nothing`;
-  return `claims digest ${digest}, compared with nothing: --claims or --claims-file does`;
+  return `claims digest ${digest}, not compared with any claims: give --claims or --claims-file`;
 }
 
 function proofLines(

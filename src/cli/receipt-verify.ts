@@ -22,6 +22,7 @@ import { type ExitStatus, exitStatusOf } from './exit-status.ts';
 import { readPins, serviceCertOption } from './key-files.ts';
 import { checkEpochs, formatReceipt, jsonOfReceipt } from './receipt-output.ts';
 import { readOnlyLedgerOption, repeatableOption } from './repeatable-option.ts';
+import { quoted } from './shell-word.ts';
 
 /** Loaded when it is needed: no other command waits for its curves. */
 const receiptKit = () => import('../receipts/entry.ts');
@@ -61,7 +62,7 @@ export function addReceiptVerify(receipt: Command, context: CommandContext): voi
     .addOption(
       repeatableOption(
         '--trusted-root <hex>',
-        'a root that an older receipt has proved: consistency proofs must begin at one; repeat it for several',
+        'a root that an older receipt has proved, where consistency proofs may begin; repeat it for several',
       ),
     )
     .option('--allow-untrusted', 'exit 0 also when nobody who was named says whose it is')
@@ -86,8 +87,10 @@ Examples:
   ledger-snapshotter receipt verify receipt.cose --service-cert keys.jwks --claims-file statement.cose
   ledger-snapshotter receipt verify statement.cose --service-cert scitt-keys.cbor --json`;
 
+const isDigest = (text: string): boolean => /^[0-9a-f]{64}$/i.test(text);
+
 function parseDigest(text: string): string {
-  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
+  if (isDigest(text)) return text.toLowerCase();
   throw new InvalidArgumentError('give 64 hex characters, or the claims with --claims-file.');
 }
 
@@ -133,7 +136,7 @@ const pinIt =
 const nameIt = 'name the service that signed it with --service-cert, if you trust it';
 
 function parseRoot(text: string): string {
-  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
+  if (isDigest(text)) return text.toLowerCase();
   throw new UsageError(`--trusted-root ${text} is no root: give 64 hex characters`);
 }
 
@@ -194,14 +197,14 @@ function tellRefused(file: string, { error, flags, context }: Refusal): void {
   const { terminal } = context;
   const { code } = error;
   const isSnapshot = parseSnapshotName(basename(file)) !== undefined;
-  const message = isSnapshot ? `it is a snapshot, not a receipt alone` : whatOf(error);
+  const message = isSnapshot ? 'it is a snapshot, not a receipt alone' : whatOf(error);
   if (flags.json) {
     terminal.json({ file, verified: false, trusted: false, code, message });
   } else {
     const verdict = error instanceof StorageError ? 'NOT READ' : 'REFUSED';
     terminal.result(`${file}: ${verdict}: ${message} [${code}]`);
     const next = isSnapshot
-      ? `ledger-snapshotter verify ${file}`
+      ? `ledger-snapshotter verify ${quoted(file)}`
       : (nextByCode[code] ?? (error instanceof StorageError ? nextOf(error) : askAgain));
     terminal.result(`  next: ${next}`);
   }
@@ -212,7 +215,7 @@ const askAgain = 'ask the service for the receipt again: this one is damaged, or
 const otherClaims =
   'it is about something else: ask the service for the receipt of these claims, or leave --claims and --claims-file out to see which it has';
 const otherService =
-  'check which service it should be; to older identities of one that was recovered leads --ledger DIR, or a --service-cert each';
+  'check which service it should be; for a receipt from before a recovery add --ledger DIR, or name the older service’s certificate as well';
 
 const nextByCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   CLAIMS_DIGEST_MISMATCH: otherClaims,

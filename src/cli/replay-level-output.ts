@@ -6,7 +6,7 @@ import {
   type SeqnoRange,
 } from '../engine/replay-level.ts';
 import type { ReplayReport } from '../engine/replay-report.ts';
-import type { ChunkOverlap } from '../files/chunk-copies.ts';
+import { type ChunkOverlap, copiesIn } from '../files/chunk-copies.ts';
 import { UsageError } from './errors.ts';
 import { type ExitStatus, worstOf } from './exit-status.ts';
 import { factsOfOthers } from './other-identities.ts';
@@ -27,7 +27,7 @@ export function checkLevelOptions(command: Command, level: ReplayLevel): void {
     if (option === undefined || command.getOptionValueSource(name) !== 'cli') continue;
     const needed = name === 'serviceCert' ? 'tree or full' : 'full';
     throw new UsageError(
-      `${option.long} says nothing at --level ${level}`,
+      `${option.long} has no meaning at --level ${level}`,
       `leave it out, or take --level ${needed}`,
     );
   }
@@ -109,9 +109,8 @@ export function tellLevel({ level, runs }: ReplayReport, terminal: Terminal): vo
 /** What was found where several files hold the same seqnos, to stderr. */
 export function tellOverlaps(overlaps: readonly ChunkOverlap[], terminal: Terminal): void {
   if (overlaps.length === 0) return;
-  const seqnos = overlaps.reduce((sum, { first, last }) => sum + Math.max(0, last - first + 1), 0);
   const files = new Set(overlaps.map(({ directory, file }) => `${directory}/${file}`)).size;
-  const copies = count(seqnos, 'entry', 'entries');
+  const copies = count(copiesIn(overlaps), 'entry', 'entries');
   terminal.note(`${copies} also in ${count(files, 'other file')}: byte for byte the same`);
   for (const { directory, file, differsFrom, cutFrom } of overlaps) {
     if (differsFrom !== undefined) {

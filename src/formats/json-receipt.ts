@@ -18,6 +18,7 @@ import {
 import type { MerklePath, PathStep } from './merkle-path.ts';
 import { verifyNodeSignature } from './node-signature.ts';
 import { checkEvidencePlace } from './proof-order.ts';
+import { jsonReceiptFields } from './receipt-claims.ts';
 import {
   checkClaimsDigest,
   checkCommitEvidenceLength,
@@ -89,7 +90,7 @@ function componentFields(components: JsonLeafComponents): Readonly<Record<string
  */
 export function decodeJsonReceipt(bytes: Uint8Array): JsonReceipt {
   const object = jsonObject(parseJson(bytes), 'the receipt', 'RECEIPT_FORMAT');
-  checkJsonKeys(object, fields, 'RECEIPT_FORMAT');
+  checkJsonKeys(object, jsonReceiptFields, 'RECEIPT_FORMAT');
   const receipt = {
     certificate: text(object, 'cert'),
     nodeId: toHex(digestOf(object.get('node_id'), 'node_id')),
@@ -101,17 +102,6 @@ export function decodeJsonReceipt(bytes: Uint8Array): JsonReceipt {
   if (equalBytes(encodeJsonReceipt(receipt), bytes)) return receipt;
   throw new FormatError('RECEIPT_FORMAT', 'the receipt is not in the one form that CCF writes');
 }
-
-const fields = [
-  'cert',
-  'is_signature_transaction',
-  'leaf',
-  'leaf_components',
-  'node_id',
-  'proof',
-  'service_endorsements',
-  'signature',
-];
 
 function text(object: JsonObject, name: string): string {
   return jsonText(object.get(name), name, 'RECEIPT_FORMAT');

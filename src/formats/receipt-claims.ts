@@ -15,6 +15,18 @@ export interface ReceiptProof {
   readonly path: MerklePath;
 }
 
+/** Fields of CCF's JSON receipts. */
+export const jsonReceiptFields: readonly string[] = [
+  'cert',
+  'is_signature_transaction',
+  'leaf',
+  'leaf_components',
+  'node_id',
+  'proof',
+  'service_endorsements',
+  'signature',
+];
+
 /** Longest commit evidence: the receipt profile's own limit; CCF's are below 110. */
 const commitEvidenceBytesMax = 1024;
 

@@ -8,7 +8,7 @@ import {
   jsonText,
 } from '../formats/json.ts';
 import type { MerklePath, PathStep } from '../formats/path-fold.ts';
-import { checkCommitEvidenceLength } from '../formats/receipt-claims.ts';
+import { checkCommitEvidenceLength, jsonReceiptFields } from '../formats/receipt-claims.ts';
 import { bytesOfBase64, bytesOfHex } from './encodings.ts';
 
 /** A JSON receipt of any release of CCF, or of Azure Confidential Ledger. */
@@ -43,17 +43,7 @@ const code = 'RECEIPT_FORMAT';
 /** Most certificates in a chain of endorsements, as of COSE endorsements. */
 const endorsementsMax = 64;
 
-const fields = [
-  'cert',
-  'is_signature_transaction',
-  'leaf',
-  'leaf_components',
-  'node_id',
-  'proof',
-  'service_endorsements',
-  'signature',
-  'signed_root',
-];
+const fields = [...jsonReceiptFields, 'signed_root'];
 const componentFields = ['claims_digest', 'commit_evidence', 'write_set_digest'];
 const wrapperFields = ['application_claims', 'receipt', 'state', 'transaction_id'];
 

@@ -78,7 +78,7 @@ describe('replay --level', () => {
   ])('refuses %s where the level leaves nothing for it to do', async ([option, args]) => {
     const { status, stderr } = await replay(inCcfData(service, 'ledger'), ...args);
     expect(status).toBe(2);
-    expect(stderr).toContain(`${option} says nothing at --level`);
+    expect(stderr).toContain(`${option} has no meaning at --level`);
   });
 });
 
