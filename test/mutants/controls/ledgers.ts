@@ -26,8 +26,8 @@ export const ledgerControls: readonly ControlledTests[] = [
         fails: /a changed signature of a node/,
       },
       {
-        file: keyed,
-        text: "  checkSame('VIEW_MISMATCH', signature.view, view);",
+        file: 'src/engine/signatures.ts',
+        text: '  checkView(signature.view, view);',
         fails: /a node’s signature of another view/,
       },
       {
