@@ -4,7 +4,7 @@ import { type Seqno, seqno as toSeqno } from '../core/words.ts';
 import { openLedger } from '../files/ledger-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import type { NodeSignature } from '../formats/node-signature.ts';
-import { type Environment, environmentOf } from './environment.ts';
+import { type World, worldOf } from '../io/world.ts';
 import { type MadeReceipt, makeReceipt, type ProofForm, type SignedRoot } from './receipt-maker.ts';
 import { startOfLedger } from './replay-start.ts';
 import { readSignedLedger, type SignedLedger } from './signed-ledger.ts';
@@ -23,7 +23,7 @@ export interface ReceiptSourceOptions {
   /** Called after each entry. */
   readonly onProgress?: ((progress: LedgerProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly environment?: Partial<Environment>;
+  readonly environment?: Partial<World>;
 }
 
 /** How far a ledger has been read. */
@@ -72,7 +72,7 @@ export interface ReceiptSource {
 /** Verifies a ledger once, to make many receipts of it. @throws as {@link createReceipt} */
 export async function openReceiptSource(options: ReceiptSourceOptions): Promise<ReceiptSource> {
   const { services = [], memberKeys = [], signal, onProgress } = options;
-  const { fileSystem } = environmentOf(options.environment);
+  const { fileSystem } = worldOf(options.environment);
   const ledger = await openLedger(fileSystem, options.ledger, options.readOnlyLedgers);
   const start = startOfLedger(ledger, () => nowhere).inTheClear();
   const last = onProgress && (await ledger.expectedLast());

@@ -8,13 +8,12 @@ import { type PublishResult, Spool } from '../files/spool.ts';
 import type { MerklePath } from '../formats/merkle-path.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import type { JobExecutor } from '../tasks/job.ts';
+import type { SnapshotJobs } from './jobs.ts';
 import type {
   CoseRootSignature,
   LedgerSignatures,
   NodeRootSignature,
-  SerialisedState,
-  SnapshotJobs,
-} from './jobs.ts';
+} from './ledger-signatures.ts';
 import {
   type EvidenceFact,
   encodeReceipt,
@@ -23,6 +22,7 @@ import {
   type ReceiptRequest,
 } from './receipts.ts';
 import type { SecondOpinion } from './second-opinion.ts';
+import type { SerialisedState } from './serialise-copy.ts';
 import type { FrozenToSerialise } from './serialise-frozen.ts';
 import { SerialiseProgress } from './serialise-progress.ts';
 

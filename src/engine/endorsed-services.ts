@@ -5,7 +5,7 @@ import { openLedger } from '../files/ledger-directory.ts';
 import { linksBelow } from '../formats/identity-endorsement.ts';
 import { checkInEpoch } from '../formats/proof-order.ts';
 import { formatTxId, parseTxId } from '../formats/tx-id.ts';
-import type { Environment } from './environment.ts';
+import type { World } from '../io/world.ts';
 import { collectIdentities } from './verify-identities.ts';
 
 /** An earlier identity of a service, and the transactions that are its own. */
@@ -23,7 +23,7 @@ export interface EndorsedServicesOptions {
   readonly readOnlyLedgers: readonly string[];
   readonly services: readonly KeyObject[];
   readonly signal: AbortSignal;
-  readonly environment: Pick<Environment, 'fileSystem'>;
+  readonly environment: Pick<World, 'fileSystem'>;
 }
 
 /**

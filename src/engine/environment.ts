@@ -1,10 +1,6 @@
 import type { Clock } from '../core/clock.ts';
-import type { Randomness } from '../core/randomness.ts';
-import { realClock } from '../io/clock.ts';
-import type { FileSystem } from '../io/file-system.ts';
-import { type Processes, realProcesses } from '../io/process.ts';
-import { realRandomness } from '../io/randomness.ts';
 import { realFileSystem } from '../io/real-file-system.ts';
+import { type World, worldOf } from '../io/world.ts';
 import { InlineExecutor } from '../tasks/inline-executor.ts';
 import type { JobClass, JobExecutor } from '../tasks/job.ts';
 import { WorkerPool } from '../tasks/worker-pool.ts';
@@ -18,12 +14,8 @@ import {
 } from './open-stores.ts';
 import { workerEntry } from './worker-entry.ts';
 
-/** The outside world, as the engine is given it. */
-export interface Environment {
-  readonly fileSystem: FileSystem;
-  readonly clock: Clock;
-  readonly randomness: Randomness;
-  readonly processes: Processes;
+/** The outside world, what runs jobs in it, and how a state is kept. */
+export interface Environment extends World {
   /** Starts what runs the jobs; its owner closes it. */
   startExecutor(): JobExecutor<SnapshotJobs>;
   /** Opens the store of a node. */
@@ -70,19 +62,16 @@ const classOf = (job: keyof SnapshotJobs): JobClass =>
  * JavaScript heap: a simulation starts thousands of nodes, and a shared memory takes 10 GiB of address space.
  */
 export function environmentOf(parts: Partial<Environment> = {}): Environment {
-  const fileSystem = parts.fileSystem ?? realFileSystem;
+  const world = worldOf(parts);
+  const { fileSystem, clock } = world;
   const isReal = fileSystem === realFileSystem;
-  const { clock = realClock } = parts;
   return {
-    fileSystem,
-    clock,
-    randomness: realRandomness,
-    processes: realProcesses,
     startExecutor: () =>
       isReal ? startWorkers(clock) : new InlineExecutor<SnapshotJobs>(snapshotJobs(fileSystem)),
     openStore: isReal ? openSharedStore : openVersionedStore,
     // Whoever opens stores of another kind cannot have that one.
     adoptStore: isReal && parts.openStore === undefined ? adoptSharedStore : undefined,
     ...parts,
+    ...world,
   };
 }

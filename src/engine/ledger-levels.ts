@@ -6,7 +6,7 @@ import { LedgerDirectory, type LedgerListing, listLedger } from '../files/ledger
 import { runsOf } from '../files/ledger-listing.ts';
 import { judgeTail, type TornTail } from '../files/torn-tail.ts';
 import { LedgerSecrets } from '../formats/ledger-secrets.ts';
-import type { Environment } from './environment.ts';
+import type { World } from '../io/world.ts';
 import { IdentityHistory } from './identity-history.ts';
 import { identitiesOf, type LedgerIdentities, startsOf } from './ledger-identities.ts';
 import { OtherCounts, totalOfOthers, unverifiedOf } from './other-signatures.ts';
@@ -27,7 +27,7 @@ import { endorsementLinksOf, isInTime, isTrusted, pinnedKeys, type Signers } fro
 export async function checkLevel(
   level: Exclude<ReplayLevel, 'full'>,
   options: ReplayOptions,
-  { fileSystem }: Pick<Environment, 'fileSystem'>,
+  { fileSystem }: Pick<World, 'fileSystem'>,
 ): Promise<ReplayReport> {
   const listing = await listLedger(fileSystem, options.ledger, options.readOnlyLedgers);
   for (const file of listing.ignored) options.onPassedOver?.(file);

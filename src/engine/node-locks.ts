@@ -1,6 +1,6 @@
 import { type DirectoryLock, lockDirectory } from '../files/directory-lock.ts';
 import { checkDirectorySync, makeDurableDirectory } from '../files/directory-sync.ts';
-import type { Environment } from './environment.ts';
+import type { World } from '../io/world.ts';
 import type { NodePaths } from './node-keys.ts';
 
 /** The locks of a node, held from before its first write until it is closed. */
@@ -17,7 +17,7 @@ export interface NodeLocks {
  * Locks all that a node writes to, or nothing. Before it there is nothing but the two directories, which are made here.
  * @throws StorageError `LOCKED`, `SYNC_UNSUPPORTED`; those of the file system
  */
-export async function lockNode(paths: NodePaths, environment: Environment): Promise<NodeLocks> {
+export async function lockNode(paths: NodePaths, environment: World): Promise<NodeLocks> {
   const { fileSystem } = environment;
   await makeDurableDirectory(fileSystem, paths.root);
   const root = await lockDirectory(paths.root, environment);

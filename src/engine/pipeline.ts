@@ -17,7 +17,7 @@ import { sweepSpools } from '../files/snapshot-directory.ts';
 import { bindMachines } from './bindings.ts';
 import { Effects } from './effects.ts';
 import { guarded, type InspectObserver, watch } from './inspection.ts';
-import type { LedgerSignatures, SerialisedState } from './jobs.ts';
+import type { LedgerSignatures } from './ledger-signatures.ts';
 import type { LiveGeneration, PipelineListener } from './live-generation.ts';
 import { PhaseTransitions, phaseOf } from './phase-transitions.ts';
 import { logEmitted } from './pipeline-log.ts';
@@ -25,6 +25,7 @@ import { type EndedGeneration, MetricsSinks, recordMetrics } from './pipeline-me
 import type { PipelineOptions } from './pipeline-options.ts';
 import type { EvidenceFact } from './receipts.ts';
 import { type CrossCheckVerdict, SecondOpinion } from './second-opinion.ts';
+import type { SerialisedState } from './serialise-copy.ts';
 import { SlowIo } from './slow-io.ts';
 import { StepTimes } from './step-times.ts';
 

@@ -3,7 +3,7 @@ import type { FormatError, VerificationError } from '../core/errors.ts';
 import { type Seqno, type TxId, seqno as toSeqno, view as toView } from '../core/words.ts';
 import { openLedger } from '../files/ledger-directory.ts';
 import type { Certificate } from '../formats/certificate.ts';
-import { type Environment, environmentOf } from './environment.ts';
+import { type World, worldOf } from '../io/world.ts';
 import { identitiesOf, signersIn } from './ledger-identities.ts';
 import type { OtherSignatureCount } from './other-signatures.ts';
 import { publicGenesis, startOfLedger } from './replay-start.ts';
@@ -24,7 +24,7 @@ export interface ReadIdentitiesOptions {
     | ((progress: { readonly seqno: Seqno; readonly last: Seqno }) => void)
     | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly environment?: Partial<Environment>;
+  readonly environment?: Partial<World>;
 }
 
 /** An endorsement of one identity: by which key, for which transactions. */
@@ -74,7 +74,7 @@ export interface IdentitiesReport {
  */
 export async function readIdentities(options: ReadIdentitiesOptions): Promise<IdentitiesReport> {
   const { services = [], signal, onProgress } = options;
-  const { fileSystem } = environmentOf(options.environment);
+  const { fileSystem } = worldOf(options.environment);
   const ledger = await openLedger(fileSystem, options.ledger, options.readOnlyLedgers);
   startOfLedger(ledger, () => nowhere);
   const pinned = pinnedKeys(services);

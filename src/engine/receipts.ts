@@ -7,7 +7,7 @@ import { encodeCoseReceipt } from '../formats/cose-receipt.ts';
 import { snapshotName } from '../formats/file-name.ts';
 import { encodeJsonReceipt } from '../formats/json-receipt.ts';
 import type { MerklePath } from '../formats/merkle-path.ts';
-import type { CoseRootSignature, NodeRootSignature } from './jobs.ts';
+import type { CoseRootSignature, NodeRootSignature } from './ledger-signatures.ts';
 
 /** What the ledger says of one evidence transaction. */
 export interface EvidenceFact {

@@ -7,7 +7,7 @@ import type { TailFlaw, TornTail } from '../files/torn-tail.ts';
 import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
 import type { LedgerStore } from '../store/ledger-store.ts';
 import { attempt } from './attempt.ts';
-import type { LedgerSignatures } from './jobs.ts';
+import type { LedgerSignatures } from './ledger-signatures.ts';
 import { type AppliedEntry, LedgerVerifier, type VerifierStart } from './ledger-verifier.ts';
 import type { RecoveredSnapshot, RecoverOptions } from './recovery-report.ts';
 import type { SignedLedger } from './signed-ledger.ts';

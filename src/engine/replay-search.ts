@@ -7,8 +7,9 @@ import type { ProducerProfile } from '../formats/snapshot-body.ts';
 import { decodePrivateDomain, decodePublicDomain } from '../formats/write-set.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import type { Serialise } from './effects.ts';
-import type { SerialisedState, SnapshotJobs } from './jobs.ts';
+import type { SnapshotJobs } from './jobs.ts';
 import type { PlannedSnapshot } from './replay-plan.ts';
+import type { SerialisedState } from './serialise-copy.ts';
 import { type FrozenToSerialise, findReleaseDrawn, serialiseDrawn } from './serialise-frozen.ts';
 
 /** What replay's ports learn of each version while its generation lives. */

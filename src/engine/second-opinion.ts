@@ -1,7 +1,8 @@
 import { LedgerSnapshotterError, VerificationError } from '../core/errors.ts';
 import type { Logger } from '../core/host-ports.ts';
 import type { JobExecutor } from '../tasks/job.ts';
-import type { CheckReceiptJob, SnapshotJobs } from './jobs.ts';
+import type { CheckReceiptJob } from './gate-jobs.ts';
+import type { SnapshotJobs } from './jobs.ts';
 
 /**
  * Whether cose-js, an implementation of its own, must accept each COSE receipt as well as node:crypto.

@@ -4,13 +4,13 @@ import type { Seqno } from '../core/words.ts';
 import type { ProducerProfile } from '../formats/snapshot-body.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import { drawState } from './draw-state.ts';
+import type { SnapshotJobs } from './jobs.ts';
 import type {
   DrawnState,
   FindReleaseJob,
   SerialisedState,
   SerialiseJob,
-  SnapshotJobs,
-} from './jobs.ts';
+} from './serialise-copy.ts';
 import type { SerialiseProgress } from './serialise-progress.ts';
 
 /** A frozen state, and the file that its snapshot goes to. */

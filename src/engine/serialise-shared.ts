@@ -7,7 +7,7 @@ import type { FileSystem } from '../io/file-system.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import { RingConsumer, RingMemory, type RingPlace, RingProducer } from './chunk-ring.ts';
 import { ChunkWrites } from './chunk-writes.ts';
-import type { SerialisedState, SnapshotJobs } from './jobs.ts';
+import type { SerialisedState } from './serialise-copy.ts';
 import { SerialiseProgress } from './serialise-progress.ts';
 import { SharedBody, type SharedStateToSerialise } from './shared-body.ts';
 
@@ -26,11 +26,16 @@ export interface GatherJob {
   readonly ring: RingPlace;
 }
 
+/** What a {@link SharedSerialiser} asks of another thread. */
+export interface GatherJobs {
+  gather: { input: GatherJob; output: undefined };
+}
+
 /** What a {@link SharedSerialiser} works with. */
 export interface SharedSerialiserOptions {
   readonly fileSystem: FileSystem;
   /** Starts another thread, for states that are large. @default every state is taken into memory whole */
-  readonly startGatherer?: (() => JobExecutor<SnapshotJobs>) | undefined;
+  readonly startGatherer?: (() => JobExecutor<GatherJobs>) | undefined;
 }
 
 /** Up to here an entry is taken into memory whole, where a second thread would cost more than it brings. */
@@ -45,7 +50,7 @@ const largeChunkBytes = 4 * 1024 * 1024;
 export class SharedSerialiser {
   readonly #options: SharedSerialiserOptions;
   readonly #memory = new RingMemory();
-  #gatherer: JobExecutor<SnapshotJobs> | undefined;
+  #gatherer: JobExecutor<GatherJobs> | undefined;
 
   constructor(options: SharedSerialiserOptions) {
     this.#options = options;

@@ -12,7 +12,7 @@ import {
   splitSnapshotFile,
 } from '../formats/snapshot-body.ts';
 import { type VerifiedSnapshot, verifySnapshotFile } from '../formats/verify-snapshot.ts';
-import { type Environment, environmentOf } from './environment.ts';
+import { type World, worldOf } from '../io/world.ts';
 
 /** What a snapshot file holds, whether or not anyone vouches for it. */
 export interface ReadSnapshot {
@@ -45,9 +45,9 @@ export interface ReadSnapshot {
  */
 export async function readSnapshot(
   name: string,
-  environment: Partial<Environment> = {},
+  environment: Partial<World> = {},
 ): Promise<ReadSnapshot> {
-  const { path, fileSystem } = await namedFile(environmentOf(environment).fileSystem, name);
+  const { path, fileSystem } = await namedFile(worldOf(environment).fileSystem, name);
   const { size = 0 } = (await fileSystem.stat(path)) ?? {};
   if (size > snapshotBytesMax) throw tooLarge(path, size);
   const bytes = await fileSystem.readFile(path, { bytesMax: snapshotBytesMax });

@@ -14,7 +14,11 @@ import { keyText, readTableValue } from '../formats/table-value.ts';
 import { tables } from '../formats/tables.ts';
 import { type PublicDomain, singletonIn, singletonKey } from '../formats/write-set.ts';
 import type { IdentityRegister } from './identity-register.ts';
-import type { CoseRootSignature, LedgerSignatures, NodeRootSignature } from './jobs.ts';
+import type {
+  CoseRootSignature,
+  LedgerSignatures,
+  NodeRootSignature,
+} from './ledger-signatures.ts';
 
 /** The signatures of one signature transaction, all verified, and its tree. */
 export interface VerifiedSignatures extends LedgerSignatures {

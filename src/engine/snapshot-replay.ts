@@ -7,7 +7,6 @@ import { readTableValue } from '../formats/table-value.ts';
 import { decodeSnapshotEvidence, tables } from '../formats/tables.ts';
 import { singletonIn, singletonKey } from '../formats/write-set.ts';
 import type { ExistingSnapshot, ExistingSnapshots } from './existing-snapshots.ts';
-import type { SerialisedState } from './jobs.ts';
 import type { AppliedEntry } from './ledger-verifier.ts';
 import type { LiveGeneration } from './live-generation.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -15,6 +14,7 @@ import { byVersion, type PlannedSnapshot, type ReplayPlan } from './replay-plan.
 import { noSecretsReason, type ReplayedSnapshot, type ReplayResult } from './replay-report.ts';
 import type { PortLog } from './replay-search.ts';
 import type { ReplayStart } from './replay-start.ts';
+import type { SerialisedState } from './serialise-copy.ts';
 
 export interface SnapshotReplayOptions {
   readonly plan: ReplayPlan;

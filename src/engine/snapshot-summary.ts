@@ -13,7 +13,7 @@ import type { VerifiedSnapshot } from '../formats/verify-snapshot.ts';
 import type { FileHandle, FileSystem } from '../io/file-system.ts';
 import { readPieces } from '../io/read-pieces.ts';
 import { changedError } from '../io/storage-error.ts';
-import { type Environment, environmentOf } from './environment.ts';
+import { type World, worldOf } from '../io/world.ts';
 import {
   checkAborted,
   type PublicPart,
@@ -58,7 +58,7 @@ export interface SnapshotSummary extends SnapshotHead {
 /** How a snapshot is looked through. */
 export interface SummariseOptions {
   readonly signal?: AbortSignal | undefined;
-  readonly environment?: Partial<Environment>;
+  readonly environment?: Partial<World>;
 }
 
 /**
@@ -73,7 +73,7 @@ export async function summariseSnapshot(
   name: string,
   { signal, environment }: SummariseOptions = {},
 ): Promise<SnapshotSummary> {
-  const { path, fileSystem } = await namedFile(environmentOf(environment).fileSystem, name);
+  const { path, fileSystem } = await namedFile(worldOf(environment).fileSystem, name);
   const open = () => {
     const sizes = new TableSizes();
     return recordsReader(sizes, () => sizes);

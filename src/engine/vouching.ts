@@ -13,7 +13,7 @@ import {
 import { isInEpoch } from '../formats/proof-order.ts';
 import { attempt, attemptAsync } from './attempt.ts';
 import type { IdentityRegister } from './identity-register.ts';
-import type { LedgerSignatures } from './jobs.ts';
+import type { LedgerSignatures } from './ledger-signatures.ts';
 import type { SignedEnd } from './signed-end.ts';
 
 /** The keys of pinned identities. */
