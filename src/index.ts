@@ -49,16 +49,13 @@ export {
   type ReceiptSourceOptions,
 } from './engine/create-receipt.ts';
 export type { Environment } from './engine/environment.ts';
+export type { RecordedEvidence, RecordedStatus } from './engine/host-input.ts';
 export type { InspectObserver } from './engine/inspection.ts';
+export type { LedgerNode, NodeSnapshots, NodeStatus } from './engine/ledger-node.ts';
 export type { LiveGeneration, PipelineListener } from './engine/live-generation.ts';
 export { readMemberKeys } from './engine/member-keys.ts';
-export {
-  createNode,
-  type LedgerNode,
-  type NodeOptions,
-  type NodeSnapshots,
-  type NodeStatus,
-} from './engine/node.ts';
+export { createNode } from './engine/node.ts';
+export type { NodeOptions } from './engine/node-options.ts';
 export {
   type PruneLedgerOptions,
   type PruneOptions,
@@ -81,8 +78,9 @@ export type {
   RecoveryReport,
   RefusedSnapshot,
 } from './engine/recovery-report.ts';
-export { type ReplayOptions, replayLedger } from './engine/replay.ts';
+export { replayLedger } from './engine/replay.ts';
 export type { Checked, CheckedRun, ReplayLevel, SeqnoRange } from './engine/replay-level.ts';
+export type { ReplayOptions } from './engine/replay-options.ts';
 export type {
   ReplayedFrom,
   ReplayedSnapshot,
@@ -101,8 +99,6 @@ export {
 export {
   createSnapshotter,
   type LedgerPosition,
-  type RecordedEvidence,
-  type RecordedStatus,
   type Snapshotter,
   type SnapshotterOptions,
 } from './engine/snapshotter.ts';

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { StorageError } from '../core/errors.ts';
-import type { LedgerNode } from '../engine/node.ts';
+import type { LedgerNode } from '../engine/ledger-node.ts';
 import { createHttpHandler } from '../http/handler.ts';
 import type { CommandContext } from './context.ts';
 import { wordsOfErrno } from './errors.ts';

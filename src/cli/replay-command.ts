@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Seqno, seqno as toSeqno } from '../core/words.ts';
-import { type ReplayOptions, replayLedger } from '../engine/replay.ts';
+import { replayLedger } from '../engine/replay.ts';
 import type { ReplayLevel } from '../engine/replay-level.ts';
+import type { ReplayOptions } from '../engine/replay-options.ts';
 import type { ReplayedSnapshot, ReplayReport } from '../engine/replay-report.ts';
 import type { CrossCheck } from '../engine/second-opinion.ts';
 import type { ChunkIgnored } from '../files/ledger-names.ts';

@@ -2,11 +2,11 @@ import { basename, join } from 'node:path';
 import type { Command } from 'commander';
 import type { Clock } from '../core/clock.ts';
 import { AbortedError } from '../core/errors.ts';
-import type { Digest, Seqno, View } from '../core/words.ts';
-import { createNode, type LedgerNode, type NodeOptions } from '../engine/node.ts';
+import type { LedgerNode } from '../engine/ledger-node.ts';
+import { createNode } from '../engine/node.ts';
 import { nodePaths } from '../engine/node-keys.ts';
-import type { RecoveryReport } from '../engine/recovery-report.ts';
-import type { CrossCheck, CrossCheckVerdict } from '../engine/second-opinion.ts';
+import type { NodeOptions } from '../engine/node-options.ts';
+import type { CrossCheck } from '../engine/second-opinion.ts';
 import { findSnapshots } from '../files/snapshot-directory.ts';
 import { formatTxId } from '../formats/tx-id.ts';
 import { cpuSeconds, runNodeProgram } from '../io/process.ts';
@@ -18,7 +18,7 @@ import { type LiveServer, startLiveServer, untilInterrupted } from './live-serve
 import { mainFile } from './main-file.ts';
 import { addSnapshotOptions, type SnapshotFlags, snapshotOptions } from './snapshot-options.ts';
 import { followGenerations, liveTable } from './start-live.ts';
-import { formatStart } from './start-output.ts';
+import { formatStart, type StartReport, type VerifiedLine } from './start-output.ts';
 import { runWorkload } from './workload.ts';
 
 interface StartFlags extends CommonFlags, SnapshotFlags {
@@ -71,38 +71,6 @@ Examples:
   ledger-snapshotter start --dir demo --transactions 100000 --snapshot-every 5000 --keep 3
   ledger-snapshotter replay data/ledger --member-keys data/keys
   ledger-snapshotter verify data/snapshots/*.committed --service-cert data/service_cert.pem`;
-
-/** What one `start` has done. */
-export interface StartReport {
-  readonly directory: string;
-  readonly found: RecoveryReport;
-  readonly transactions: number;
-  /** Until the last transaction was on disk. */
-  readonly seconds: number;
-  /** Of the whole command, all threads. */
-  readonly cpuSeconds: number;
-  readonly seqno: Seqno;
-  readonly view: View;
-  readonly root: Digest;
-  readonly snapshots: readonly VerifiedLine[];
-  /** Generations of this run that ended without a file. */
-  readonly unfinished: number;
-  /** Whether cose-js checked the receipts too. */
-  readonly crossCheck: CrossCheckVerdict;
-  readonly restart: RecoveryReport;
-}
-
-/** A line of `verify --json`. */
-export interface VerifiedLine {
-  readonly file: string;
-  readonly seqno?: number;
-  readonly evidenceSeqno?: number;
-  readonly digest?: string;
-  readonly verified: boolean;
-  readonly trusted: boolean;
-  readonly message?: string;
-  readonly bytes: number;
-}
 
 async function start(flags: StartFlags, context: CommandContext): Promise<ExitStatus> {
   const { terminal, signal } = context;

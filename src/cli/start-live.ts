@@ -1,5 +1,5 @@
 import type { SnapshotterEmitted } from '../../machines/events.ts';
-import type { LedgerNode } from '../engine/node.ts';
+import type { LedgerNode } from '../engine/ledger-node.ts';
 import { formatTable, groupDigits } from './table.ts';
 import type { Terminal } from './terminal.ts';
 

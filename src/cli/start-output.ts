@@ -1,5 +1,7 @@
+import type { Digest, Seqno, View } from '../core/words.ts';
+import type { RecoveryReport } from '../engine/recovery-report.ts';
+import type { CrossCheckVerdict } from '../engine/second-opinion.ts';
 import { crossCheckText } from './cross-check-option.ts';
-import type { StartReport, VerifiedLine } from './start-command.ts';
 import { count, formatFacts, formatTable, groupDigits, shortHex } from './table.ts';
 
 /** The result of `start` for people. */
@@ -42,4 +44,36 @@ function factsOf(report: StartReport): readonly (readonly [string, string])[] {
     ['cross-check', crossCheckText(report.crossCheck)],
     ['restart', `from ${from} and ${after} after it: ${outcome}`],
   ];
+}
+
+/** What one `start` has done. */
+export interface StartReport {
+  readonly directory: string;
+  readonly found: RecoveryReport;
+  readonly transactions: number;
+  /** Until the last transaction was on disk. */
+  readonly seconds: number;
+  /** Of the whole command, all threads. */
+  readonly cpuSeconds: number;
+  readonly seqno: Seqno;
+  readonly view: View;
+  readonly root: Digest;
+  readonly snapshots: readonly VerifiedLine[];
+  /** Generations of this run that ended without a file. */
+  readonly unfinished: number;
+  /** Whether cose-js checked the receipts too. */
+  readonly crossCheck: CrossCheckVerdict;
+  readonly restart: RecoveryReport;
+}
+
+/** A line of `verify --json`. */
+export interface VerifiedLine {
+  readonly file: string;
+  readonly seqno?: number;
+  readonly evidenceSeqno?: number;
+  readonly digest?: string;
+  readonly verified: boolean;
+  readonly trusted: boolean;
+  readonly message?: string;
+  readonly bytes: number;
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { TxId } from '../core/words.ts';
-import type { LedgerNode } from '../engine/node.ts';
+import type { LedgerNode } from '../engine/ledger-node.ts';
 import type { Transaction } from '../store/transaction.ts';
 
 export interface WorkloadOptions {

@@ -1,5 +1,4 @@
-import { type Seqno, digest as toDigest, seqno as toSeqno } from '../core/words.ts';
-import type { RecordedEvidence, RecordedStatus } from './snapshotter.ts';
+import { type Digest, type Seqno, digest as toDigest, seqno as toSeqno } from '../core/words.ts';
 
 // What a host hands over is checked before any of it is kept or becomes an event.
 
@@ -39,4 +38,23 @@ export function statusOf({ version, timestamp }: RecordedStatus): {
     return { seqno: toSeqno(version), timestampMs };
   }
   throw new RangeError(`not a time in nanoseconds since 1970: ${timestamp}`);
+}
+
+/** The value of CCF's `public:ccf.internal.snapshot_status`: the newest snapshot of the whole service. */
+export interface RecordedStatus {
+  /** Seqno of the snapshot. */
+  readonly version: Seqno;
+  /** When it was scheduled, in nanoseconds since the Unix epoch: more than a number can say exactly. */
+  readonly timestamp: bigint | number;
+}
+
+/** What the host knows of an evidence transaction once it is in the log. */
+export interface RecordedEvidence {
+  /** Seqno of the snapshot. */
+  readonly version: Seqno;
+  readonly digest: Digest;
+  /** SHA-256 of the whole ledger entry, 32 bytes. */
+  readonly writeSetDigest: Uint8Array;
+  /** `ce:<view>.<seqno>:<hex>`. */
+  readonly commitEvidence: string;
 }

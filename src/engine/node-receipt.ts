@@ -2,8 +2,7 @@ import { VerificationError } from '../core/errors.ts';
 import type { Seqno } from '../core/words.ts';
 import { openLedger } from '../files/ledger-directory.ts';
 import { verifyRootSignature } from '../formats/root-signature.ts';
-import type { NodePlace } from './node-place.ts';
-import type { OpenedService } from './node-start.ts';
+import type { NodePlace, OpenedService } from './node-place.ts';
 import { type MadeReceipt, makeReceipt, type ProofForm, type SignedRoot } from './receipt-maker.ts';
 
 /** What a running node makes a receipt of. */

@@ -12,10 +12,10 @@ import { chunkName, encodeChunk, parseChunkName } from '../formats/ledger-chunk.
 import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
 import { decodeEndorsedCertificate, tables } from '../formats/tables.ts';
 import type { FileSystem } from '../io/file-system.ts';
-import type { NodeOptions, NodeSettings } from './node.ts';
 import { firstView, makeGenesis } from './node-genesis.ts';
 import { makeNodeKeys, type NodeKeys, type NodePaths, readNodeKeys } from './node-keys.ts';
-import type { NodePlace } from './node-place.ts';
+import type { NodeOptions, NodeSettings } from './node-options.ts';
+import type { NodePlace, OpenedService } from './node-place.ts';
 import { setTailAside, setUnfinishedGenesisAside } from './node-unsigned.ts';
 import { type RecoveredLedger, recoverLedger } from './recover.ts';
 import type { RecoverOptions } from './recovery-report.ts';
@@ -59,17 +59,6 @@ async function checkNoSnapshots(fileSystem: FileSystem, { snapshots, ledger }: N
     `${ledger} is empty, but ${found.name} is a snapshot of a ledger that was there`,
     { file: found.name },
   );
-}
-
-/** A service whose ledger and keys have been read and fit together. */
-export interface OpenedService {
-  readonly recovered: RecoveredLedger;
-  readonly keys: NodeKeys;
-  readonly secrets: Secrets;
-  /** The service's identity in force. */
-  readonly certificate: Certificate;
-  /** This node's certificate, which the service has endorsed. */
-  readonly node: Certificate;
 }
 
 /**

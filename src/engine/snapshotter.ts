@@ -3,14 +3,21 @@ import { fromHex } from '../core/bytes.ts';
 import { AbortedError } from '../core/errors.ts';
 import type { EvidenceLog, Logger, Metrics, Secrets, SnapshotSource } from '../core/host-ports.ts';
 import { timerDelayMsMax } from '../core/limits.ts';
-import { type Digest, type Seqno, seqno as toSeqno } from '../core/words.ts';
+import { type Seqno, seqno as toSeqno } from '../core/words.ts';
 import type { DirectoryLock } from '../files/directory-lock.ts';
 import type { PrunedSnapshots, Retention } from '../files/retention.ts';
 import { commitEvidenceDigest } from '../formats/commit-evidence.ts';
 import { profileOfKey, spkiOf } from '../formats/ec-key.ts';
 import { entryLeafOf } from '../formats/write-set.ts';
 import { type Environment, environmentOf } from './environment.ts';
-import { checkBytes, checkEvidence, checkRole, statusOf } from './host-input.ts';
+import {
+  checkBytes,
+  checkEvidence,
+  checkRole,
+  type RecordedEvidence,
+  type RecordedStatus,
+  statusOf,
+} from './host-input.ts';
 import type { InspectObserver } from './inspection.ts';
 import type { LiveGeneration, PipelineListener } from './live-generation.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
@@ -73,25 +80,6 @@ export interface LedgerPosition {
   readonly lastSnapshot: Seqno;
   /** When that was scheduled, in milliseconds since the Unix epoch. @default now */
   readonly lastSnapshotMs?: number | undefined;
-}
-
-/** The value of CCF's `public:ccf.internal.snapshot_status`: the newest snapshot of the whole service. */
-export interface RecordedStatus {
-  /** Seqno of the snapshot. */
-  readonly version: Seqno;
-  /** When it was scheduled, in nanoseconds since the Unix epoch: more than a number can say exactly. */
-  readonly timestamp: bigint | number;
-}
-
-/** What the host knows of an evidence transaction once it is in the log. */
-export interface RecordedEvidence {
-  /** Seqno of the snapshot. */
-  readonly version: Seqno;
-  readonly digest: Digest;
-  /** SHA-256 of the whole ledger entry, 32 bytes. */
-  readonly writeSetDigest: Uint8Array;
-  /** `ce:<view>.<seqno>:<hex>`. */
-  readonly commitEvidence: string;
 }
 
 /**

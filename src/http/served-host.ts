@@ -1,4 +1,4 @@
-import type { LedgerNode } from '../engine/node.ts';
+import type { LedgerNode } from '../engine/ledger-node.ts';
 import type { Snapshotter } from '../engine/snapshotter.ts';
 
 /** What can be served: our node, or the snapshotter of a host's own. */

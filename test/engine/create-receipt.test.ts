@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seqno } from '../../src/core/words.ts';
 import { createReceipt, openReceiptSource } from '../../src/engine/create-receipt.ts';
+import type { LedgerNode } from '../../src/engine/ledger-node.ts';
 import { readMemberKeys } from '../../src/engine/member-keys.ts';
-import { createNode, type LedgerNode } from '../../src/engine/node.ts';
+import { createNode } from '../../src/engine/node.ts';
 import { ccfTestdata } from '../helpers/ccf-folder.ts';
 import { testOnCcfData } from '../helpers/ccf-testdata.ts';
 import {

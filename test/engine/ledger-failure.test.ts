@@ -1,8 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { StorageError } from '../../src/core/errors.ts';
 import { type SnapshotJobs, snapshotJobs } from '../../src/engine/jobs.ts';
+import type { LedgerNode } from '../../src/engine/ledger-node.ts';
 import type { PipelineListener } from '../../src/engine/live-generation.ts';
-import type { LedgerNode } from '../../src/engine/node.ts';
 import type { FileOperation } from '../../src/io/file-system.ts';
 import { InlineExecutor } from '../../src/tasks/inline-executor.ts';
 import { makeNodeKeyFiles, NodeHost, put, putMany, turn } from '../helpers/node-host.ts';

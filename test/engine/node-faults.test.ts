@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { StorageError } from '../../src/core/errors.ts';
 import { seqno } from '../../src/core/words.ts';
-import type { LedgerNode } from '../../src/engine/node.ts';
+import type { LedgerNode } from '../../src/engine/ledger-node.ts';
 import type { FileOperation } from '../../src/io/file-system.ts';
 import {
   codeOf,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { toUtf8 } from '../../src/core/bytes.ts';
-import { createNode, type LedgerNode } from '../../src/engine/node.ts';
+import type { LedgerNode } from '../../src/engine/ledger-node.ts';
+import { createNode } from '../../src/engine/node.ts';
 import { prune } from '../../src/engine/prune.ts';
 import { lockDirectory } from '../../src/files/directory-lock.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { toUtf8 } from '../../src/core/bytes.ts';
 import { AbortedError, type ErrorCode } from '../../src/core/errors.ts';
-import type { NodeOptions } from '../../src/engine/node.ts';
+import type { NodeOptions } from '../../src/engine/node-options.ts';
 import { encodeChunk } from '../../src/formats/ledger-chunk.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
 import {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { seqno } from '../../src/core/words.ts';
-import type { LedgerNode } from '../../src/engine/node.ts';
+import type { LedgerNode } from '../../src/engine/ledger-node.ts';
 import { recover } from '../../src/engine/recover.ts';
 import {
   codeOf,

@@ -1,7 +1,7 @@
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { ConsensusError } from '../../src/core/errors.ts';
 import { type Seqno, seqno } from '../../src/core/words.ts';
-import type { LedgerNode } from '../../src/engine/node.ts';
+import type { LedgerNode } from '../../src/engine/ledger-node.ts';
 import type { Hold } from '../../src/io/memory-file-system.ts';
 import {
   codeOf,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { fromUtf8 } from '../../src/core/bytes.ts';
 import { seqno } from '../../src/core/words.ts';
-import type { NodeOptions } from '../../src/engine/node.ts';
+import type { NodeOptions } from '../../src/engine/node-options.ts';
 import { adoptSharedStore, type OpenStore } from '../../src/engine/open-stores.ts';
 import { SharedStore } from '../../src/store/shared-store.ts';
 import type { Transaction } from '../../src/store/transaction.ts';

@@ -1,7 +1,7 @@
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { fromUtf8 } from '../../src/core/bytes.ts';
 import { type Seqno, seqno } from '../../src/core/words.ts';
-import type { LedgerNode } from '../../src/engine/node.ts';
+import type { LedgerNode } from '../../src/engine/ledger-node.ts';
 import type { Transaction } from '../../src/store/transaction.ts';
 import {
   codeOf,

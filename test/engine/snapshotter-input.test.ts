@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { ConsensusError, LedgerSnapshotterError } from '../../src/core/errors.ts';
 import { digest, type Seqno, seqno } from '../../src/core/words.ts';
-import type { RecordedEvidence, Snapshotter } from '../../src/engine/snapshotter.ts';
+import type { RecordedEvidence } from '../../src/engine/host-input.ts';
+import type { Snapshotter } from '../../src/engine/snapshotter.ts';
 import { setUp, turns, untilSubmitted } from '../helpers/set-up-host.ts';
 
 // Whatever a host hands over or in whatever order: an error or a counted refusal, never a changed generation.

@@ -1,7 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import { expect } from 'vitest';
 import { concatBytes } from '../../src/core/bytes.ts';
-import { type ReplayOptions, replayLedger } from '../../src/engine/replay.ts';
+import { replayLedger } from '../../src/engine/replay.ts';
+import type { ReplayOptions } from '../../src/engine/replay-options.ts';
 import type { ReplayedSnapshot, ReplayReport } from '../../src/engine/replay-report.ts';
 import { splitSnapshotFile } from '../../src/formats/snapshot-body.ts';
 import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';

@@ -12,7 +12,6 @@ import {
   verifySnapshot,
 } from '../../../src/index.ts';
 import { type Entry, type Line, proofOf } from './entry.ts';
-import type { LogKeys } from './log.ts';
 import { VersionedMap } from './versioned-map.ts';
 
 /** The one table that a snapshot has of this log. */
@@ -130,3 +129,10 @@ const treeOf = ({ entry }: Line): MerkleTree =>
   MerkleTree.deserialise(bytesOf(entry.signature?.tree));
 
 const bytesOf = (base64 = ''): Uint8Array => new Uint8Array(Buffer.from(base64, 'base64'));
+
+export interface LogKeys {
+  /** P-384 or P-256, private: it signs; under its public half snapshots are verified. */
+  readonly serviceKey: KeyObject;
+  /** 32 bytes, for ever the same: it makes commit evidence, and would encrypt private tables. */
+  readonly secret: Uint8Array;
+}

@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { signRootSignature } from '../../../src/host-formats.ts';
 import {
@@ -10,14 +9,7 @@ import {
   view as toView,
 } from '../../../src/index.ts';
 import { type Entry, type EntryProof, proofOf } from './entry.ts';
-import type { LogState } from './log-state.ts';
-
-export interface LogKeys {
-  /** P-384 or P-256, private: it signs; under its public half snapshots are verified. */
-  readonly serviceKey: KeyObject;
-  /** 32 bytes, for ever the same: it makes commit evidence, and would encrypt private tables. */
-  readonly secret: Uint8Array;
-}
+import type { LogKeys, LogState } from './log-state.ts';
 
 export interface LogOptions extends LogKeys {
   readonly directory: string;

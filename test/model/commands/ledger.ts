@@ -8,8 +8,9 @@ import {
   seqno as toSeqno,
   view as toView,
 } from '../../../src/core/words.ts';
+import type { RecordedEvidence } from '../../../src/engine/host-input.ts';
 import { ownContent } from '../../../src/engine/snapshot-search.ts';
-import type { RecordedEvidence, Snapshotter } from '../../../src/engine/snapshotter.ts';
+import type { Snapshotter } from '../../../src/engine/snapshotter.ts';
 import { encodeCbor } from '../../../src/formats/cbor.ts';
 import { commitEvidence, commitEvidenceDigest } from '../../../src/formats/commit-evidence.ts';
 import { encodeCoseSign1 } from '../../../src/formats/cose-sign1.ts';
