@@ -162,3 +162,14 @@ export function ownerOf(self: {
 }): AnyActorRef | undefined {
   return self._parent;
 }
+
+/**
+ * A port whose work begins in a microtask after the step that asked for it, so that no code of a host or of ours runs
+ * inside a step.
+ */
+export function later<Input, Output>(run: (input: Input) => Promise<Output>) {
+  return fromPromise<Output, Input>(async ({ input }) => {
+    await Promise.resolve();
+    return run(input);
+  });
+}

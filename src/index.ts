@@ -71,13 +71,7 @@ export {
 } from './engine/read-identities.ts';
 export type { MadeReceipt, ProofForm } from './engine/receipt-maker.ts';
 export { recover } from './engine/recover.ts';
-export type {
-  Recovered,
-  RecoveredSnapshot,
-  RecoverOptions,
-  RecoveryReport,
-  RefusedSnapshot,
-} from './engine/recovery-report.ts';
+export type { Recovered, RecoverOptions, RecoveryReport } from './engine/recovery-report.ts';
 export { replayLedger } from './engine/replay.ts';
 export type { Checked, CheckedRun, ReplayLevel, SeqnoRange } from './engine/replay-level.ts';
 export type { ReplayOptions } from './engine/replay-options.ts';
@@ -104,6 +98,7 @@ export {
 } from './engine/snapshotter.ts';
 export type { TableSummary } from './engine/table-sizes.ts';
 export type { TransactionBody } from './engine/transaction-run.ts';
+export type { RecoveredSnapshot, RefusedSnapshot } from './engine/verdicts.ts';
 export {
   type SnapshotVerification,
   type VerifySnapshotOptions,

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { parseDecimal } from '../formats/file-name.ts';
+import { parseDecimal } from '../core/decimal.ts';
 
 /** Reads an option that counts something: digits only, `min` to `max`, which is 2^31 - 1 unless it is given. */
 export function parseCount(min: number, max = 2 ** 31 - 1): (text: string) => number {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { StorageError } from '../core/errors.ts';
 import { type PruneLedgerOptions, type PruneReport, prune } from '../engine/prune.ts';
-import type { RefusedSnapshot } from '../engine/recovery-report.ts';
+import type { RefusedSnapshot } from '../engine/verdicts.ts';
 import type { FailedRemoval } from '../files/retention.ts';
 import type { CommandContext, CommonFlags } from './context.ts';
 import { parseCount } from './count-option.ts';

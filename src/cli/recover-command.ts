@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { recoverLedger } from '../engine/recover.ts';
-import type { RecoveredLedger, RefusedSnapshot } from '../engine/recovery-report.ts';
+import type { RecoveredLedger } from '../engine/recovery-report.ts';
+import type { RefusedSnapshot } from '../engine/verdicts.ts';
 import { type CommandContext, type CommonFlags, startProgress } from './context.ts';
 import type { ExitStatus } from './exit-status.ts';
 import { readKeys, readPins, serviceCertOption } from './key-files.ts';

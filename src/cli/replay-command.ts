@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { parseDecimal } from '../core/decimal.ts';
 import { type Seqno, seqno as toSeqno } from '../core/words.ts';
 import { replayLedger } from '../engine/replay.ts';
 import type { ReplayLevel } from '../engine/replay-level.ts';
@@ -8,7 +9,6 @@ import type { ReplayedSnapshot, ReplayReport } from '../engine/replay-report.ts'
 import type { CrossCheck } from '../engine/second-opinion.ts';
 import type { ChunkIgnored } from '../files/ledger-names.ts';
 import { removeIfThere } from '../files/remove-if-there.ts';
-import { parseDecimal } from '../formats/file-name.ts';
 import { makeTemporaryDirectory } from '../io/temporary-directory.ts';
 import { type CommandContext, type CommonFlags, startProgress, tellError } from './context.ts';
 import { crossCheckOption } from './cross-check-option.ts';

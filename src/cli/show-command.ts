@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type SnapshotSummary, summariseSnapshot } from '../engine/snapshot-summary.ts';
 import type { TableSummary } from '../engine/table-sizes.ts';
-import type { SnapshotRecord } from '../formats/snapshot-body.ts';
+import type { SnapshotRecord } from '../formats/snapshot-map.ts';
 import { formatBytes, jsonBytes } from './byte-text.ts';
 import type { CommandContext } from './context.ts';
 import { UsageError } from './errors.ts';

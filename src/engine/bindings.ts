@@ -1,28 +1,21 @@
-import { fromPromise } from 'xstate';
 import { generationMachine } from '../../machines/generation.ts';
 import { orderedTasksMachine } from '../../machines/ordered-tasks.ts';
-import type {
-  ActionResult,
-  CandidateVerdict,
-  GenerationRef,
-  OpenSpoolInput,
-  ProveEvidenceInput,
-  Published,
-  PublishInput,
-  RecoverySources,
-  ReplayedLedger,
-  ReplayLedgerInput,
-  RunActionInput,
-  SnapshotCandidate,
-  VerifySignatureInput,
+import {
+  type ActionResult,
+  type GenerationRef,
+  later,
+  type OpenSpoolInput,
+  type ProveEvidenceInput,
+  type Published,
+  type PublishInput,
+  type RunActionInput,
+  type VerifySignatureInput,
 } from '../../machines/ports.ts';
-import { recoveryMachine } from '../../machines/recovery.ts';
 import { snapshotterMachine } from '../../machines/snapshotter.ts';
 import { writerMachine } from '../../machines/writer.ts';
 import { isUndecided, LedgerSnapshotterError } from '../core/errors.ts';
 import type { InclusionProof, SignatureProof } from '../core/proofs.ts';
 import type { Effects } from './effects.ts';
-import type { RecoveryEffects } from './recovery-effects.ts';
 import type { StepTimes, TimedStep } from './step-times.ts';
 
 /**
@@ -77,29 +70,6 @@ function bindWriter(effects: Effects, times: StepTimes): typeof writerMachine {
       syncDirectory: step('fsync-directory', (ref) => effects.syncDirectory(ref)),
       discardSpool: step('discard', (ref) => effects.discardSpool(ref)),
     },
-  });
-}
-
-/** Gives the recovery's ports their effects, in the same order. */
-export function bindRecovery(effects: RecoveryEffects): typeof recoveryMachine {
-  return recoveryMachine.provide({
-    actors: {
-      listSources: later<void, RecoverySources>(() => effects.listSources()),
-      checkCandidate: later<SnapshotCandidate, CandidateVerdict>((candidate) =>
-        effects.checkCandidate(candidate),
-      ),
-      replayLedger: later<ReplayLedgerInput, ReplayedLedger>((input) =>
-        effects.replayLedger(input),
-      ),
-    },
-  });
-}
-
-/** A port whose work begins once the step is over. */
-function later<Input, Output>(run: (input: Input) => Promise<Output>) {
-  return fromPromise<Output, Input>(async ({ input }) => {
-    await Promise.resolve();
-    return run(input);
   });
 }
 

@@ -1,9 +1,8 @@
-import type { Clock } from '../core/clock.ts';
 import { realFileSystem } from '../io/real-file-system.ts';
 import { type World, worldOf } from '../io/world.ts';
 import { InlineExecutor } from '../tasks/inline-executor.ts';
-import type { JobClass, JobExecutor } from '../tasks/job.ts';
-import { WorkerPool } from '../tasks/worker-pool.ts';
+import type { JobExecutor } from '../tasks/job.ts';
+import { startWorkers } from './executors.ts';
 import { type SnapshotJobs, snapshotJobs } from './jobs.ts';
 import {
   type AdoptStore,
@@ -12,7 +11,6 @@ import {
   openSharedStore,
   openVersionedStore,
 } from './open-stores.ts';
-import { workerEntry } from './worker-entry.ts';
 
 /** The outside world, what runs jobs in it, and how a state is kept. */
 export interface Environment extends World {
@@ -23,38 +21,6 @@ export interface Environment extends World {
   /** Takes over what a job has loaded of a snapshot; without it snapshots are read on this thread. */
   readonly adoptStore: AdoptStore | undefined;
 }
-
-/** Jobs of a class that wait at most, a thread. */
-const queueMax = 4096;
-
-/** A disk may well keep a thread waiting for half of this. */
-const hungMs = 60_000;
-
-/**
- * Two worker threads with work of their own: one serialises and proves, which the ledger waits for; the
- * other checks receipts, where a single cross-check takes longer than serialising a small state, and so
- * is the only one to load cose-js.
- */
-function startWorkers(clock: Clock): JobExecutor<SnapshotJobs> {
-  const options = { workers: 1, queueMax, watch: { clock, hungMs } };
-  const start = () => new WorkerPool<SnapshotJobs>(workerEntry(), options);
-  const making = start();
-  const checking = start();
-  return {
-    run: (job, input, options) =>
-      (isCheck(job) ? checking : making).run(job, input, { ...options, class: classOf(job) }),
-    close: async () => {
-      await Promise.all([making.close(), checking.close()]);
-    },
-  };
-}
-
-const isCheck = (job: keyof SnapshotJobs): boolean =>
-  job === 'checkReceipt' || job === 'prepareCrossCheck';
-
-/** What a generation's gate waits for is short, and goes before states that wait to be serialised. */
-const classOf = (job: keyof SnapshotJobs): JobClass =>
-  job === 'verifySignature' || job === 'proveEvidence' ? 'critical' : 'normal';
 
 /**
  * The real world, with any part replaced. Over the real file system a node's state lies in shared memory and jobs

@@ -3,7 +3,7 @@ import type { Seqno, TxId } from '../core/words.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import type { WrittenEndorsement } from '../formats/identity-endorsement.ts';
 import { type ServiceKey, SigningIdentities } from '../formats/signing-identities.ts';
-import type { SnapshotMap } from '../formats/snapshot-body.ts';
+import type { SnapshotMap } from '../formats/snapshot-map.ts';
 import { liveSingleton } from '../formats/table-value.ts';
 import { decodeServiceInfo, type ServiceInfo, tables } from '../formats/tables.ts';
 import { type PublicDomain, singletonIn } from '../formats/write-set.ts';

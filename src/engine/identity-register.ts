@@ -3,7 +3,7 @@ import { VerificationError } from '../core/errors.ts';
 import { type Certificate, readTableCertificate, verifyEndorsed } from '../formats/certificate.ts';
 import type { NodeSignature } from '../formats/node-signature.ts';
 import { type ServiceKey, SigningIdentities } from '../formats/signing-identities.ts';
-import type { SnapshotMap } from '../formats/snapshot-body.ts';
+import type { SnapshotMap } from '../formats/snapshot-map.ts';
 import { keyText, liveIn, readTableValue, type WrittenValue } from '../formats/table-value.ts';
 import {
   decodeEndorsedCertificate,

@@ -8,9 +8,9 @@ import { type EitherVerifier, withEither } from './either-verifier.ts';
 import type { Environment } from './environment.ts';
 import { checkEvidenceEntry, isProvenEntry } from './evidence-entry.ts';
 import type { Newest } from './one-service.ts';
-import type { RecoveredSnapshot, RefusedSnapshot } from './recovery-report.ts';
 import { treeOf } from './replay-start.ts';
 import { SeqnoForks } from './seqno-forks.ts';
+import type { RecoveredSnapshot, RefusedSnapshot } from './verdicts.ts';
 import { readVerifiable } from './verifiable-file.ts';
 import { openVerifierOver, type SnapshotVerification, type SnapshotVerifier } from './verify.ts';
 

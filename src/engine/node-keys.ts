@@ -3,37 +3,10 @@ import { join } from 'node:path';
 import { fromUtf8, toUtf8 } from '../core/bytes.ts';
 import { FormatError } from '../core/errors.ts';
 import { writeDurably } from '../files/durable-file.ts';
+import type { NodePaths } from '../files/node-paths.ts';
 import type { FileSystem } from '../io/file-system.ts';
 import { generateEcKey, generateRsaKey } from '../io/key-generation.ts';
 import { readMemberKeys } from './member-keys.ts';
-
-/** Where a node keeps what. */
-export interface NodePaths {
-  readonly root: string;
-  readonly ledger: string;
-  readonly snapshots: string;
-  /** Private keys: the service's, the node's, the members'. */
-  readonly keys: string;
-  readonly serviceCertificate: string;
-  readonly nodeCertificate: string;
-  /** Entries that were not believed. */
-  readonly quarantine: string;
-  /** The last view that the node has used, as decimal digits. */
-  readonly view: string;
-}
-
-export function nodePaths(root: string): NodePaths {
-  return {
-    root,
-    ledger: join(root, 'ledger'),
-    snapshots: join(root, 'snapshots'),
-    keys: join(root, 'keys'),
-    serviceCertificate: join(root, 'service_cert.pem'),
-    nodeCertificate: join(root, 'node_cert.pem'),
-    quarantine: join(root, 'quarantine'),
-    view: join(root, 'view'),
-  };
-}
 
 /** The private keys of a node whose service is its own. */
 export interface NodeKeys {

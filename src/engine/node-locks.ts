@@ -1,7 +1,7 @@
 import { type DirectoryLock, lockDirectory } from '../files/directory-lock.ts';
 import { checkDirectorySync, makeDurableDirectory } from '../files/directory-sync.ts';
+import type { NodePaths } from '../files/node-paths.ts';
 import type { World } from '../io/world.ts';
-import type { NodePaths } from './node-keys.ts';
 
 /** The locks of a node, held from before its first write until it is closed. */
 export interface NodeLocks {

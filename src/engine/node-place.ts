@@ -1,7 +1,8 @@
 import type { Secrets } from '../core/host-ports.ts';
+import type { NodePaths } from '../files/node-paths.ts';
 import type { Certificate } from '../formats/certificate.ts';
 import type { Environment } from './environment.ts';
-import type { NodeKeys, NodePaths } from './node-keys.ts';
+import type { NodeKeys } from './node-keys.ts';
 import type { RecoveredLedger } from './recovery-report.ts';
 
 /** A node's directory, and the world it is in. */

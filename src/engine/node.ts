@@ -1,8 +1,7 @@
 import { AbortedError } from '../core/errors.ts';
-
+import { nodePaths } from '../files/node-paths.ts';
 import { environmentOf } from './environment.ts';
 import type { LedgerNode } from './ledger-node.ts';
-import { nodePaths } from './node-keys.ts';
 import { lockNode } from './node-locks.ts';
 import { type NodeOptions, resolveOptions } from './node-options.ts';
 import { setInvalidAside } from './node-quarantine.ts';

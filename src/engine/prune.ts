@@ -17,6 +17,7 @@ import {
   type LedgerDirectory,
   openLedger,
 } from '../files/ledger-directory.ts';
+import { nodePaths } from '../files/node-paths.ts';
 import {
   checkKept,
   expiredSnapshots,
@@ -31,9 +32,8 @@ import type { FileSystem } from '../io/file-system.ts';
 import { leafOf } from './entry-leaf.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import { findNewestValid, type NewestValid } from './newest-valid.ts';
-import { nodePaths } from './node-keys.ts';
 import { checkOneService } from './one-service.ts';
-import type { RecoveredSnapshot, RefusedSnapshot } from './recovery-report.ts';
+import type { RecoveredSnapshot, RefusedSnapshot } from './verdicts.ts';
 
 /** What {@link prune} looks at, and what it lets go. */
 export interface PruneOptions {

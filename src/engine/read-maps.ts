@@ -3,7 +3,7 @@ import type { FrozenTable } from '../core/host-ports.ts';
 import { heldBytesMax } from '../core/limits.ts';
 import type { MapHeader } from '../formats/domain-stream.ts';
 import type { RecordSink } from '../formats/record-stream.ts';
-import type { SnapshotMap, SnapshotRecord } from '../formats/snapshot-body.ts';
+import type { SnapshotMap, SnapshotRecord } from '../formats/snapshot-map.ts';
 import { tables } from '../formats/tables.ts';
 import { type MapsReader, recordsReader } from './snapshot-scan.ts';
 

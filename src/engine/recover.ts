@@ -4,7 +4,7 @@ import { AbortedError, assert, FormatError } from '../core/errors.ts';
 import type { FrozenTable } from '../core/host-ports.ts';
 import type { LedgerAccess } from '../files/ledger-listing.ts';
 import type { LedgerStore } from '../store/ledger-store.ts';
-import { bindRecovery } from './bindings.ts';
+import { bindRecovery } from './bind-recovery.ts';
 import { environmentOf } from './environment.ts';
 import { guarded } from './inspection.ts';
 import type { StoreKeeping } from './open-stores.ts';

@@ -9,10 +9,11 @@ import type { LedgerStore } from '../store/ledger-store.ts';
 import { attempt } from './attempt.ts';
 import type { LedgerSignatures } from './ledger-signatures.ts';
 import { type AppliedEntry, LedgerVerifier, type VerifierStart } from './ledger-verifier.ts';
-import type { RecoveredSnapshot, RecoverOptions } from './recovery-report.ts';
+import type { RecoverOptions } from './recovery-report.ts';
 import type { SignedLedger } from './signed-ledger.ts';
 import { steeringTableIn } from './steering.ts';
 import { type UnsignedTail, unsignedTailOf } from './unsigned-tail.ts';
+import type { RecoveredSnapshot } from './verdicts.ts';
 import { isVouchedFor, signersOf } from './vouching.ts';
 
 /** A start, what the ledger's signatures cover, and the snapshot that the start is. */

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { ErrorCode, LedgerSnapshotterError } from '../core/errors.ts';
+import type { LedgerSnapshotterError } from '../core/errors.ts';
 import type { FrozenTable, Logger } from '../core/host-ports.ts';
 import type { Digest, Seqno, View } from '../core/words.ts';
 import type { LedgerEnd } from '../files/ledger-writer.ts';
@@ -12,6 +12,7 @@ import type { Environment } from './environment.ts';
 import type { InspectObserver } from './inspection.ts';
 import type { OtherSignatureCount } from './other-signatures.ts';
 import type { UnsignedTail } from './unsigned-tail.ts';
+import type { RecoveredSnapshot, RefusedSnapshot } from './verdicts.ts';
 
 /** What a state is brought back from, and who must vouch for it. */
 export interface RecoverOptions {
@@ -49,25 +50,6 @@ export interface RecoverOptions {
   readonly logger?: Logger | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly environment?: Partial<Environment>;
-}
-
-/** A snapshot that was passed over, and why. */
-export interface RefusedSnapshot {
-  readonly file: string;
-  /** As the name has it. */
-  readonly seqno: Seqno;
-  readonly code: ErrorCode;
-  readonly message: string;
-}
-
-/** The snapshot that a recovery began with. */
-export interface RecoveredSnapshot {
-  readonly file: string;
-  readonly seqno: Seqno;
-  readonly evidenceSeqno: Seqno;
-  readonly digest: Digest;
-  /** Whether a pinned identity vouches for it. */
-  readonly trusted: boolean;
 }
 
 /** How far a state was recovered, and what vouches for it. */

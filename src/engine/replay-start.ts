@@ -3,7 +3,8 @@ import { type Digest, type Seqno, seqno as toSeqno, view as toView } from '../co
 import type { LedgerDirectory } from '../files/ledger-directory.ts';
 import type { LedgerSecrets } from '../formats/ledger-secrets.ts';
 import { MerkleTree } from '../formats/merkle-tree.ts';
-import type { SnapshotContent, SnapshotMap } from '../formats/snapshot-body.ts';
+import type { SnapshotContent } from '../formats/snapshot-body.ts';
+import type { SnapshotMap } from '../formats/snapshot-map.ts';
 import { liveSingleton, readTableValue } from '../formats/table-value.ts';
 import { tables } from '../formats/tables.ts';
 import type { ReferenceStore } from '../store/reference-store.ts';

@@ -10,7 +10,7 @@ import {
   type WrittenShares,
 } from '../formats/ledger-secrets.ts';
 import { decodeRecoveryShares } from '../formats/recovery-shares.ts';
-import type { SnapshotMap } from '../formats/snapshot-body.ts';
+import type { SnapshotMap } from '../formats/snapshot-map.ts';
 import { liveSingleton } from '../formats/table-value.ts';
 import { decodeRecoveryThreshold, decodeServiceInfo, tables } from '../formats/tables.ts';
 import { type PublicDomain, singletonIn } from '../formats/write-set.ts';

@@ -5,9 +5,8 @@ import {
   isPrivateMap,
   type ProducerProfile,
   type SnapshotContent,
-  type SnapshotMap,
-  type SnapshotRecord,
 } from '../formats/snapshot-body.ts';
+import type { SnapshotMap, SnapshotRecord } from '../formats/snapshot-map.ts';
 import type { DrawnTable } from '../store/state-transfer.ts';
 
 /** What a snapshot is made of, before it is known which release made it. */

@@ -1,6 +1,6 @@
 import type { MapHeader } from '../formats/domain-stream.ts';
 import type { MeasuredRecord, RecordSink } from '../formats/record-stream.ts';
-import type { SnapshotMap, SnapshotRecord } from '../formats/snapshot-body.ts';
+import type { SnapshotMap, SnapshotRecord } from '../formats/snapshot-map.ts';
 import { tables } from '../formats/tables.ts';
 import { HeldBytes, KeptMaps, objectBytes } from './read-maps.ts';
 

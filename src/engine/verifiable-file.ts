@@ -1,10 +1,7 @@
 import { basename } from 'node:path';
 import { assert } from '../core/errors.ts';
-import {
-  type SnapshotContent,
-  type SnapshotMap,
-  splitSnapshotFile,
-} from '../formats/snapshot-body.ts';
+import { type SnapshotContent, splitSnapshotFile } from '../formats/snapshot-body.ts';
+import type { SnapshotMap } from '../formats/snapshot-map.ts';
 import {
   type SnapshotSubject,
   type VerifiedSnapshot,

@@ -1,12 +1,12 @@
 import type { ViewRecord } from '../consensus/consensus.ts';
 import { toUtf8 } from '../core/bytes.ts';
+import { parseDecimal } from '../core/decimal.ts';
 import { FormatError, StorageError } from '../core/errors.ts';
 import { view as toView, type View } from '../core/words.ts';
 import { writeDurably } from '../files/durable-file.ts';
+import type { NodePaths } from '../files/node-paths.ts';
 import { readSmall } from '../files/small-file.ts';
-import { parseDecimal } from '../formats/file-name.ts';
 import type { FileSystem } from '../io/file-system.ts';
-import type { NodePaths } from './node-keys.ts';
 
 /** The view that a node has used last, in a file of its own, which is there before the ledger is. */
 export function viewRecord(fileSystem: FileSystem, { view: path }: NodePaths): ViewRecord {

@@ -1,9 +1,9 @@
 import { ByteReader, ByteWriter, equalBytes } from '../core/bytes.ts';
+import { parseDecimal } from '../core/decimal.ts';
 import { type FormatCode, FormatError, VerificationError } from '../core/errors.ts';
 import { chunkBytesMax } from '../core/limits.ts';
 import { type Seqno, seqno } from '../core/words.ts';
 import { entryHeaderBytes, readEntrySize } from './entry.ts';
-import { parseDecimal } from './file-name.ts';
 
 /** Where an entry's seqno is: behind its header and GCM tag. */
 const ivOffset = 24;

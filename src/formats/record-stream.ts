@@ -3,7 +3,7 @@ import { heldRecordBytesMax } from '../core/limits.ts';
 import type { MapHeader, MapSink } from './domain-stream.ts';
 import { sipHash24Low32 } from './key-order.ts';
 import { checkPadding, type RecordShape, readRecordShape } from './record-shape.ts';
-import type { SnapshotRecord } from './snapshot-body.ts';
+import type { SnapshotRecord } from './snapshot-map.ts';
 import { TieCheck } from './tie-check.ts';
 
 /** A record whose value nobody wants to see. */

@@ -4,7 +4,7 @@ import { FormatError, VerificationError } from '../core/errors.ts';
 import type { Certificate } from './certificate.ts';
 import { keyIdOfSpki, publicKeyOfSpki } from './ec-key.ts';
 import { jsonObject, jsonText, parseJson } from './json.ts';
-import type { SnapshotMap } from './snapshot-body.ts';
+import type { SnapshotMap } from './snapshot-map.ts';
 import {
   keyText,
   liveIn,

@@ -14,13 +14,13 @@ import { sipHash24Low32 } from './key-order.ts';
 import { type Domain, readMapName, sortMaps } from './map-name.ts';
 import { sha256Bytes } from './sha256.ts';
 import {
-  type MapIdentity,
   type SnapshotHead,
   snapshotHeadBytes,
   snapshotType,
   writeMapHead,
   writeSnapshotHead,
 } from './snapshot-layout.ts';
+import type { SnapshotMap, SnapshotRecord } from './snapshot-map.ts';
 import { TieCheck } from './tie-check.ts';
 
 export { isPrivateMap } from './map-name.ts';
@@ -30,19 +30,6 @@ export { isPrivateMap } from './map-name.ts';
  * seqno - 1 as max conflict version, `2` keeps tombstones, `3+` neither.
  */
 export type ProducerProfile = '1' | '2' | '3+';
-
-/** One key of a map, live or removed. */
-export interface SnapshotRecord {
-  readonly key: Uint8Array;
-  /** Seqno that last wrote the key; negative = a tombstone: removed there, `value` empty. */
-  readonly version: number;
-  readonly value: Uint8Array;
-}
-
-/** One map, in the order of the file: see `compareKeyOrder`. */
-export interface SnapshotMap extends MapIdentity {
-  readonly records: readonly SnapshotRecord[];
-}
 
 /** What a snapshot says, in the clear. */
 export interface SnapshotContent extends SnapshotHead {

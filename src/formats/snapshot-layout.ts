@@ -2,6 +2,7 @@ import { ByteWriter } from '../core/bytes.ts';
 import type { Seqno } from '../core/words.ts';
 import { isPrivateMap, sortMaps } from './map-name.ts';
 import { sha256Bytes } from './sha256.ts';
+import type { MapIdentity } from './snapshot-map.ts';
 
 /** Entry type, seqno, max conflict version, leaf and its length, and the length of the view history. */
 export const snapshotHeadFixedBytes = 1 + 8 + 8 + 8 + sha256Bytes + 8;
@@ -18,13 +19,6 @@ export interface SnapshotHead {
   readonly leaf: Uint8Array;
   /** Item i = first seqno of view i + 1. */
   readonly viewHistory: readonly number[];
-}
-
-/** What stands before a map's records. */
-export interface MapIdentity {
-  readonly name: string;
-  /** Seqno that last changed the map; 0 if none did. */
-  readonly version: number;
 }
 
 /** A map by its size, where its records are written by someone else. */

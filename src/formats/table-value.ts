@@ -1,7 +1,7 @@
 import { equalBytes, fromUtf8, toHex } from '../core/bytes.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
 import { type Seqno, seqno as toSeqno } from '../core/words.ts';
-import type { SnapshotMap } from './snapshot-body.ts';
+import type { SnapshotMap } from './snapshot-map.ts';
 import { type KeyValue, singletonKey } from './write-set.ts';
 
 /** Where a value of a table was written. */

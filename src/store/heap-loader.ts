@@ -1,6 +1,6 @@
 import type { MapHeader, MapSink } from '../formats/domain-stream.ts';
 import { type RecordSink, RecordStream } from '../formats/record-stream.ts';
-import type { SnapshotRecord } from '../formats/snapshot-body.ts';
+import type { SnapshotRecord } from '../formats/snapshot-map.ts';
 import { emptyTable, type StoreTable } from './reference-store.ts';
 
 /** Builds a reference store's tables from the maps of a snapshot as their bytes come. */

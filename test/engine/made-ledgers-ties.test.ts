@@ -4,7 +4,7 @@ import { toUtf8 } from '../../src/core/bytes.ts';
 import { seqno as toSeqno } from '../../src/core/words.ts';
 import { candidates } from '../../src/engine/snapshot-search.ts';
 import { sipHash24Low32 } from '../../src/formats/key-order.ts';
-import type { SnapshotRecord } from '../../src/formats/snapshot-body.ts';
+import type { SnapshotRecord } from '../../src/formats/snapshot-map.ts';
 import { ReferenceStore } from '../../src/store/reference-store.ts';
 import { MadeLedger } from '../helpers/make-ledger.ts';
 import { ledgerFiles } from '../helpers/make-ledger-files.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { InspectionEvent } from 'xstate';
 import { concatBytes } from '../../src/core/bytes.ts';
 import { recover } from '../../src/engine/recover.ts';
-import type { RefusedSnapshot } from '../../src/engine/recovery-report.ts';
+import type { RefusedSnapshot } from '../../src/engine/verdicts.ts';
 import {
   decodeCoseSignatureValue,
   encodeCoseSignatureValue,

@@ -14,8 +14,8 @@ import {
   decodeSnapshot,
   encodeSnapshot,
   encodeSnapshotPublicDomain,
-  type SnapshotMap,
 } from '../../src/formats/snapshot-body.ts';
+import type { SnapshotMap } from '../../src/formats/snapshot-map.ts';
 import { encodeServiceInfo, tables } from '../../src/formats/tables.ts';
 import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';
 import { singletonKey } from '../../src/formats/write-set.ts';

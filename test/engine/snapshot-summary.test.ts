@@ -9,7 +9,8 @@ import { type SnapshotSummary, summariseSnapshot } from '../../src/engine/snapsh
 import { TableSizes } from '../../src/engine/table-sizes.ts';
 import { sortByKeyOrder } from '../../src/formats/key-order.ts';
 import { sha256 } from '../../src/formats/sha256.ts';
-import { encodeSnapshot, type SnapshotRecord } from '../../src/formats/snapshot-body.ts';
+import { encodeSnapshot } from '../../src/formats/snapshot-body.ts';
+import type { SnapshotRecord } from '../../src/formats/snapshot-map.ts';
 import { encodeServiceInfo, tables } from '../../src/formats/tables.ts';
 import { singletonKey } from '../../src/formats/write-set.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';

@@ -9,11 +9,8 @@ import {
   type RecordSink,
   RecordStream,
 } from '../../src/formats/record-stream.ts';
-import {
-  decodeSnapshotPublicDomain,
-  type SnapshotMap,
-  type SnapshotRecord,
-} from '../../src/formats/snapshot-body.ts';
+import { decodeSnapshotPublicDomain } from '../../src/formats/snapshot-body.ts';
+import type { SnapshotMap, SnapshotRecord } from '../../src/formats/snapshot-map.ts';
 import { outcomeOf } from '../helpers/hostile-bytes.ts';
 import { damagedDomains, domainOf, sizedRecord } from '../helpers/hostile-snapshots.ts';
 import { tiedTriple } from '../helpers/make-tied-keys.ts';

@@ -11,9 +11,9 @@ import {
   encodeSnapshotPublicDomain,
   isPrivateMap,
   type SnapshotContent,
-  type SnapshotRecord,
   snapshotPublicPieces,
 } from '../../src/formats/snapshot-body.ts';
+import type { SnapshotRecord } from '../../src/formats/snapshot-map.ts';
 import {
   bitFlips,
   lengthBombs,

@@ -1,6 +1,6 @@
 import { ByteWriter, compareBytes } from '../../src/core/bytes.ts';
 import type { FrozenTable, SharedMemory, StoreRecord } from '../../src/core/host-ports.ts';
-import type { SnapshotMap } from '../../src/formats/snapshot-body.ts';
+import type { SnapshotMap } from '../../src/formats/snapshot-map.ts';
 import type { ArenaOptions } from '../../src/store/arena.ts';
 import { BodyGather } from '../../src/store/gather.ts';
 import type { OpenedState } from '../../src/store/shared-descriptor.ts';

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { toHex, toUtf8 } from '../../src/core/bytes.ts';
 import { DomainStream } from '../../src/formats/domain-stream.ts';
 import { sortByKeyOrder } from '../../src/formats/key-order.ts';
-import type { SnapshotMap } from '../../src/formats/snapshot-body.ts';
+import type { SnapshotMap } from '../../src/formats/snapshot-map.ts';
 import { HeapLoader } from '../../src/store/heap-loader.ts';
 import type { StoreTable } from '../../src/store/reference-store.ts';
 import { domainOf } from '../helpers/hostile-snapshots.ts';

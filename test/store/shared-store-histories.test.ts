@@ -5,11 +5,8 @@ import { type Seqno, seqno } from '../../src/core/words.ts';
 import { ownContent } from '../../src/engine/snapshot-search.ts';
 import { sipHash24Low32 } from '../../src/formats/key-order.ts';
 import { compareMapNames } from '../../src/formats/map-name.ts';
-import {
-  encodeSnapshot,
-  encodeSnapshotPublicDomain,
-  type SnapshotMap,
-} from '../../src/formats/snapshot-body.ts';
+import { encodeSnapshot, encodeSnapshotPublicDomain } from '../../src/formats/snapshot-body.ts';
+import type { SnapshotMap } from '../../src/formats/snapshot-map.ts';
 import type { MapWrites } from '../../src/formats/write-set.ts';
 import { ReferenceStore, type StoreTable } from '../../src/store/reference-store.ts';
 import { openShared } from '../../src/store/shared-descriptor.ts';

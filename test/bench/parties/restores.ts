@@ -1,6 +1,6 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nodePaths } from '../../../src/engine/node-keys.ts';
+import { nodePaths } from '../../../src/files/node-paths.ts';
 import { createNode, type LedgerNode, readMemberKeys, recover } from '../../../src/index.ts';
 import { type Shape, ShapedData } from '../data.ts';
 import { costOf } from '../on-cpu.ts';
