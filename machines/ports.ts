@@ -81,7 +81,7 @@ export type Published = 'published' | 'duplicate' | 'conflict';
 
 const port = <Output, Input>(name: string) =>
   fromPromise<Output, Input>(() =>
-    Promise.reject(new Error(`port ${name} is not provided: see src/engine/bindings.ts`)),
+    Promise.reject(new Error(`port ${name} is not provided: see src/snapshotter/bind-machines.ts`)),
   );
 
 /** Effects of `ordered-tasks`. */

@@ -41,84 +41,22 @@ export {
   view,
   type WriterStep,
 } from './core/words.ts';
-export {
-  type CreatedReceipt,
-  type CreateReceiptOptions,
-  createReceipt,
-  type LedgerProgress,
-  type ReceiptSourceOptions,
-} from './engine/create-receipt.ts';
-export type { Environment } from './engine/environment.ts';
-export type { RecordedEvidence, RecordedStatus } from './engine/host-input.ts';
-export type { InspectObserver } from './engine/inspection.ts';
-export type { LedgerNode, NodeSnapshots, NodeStatus } from './engine/ledger-node.ts';
-export type { LiveGeneration, PipelineListener } from './engine/live-generation.ts';
-export { readMemberKeys } from './engine/member-keys.ts';
-export { createNode } from './engine/node.ts';
-export type { NodeOptions } from './engine/node-options.ts';
-export {
-  type PruneLedgerOptions,
-  type PruneOptions,
-  type PruneReport,
-  prune,
-} from './engine/prune.ts';
-export {
-  type IdentitiesReport,
-  type IdentityEndorser,
-  type ReadIdentitiesOptions,
-  readIdentities,
-  type ServiceIdentity,
-} from './engine/read-identities.ts';
-export type { MadeReceipt, ProofForm } from './engine/receipt-maker.ts';
-export { recover } from './engine/recover.ts';
-export type { Recovered, RecoverOptions, RecoveryReport } from './engine/recovery-report.ts';
-export { replayLedger } from './engine/replay.ts';
-export type { Checked, CheckedRun, ReplayLevel, SeqnoRange } from './engine/replay-level.ts';
-export type { ReplayOptions } from './engine/replay-options.ts';
-export type {
-  ReplayedFrom,
-  ReplayedSnapshot,
-  ReplayReport,
-  ReplayResult,
-  ReplaySummary,
-} from './engine/replay-report.ts';
-export type { CrossCheck, CrossCheckVerdict } from './engine/second-opinion.ts';
-export type { Applied, Until } from './engine/sequencer.ts';
-export { type ReadSnapshot, readSnapshot } from './engine/show.ts';
-export {
-  type SnapshotSummary,
-  type SummariseOptions,
-  summariseSnapshot,
-} from './engine/snapshot-summary.ts';
-export {
-  createSnapshotter,
-  type LedgerPosition,
-  type Snapshotter,
-  type SnapshotterOptions,
-} from './engine/snapshotter.ts';
-export type { TableSummary } from './engine/table-sizes.ts';
-export type { TransactionBody } from './engine/transaction-run.ts';
-export type { RecoveredSnapshot, RefusedSnapshot } from './engine/verdicts.ts';
-export {
-  type SnapshotVerification,
-  type VerifySnapshotOptions,
-  verifySnapshot,
-} from './engine/verify.ts';
-export type { ChunkOverlap } from './files/chunk-copies.ts';
-export type { PrunedChunks } from './files/chunk-retention.ts';
-export type { ChunkIgnored, IgnoredFile, LedgerChunk } from './files/ledger-directory.ts';
+export type { ChunkOverlap } from './files/ledger/chunk-copies.ts';
+export type { PrunedChunks } from './files/ledger/chunk-retention.ts';
+export type { ChunkIgnored, IgnoredFile, LedgerChunk } from './files/ledger/ledger-directory.ts';
+export type { TornTail } from './files/ledger/torn-tail.ts';
 export type { FailedRemoval, PrunedSnapshots, Retention } from './files/retention.ts';
 export { type FoundSnapshot, findSnapshots } from './files/snapshot-directory.ts';
-export type { TornTail } from './files/torn-tail.ts';
-export type { SkippedKey } from './formats/anchor-entry.ts';
-export { readTrustAnchors, type TrustAnchors } from './formats/trust-anchor.ts';
-export type { KeyValue, MapWrites } from './formats/write-set.ts';
+export type { KeyValue, MapWrites } from './formats/entries/write-set.ts';
+export type { SkippedKey } from './formats/keys/anchor-entry.ts';
+export { readTrustAnchors, type TrustAnchors } from './formats/keys/trust-anchor.ts';
 export {
   createHttpHandler,
   type HttpHandler,
   type HttpHandlerOptions,
   type ServedHost,
 } from './http/handler.ts';
+export type { InspectObserver } from './inspect/guarded.ts';
 export { safely } from './inspect/safely.ts';
 export type {
   FileHandle,
@@ -128,8 +66,70 @@ export type {
   SocketState,
 } from './io/file-system.ts';
 export { realFileSystem } from './io/real-file-system.ts';
-export type { ArenaOptions } from './store/arena.ts';
+export type { Environment } from './jobs/environment.ts';
+export type { CrossCheck, CrossCheckVerdict } from './jobs/second-opinion.ts';
+export {
+  type CreatedReceipt,
+  type CreateReceiptOptions,
+  createReceipt,
+  type LedgerProgress,
+  type ReceiptSourceOptions,
+} from './ledger/create-receipt.ts';
+export { readMemberKeys } from './ledger/member-keys.ts';
+export {
+  type IdentitiesReport,
+  type IdentityEndorser,
+  type ReadIdentitiesOptions,
+  readIdentities,
+  type ServiceIdentity,
+} from './ledger/read-identities.ts';
+export type { MadeReceipt, ProofForm } from './ledger/receipt-maker.ts';
+export { createNode } from './node/create-node.ts';
+export type { LedgerNode, NodeSnapshots, NodeStatus } from './node/ledger-node.ts';
+export type { NodeOptions } from './node/node-options.ts';
+export type { Applied, Until } from './node/sequencer.ts';
+export type { TransactionBody } from './node/transaction-run.ts';
+export {
+  type PruneLedgerOptions,
+  type PruneOptions,
+  type PruneReport,
+  prune,
+} from './recovery/prune.ts';
+export { recover } from './recovery/recover.ts';
+export type { Recovered, RecoverOptions, RecoveryReport } from './recovery/report.ts';
+export type { Checked, CheckedRun, ReplayLevel, SeqnoRange } from './replay/level.ts';
+export type { ReplayOptions } from './replay/options.ts';
+export { replayLedger } from './replay/replay.ts';
+export type {
+  ReplayedFrom,
+  ReplayedSnapshot,
+  ReplayReport,
+  ReplayResult,
+  ReplaySummary,
+} from './replay/report.ts';
+export { type ReadSnapshot, readSnapshot } from './snapshots/read.ts';
+export {
+  type SnapshotSummary,
+  type SummariseOptions,
+  summariseSnapshot,
+} from './snapshots/summary.ts';
+export type { TableSummary } from './snapshots/table-sizes.ts';
+export {
+  createSnapshotter,
+  type LedgerPosition,
+  type Snapshotter,
+  type SnapshotterOptions,
+} from './snapshotter/create-snapshotter.ts';
+export type { RecordedEvidence, RecordedStatus } from './snapshotter/host-input.ts';
+export type { LiveGeneration, PipelineListener } from './snapshotter/live-generation.ts';
 export type { HeldState, LedgerState, LedgerStore } from './store/ledger-store.ts';
-export type { SharedFrozen } from './store/shared-frozen.ts';
-export { SharedStore, type SharedStoreOptions } from './store/shared-store.ts';
+export type { ArenaOptions } from './store/memory/arena.ts';
+export type { SharedFrozen } from './store/shared/shared-frozen.ts';
+export { SharedStore, type SharedStoreOptions } from './store/shared/shared-store.ts';
 export type { Transaction } from './store/transaction.ts';
+export type { RecoveredSnapshot, RefusedSnapshot } from './verification/verdicts.ts';
+export {
+  type SnapshotVerification,
+  type VerifySnapshotOptions,
+  verifySnapshot,
+} from './verification/verify.ts';

@@ -1,8 +1,8 @@
-import type { Environment } from '../engine/environment.ts';
+import type { Environment } from '../jobs/environment.ts';
 import { explain } from './errors.ts';
 import type { ExitStatus } from './exit-status.ts';
-import { Progress } from './progress.ts';
-import type { Terminal } from './terminal.ts';
+import { Progress } from './output/progress.ts';
+import type { Terminal } from './output/terminal.ts';
 
 /** What every command is given. */
 export interface CommandContext {

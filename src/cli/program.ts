@@ -1,26 +1,26 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError, Help, type Option } from 'commander';
-import { environmentOf } from '../engine/environment.ts';
 import type { FileSystem } from '../io/file-system.ts';
-import { addCompletionCommand } from './completion-command.ts';
-import { applyConfig, configFileOf } from './config.ts';
+import { environmentOf } from '../jobs/environment.ts';
+import { addCompletionCommand } from './commands/completion-command.ts';
+import { addDiagramCommand } from './commands/diagram-command.ts';
+import { addIdentitiesCommand } from './commands/identities-command.ts';
+import { addListCommand } from './commands/list-command.ts';
+import { addPruneCommand } from './commands/prune-command.ts';
+import { addReceiptCommand } from './commands/receipt-command.ts';
+import { addRecoverCommand } from './commands/recover-command.ts';
+import { addReplayCommand } from './commands/replay-command.ts';
+import { addShowCommand } from './commands/show-command.ts';
+import { addStartCommand } from './commands/start-command.ts';
+import { addTestgenCommand } from './commands/testgen-command.ts';
+import { addVerifyCommand } from './commands/verify-command.ts';
 import type { CommandContext, CommonFlags } from './context.ts';
-import { withCrossCheckMode } from './cross-check-option.ts';
-import { addDiagramCommand } from './diagram-command.ts';
 import { explain } from './errors.ts';
 import { type ExitStatus, exitStatusOf } from './exit-status.ts';
-import { addIdentitiesCommand } from './identities-command.ts';
-import { addListCommand } from './list-command.ts';
-import { takesValueIn } from './option-words.ts';
-import { addPruneCommand } from './prune-command.ts';
-import { addReceiptCommand } from './receipt-command.ts';
-import { addRecoverCommand } from './recover-command.ts';
-import { addReplayCommand } from './replay-command.ts';
-import { addShowCommand } from './show-command.ts';
-import { addStartCommand } from './start-command.ts';
-import { type OutputStream, Terminal } from './terminal.ts';
-import { addTestgenCommand } from './testgen-command.ts';
-import { addVerifyCommand } from './verify-command.ts';
+import { applyConfig, configFileOf } from './options/config.ts';
+import { withCrossCheckMode } from './options/cross-check-option.ts';
+import { takesValueIn } from './options/option-words.ts';
+import { type OutputStream, Terminal } from './output/terminal.ts';
 
 /** What the program has of the process that runs it. */
 export interface ProgramOptions {

@@ -4,7 +4,7 @@ import type { Digest, Seqno } from './words.ts';
  * A signature over a ledger root that a verifier has checked.
  *
  * A machine's gate believes nothing else: the private field makes a look-alike impossible, so that
- * neither a caller's event nor a flag can open the gate. Of what runs, only src/engine/effects.ts makes
+ * neither a caller's event nor a flag can open the gate. Of what runs, only src/snapshotter/generation-work.ts makes
  * one, out of what a verifier found; a test holds everyone else to that.
  */
 export class SignatureProof {

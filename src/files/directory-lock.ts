@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { StorageError } from '../core/errors.ts';
 import { LockFile, type LockOptions, lockName } from './lock-file.ts';
 import { lockedError } from './lock-holder.ts';
-import { SerialQueue } from './serial-queue.ts';
+import { SerialQueue } from './mutex.ts';
 
 export { isLockName, type LockOptions } from './lock-file.ts';
 

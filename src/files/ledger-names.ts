@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { StorageError } from '../core/errors.ts';
 import type { Seqno } from '../core/words.ts';
-import { type ChunkName, parseChunkName } from '../formats/ledger-chunk.ts';
+import { type ChunkName, parseChunkName } from '../formats/entries/ledger-chunk.ts';
 import type { DirectoryEntry, FileSystem } from '../io/file-system.ts';
 
 /** One file of the ledger, as its name describes it. */

@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { StorageError } from '../core/errors.ts';
-import { parseSnapshotName } from '../formats/file-name.ts';
+import { parseSnapshotName } from '../formats/encoding/file-name.ts';
 import type { FileSystem, ReadFileOptions } from '../io/file-system.ts';
 
 /** A file that a person named, and how it is read. */

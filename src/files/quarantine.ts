@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { parseDecimal } from '../core/decimal.ts';
 import { FormatError, StorageError } from '../core/errors.ts';
 import type { Seqno } from '../core/words.ts';
-import { parseSnapshotName } from '../formats/file-name.ts';
+import { parseSnapshotName } from '../formats/encoding/file-name.ts';
 import type { FileStat, FileSystem } from '../io/file-system.ts';
 import type { DirectoryLock } from './directory-lock.ts';
 import { removeIfThere } from './remove-if-there.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { compareBytes, toUtf8 } from '../core/bytes.ts';
 import { StorageError } from '../core/errors.ts';
 import type { Seqno } from '../core/words.ts';
-import { parseSnapshotName, parseSpoolName } from '../formats/file-name.ts';
+import { parseSnapshotName, parseSpoolName } from '../formats/encoding/file-name.ts';
 import type { DirectoryEntry, FileStat, FileSystem } from '../io/file-system.ts';
 import { realFileSystem } from '../io/real-file-system.ts';
 import { type DirectoryLock, isLockName } from './directory-lock.ts';

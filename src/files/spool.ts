@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { assert, FormatError, StorageError } from '../core/errors.ts';
 import type { Seqno } from '../core/words.ts';
-import { parseSnapshotName, spoolName } from '../formats/file-name.ts';
+import { parseSnapshotName, spoolName } from '../formats/encoding/file-name.ts';
 import type { FileHandle, FileSystem } from '../io/file-system.ts';
 import type { DirectoryLock } from './directory-lock.ts';
 import { equalFiles } from './equal-files.ts';
+import { SerialQueue } from './mutex.ts';
 import { removeIfThere } from './remove-if-there.ts';
-import { SerialQueue } from './serial-queue.ts';
 
 export interface SpoolOptions {
   readonly fileSystem: FileSystem;

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { sha256 } from '../formats/sha256.ts';
+import { sha256 } from '../formats/encoding/sha256.ts';
 
 export interface AccessOptions {
   /** What the URL of the page must carry. */

@@ -1,5 +1,5 @@
-import type { LiveGeneration } from '../engine/live-generation.ts';
 import type { EventLoopDelay } from '../io/event-loop-delay.ts';
+import type { LiveGeneration } from '../snapshotter/live-generation.ts';
 import type { History } from './history.ts';
 import type { GaugeReading } from './prometheus-metrics.ts';
 import { nodeOf, type ServedHost, snapshotsOf } from './served-host.ts';

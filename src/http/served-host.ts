@@ -1,5 +1,5 @@
-import type { LedgerNode } from '../engine/ledger-node.ts';
-import type { Snapshotter } from '../engine/snapshotter.ts';
+import type { LedgerNode } from '../node/ledger-node.ts';
+import type { Snapshotter } from '../snapshotter/create-snapshotter.ts';
 
 /** What can be served: our node, or the snapshotter of a host's own. */
 export type ServedHost = LedgerNode | Snapshotter;

@@ -1,15 +1,15 @@
 import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { LedgerSnapshotterError, StorageError } from '../core/errors.ts';
-import type { Environment } from '../engine/environment.ts';
 import {
   type FoundSnapshot,
   foundOf,
   type SurveyedSnapshot,
   surveySnapshots,
 } from '../files/snapshot-directory.ts';
-import type { Certificate } from '../formats/certificate.ts';
-import { spkiOf } from '../formats/ec-key.ts';
+import type { Certificate } from '../formats/keys/certificate.ts';
+import { spkiOf } from '../formats/keys/ec-key.ts';
+import type { Environment } from '../jobs/environment.ts';
 
 export interface VerifiedFilesOptions {
   readonly directory: string;

@@ -1,9 +1,9 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { equalBytes } from '../core/byte-strings.ts';
 import { FormatError } from '../core/errors.ts';
-import { cborBytes, cborMap, decodeCbor } from '../formats/cbor.ts';
-import { decodeProofPath, encodeProof } from '../formats/inclusion-proof.ts';
-import { foldPathWith, type MerklePath } from '../formats/path-fold.ts';
+import { cborBytes, cborMap, decodeCbor } from '../formats/encoding/cbor.ts';
+import { foldPathWith, type MerklePath } from '../formats/merkle/path-fold.ts';
+import { decodeProofPath, encodeProof } from '../formats/receipts/inclusion-proof.ts';
 
 /** A consistency proof of CCF's trees. */
 export interface CcfConsistency {

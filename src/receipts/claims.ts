@@ -2,9 +2,15 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concatBytes, toUtf8 } from '../core/byte-strings.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
-import { type JsonValue, jsonArray, jsonObject, jsonText, parseJson } from '../formats/json.ts';
-import { checkClaimsDigest } from '../formats/receipt-claims.ts';
-import { bytesOfBase64, bytesOfHex, hexOf } from './encodings.ts';
+import {
+  type JsonValue,
+  jsonArray,
+  jsonObject,
+  jsonText,
+  parseJson,
+} from '../formats/encoding/json.ts';
+import { checkClaimsDigest } from '../formats/receipts/receipt-claims.ts';
+import { bytesOfBase64, bytesOfHex, hexOf } from './keys/encodings.ts';
 
 /** An application claim of Azure Confidential Ledger, as its service returns it beside a receipt. */
 export type ApplicationClaim =

@@ -1,13 +1,23 @@
 import { fromUtf8 } from '../core/byte-strings.ts';
 import { FormatError } from '../core/errors.ts';
+import { parseTxId } from '../core/tx-id.ts';
 import type { TxId } from '../core/words.ts';
-import { type CborMap, type CborValue, cborArray, cborBytes, cborMap } from '../formats/cbor.ts';
-import { coseLabel, type GatedSign1, openCoseSign1 } from '../formats/cose-sign1-gate.ts';
-import { decodeInclusionProof, proofLabel } from '../formats/inclusion-proof.ts';
-import type { ReceiptProof } from '../formats/receipt-claims.ts';
-import { parseTxId } from '../formats/tx-id.ts';
+import {
+  type CborMap,
+  type CborValue,
+  cborArray,
+  cborBytes,
+  cborMap,
+} from '../formats/encoding/cbor.ts';
+import { decodeInclusionProof, proofLabel } from '../formats/receipts/inclusion-proof.ts';
+import type { ReceiptProof } from '../formats/receipts/receipt-claims.ts';
+import {
+  coseLabel,
+  type GatedSign1,
+  openCoseSign1,
+} from '../formats/signatures/cose-sign1-gate.ts';
 import { type CcfConsistency, decodeCcfConsistency } from './ccf-consistency.ts';
-import { type ReceiptProfile, receiptProfiles } from './ec-public-key.ts';
+import { type ReceiptProfile, receiptProfiles } from './keys/ec-public-key.ts';
 import type { ReceiptTree } from './result.ts';
 import {
   decodeConsistency9162,

@@ -1,17 +1,18 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { equalBytes, toUtf8 } from '../core/byte-strings.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
-import { toBeSigned } from '../formats/cose-sign1-gate.ts';
-import { hashLeaf } from '../formats/leaf.ts';
-import { foldPathWith } from '../formats/path-fold.ts';
-import type { ReceiptProof } from '../formats/receipt-claims.ts';
-import { formatTxId } from '../formats/tx-id.ts';
+import { formatTxId } from '../core/tx-id.ts';
+import { hashLeaf } from '../formats/merkle/leaf.ts';
+import { foldPathWith } from '../formats/merkle/path-fold.ts';
+import type { ReceiptProof } from '../formats/receipts/receipt-claims.ts';
+import { toBeSigned } from '../formats/signatures/cose-sign1-gate.ts';
 import { rootsOfConsistency } from './ccf-consistency.ts';
-import { decodeCertificate } from './certificate.ts';
 import { checkClaims } from './claims.ts';
 import { type CoseForm, decodeCoseForm, kidText } from './cose-form.ts';
-import { type EcPublicKey, isEcdsaValid } from './ec-public-key.ts';
-import { bytesOfHex, hexOf } from './encodings.ts';
+import { decodeCertificate } from './keys/certificate.ts';
+import { type EcPublicKey, isEcdsaValid } from './keys/ec-public-key.ts';
+import { bytesOfHex, hexOf } from './keys/encodings.ts';
+import type { TrustAnchor } from './keys/trust-anchor.ts';
 import { placedTxId } from './place.ts';
 import type {
   ReceiptRemark,
@@ -20,7 +21,6 @@ import type {
   VerifiedReceipt,
 } from './result.ts';
 import { leafHash9162, rootOfConsistency, rootOfInclusion } from './rfc9162.ts';
-import type { TrustAnchor } from './trust-anchor.ts';
 
 /** What a COSE receipt is verified against. */
 export interface CoseExpectation {

@@ -10,6 +10,7 @@ export {
   VerificationError,
 } from '../core/errors.ts';
 export { type ApplicationClaim, applicationClaimsDigest } from './claims.ts';
+export { readTrustAnchors, type TrustAnchor } from './keys/trust-anchor.ts';
 export type {
   ReceiptRemark,
   ReceiptTree,
@@ -19,5 +20,4 @@ export type {
   VerifiedReceipt,
   VerifiedStatement,
 } from './result.ts';
-export { readTrustAnchors, type TrustAnchor } from './trust-anchor.ts';
 export { type VerifyReceiptOptions, verifyReceipt } from './verify-receipt.ts';

@@ -6,10 +6,13 @@ import {
   jsonArray,
   jsonObject,
   jsonText,
-} from '../formats/json.ts';
-import type { MerklePath, PathStep } from '../formats/path-fold.ts';
-import { checkCommitEvidenceLength, jsonReceiptFields } from '../formats/receipt-claims.ts';
-import { bytesOfBase64, bytesOfHex } from './encodings.ts';
+} from '../formats/encoding/json.ts';
+import type { MerklePath, PathStep } from '../formats/merkle/path-fold.ts';
+import {
+  checkCommitEvidenceLength,
+  jsonReceiptFields,
+} from '../formats/receipts/receipt-claims.ts';
+import { bytesOfBase64, bytesOfHex } from './keys/encodings.ts';
 
 /** A JSON receipt of any release of CCF, or of Azure Confidential Ledger. */
 export interface JsonForm {

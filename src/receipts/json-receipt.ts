@@ -1,24 +1,24 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { toUtf8 } from '../core/byte-strings.ts';
 import { FormatError, VerificationError } from '../core/errors.ts';
-import type { JsonValue } from '../formats/json.ts';
-import { leafPreimage } from '../formats/leaf.ts';
-import { foldPathWith } from '../formats/path-fold.ts';
-import { parseTxId } from '../formats/tx-id.ts';
+import { parseTxId } from '../core/tx-id.ts';
+import type { JsonValue } from '../formats/encoding/json.ts';
+import { leafPreimage } from '../formats/merkle/leaf.ts';
+import { foldPathWith } from '../formats/merkle/path-fold.ts';
+import { checkClaims, digestOfClaims } from './claims.ts';
+import { decodeJsonForm, type JsonForm } from './json-form.ts';
 import {
   checkKind,
   isIssuedBy,
   notEndorsed,
   type ReceiptCertificate,
   readReceiptCertificate,
-} from './certificate.ts';
-import { checkClaims, digestOfClaims } from './claims.ts';
-import { isEcdsaOfDigestValid, isEcdsaValid, rawSignature } from './ec-public-key.ts';
-import { hexOf } from './encodings.ts';
-import { decodeJsonForm, type JsonForm } from './json-form.ts';
+} from './keys/certificate.ts';
+import { isEcdsaOfDigestValid, isEcdsaValid, rawSignature } from './keys/ec-public-key.ts';
+import { hexOf } from './keys/encodings.ts';
+import type { TrustAnchor } from './keys/trust-anchor.ts';
 import { placedTxId } from './place.ts';
 import type { ReceiptRemark, VerifiedInclusion, VerifiedReceipt } from './result.ts';
-import type { TrustAnchor } from './trust-anchor.ts';
 
 /** What a JSON receipt is verified against. */
 export interface JsonExpectation {

@@ -1,8 +1,8 @@
+import { formatTxId } from '../core/tx-id.ts';
 import type { TxId } from '../core/words.ts';
-import { leadsFrom, type MerklePath } from '../formats/path-fold.ts';
-import { checkSignedAfter } from '../formats/proof-order.ts';
-import { txIdOfCommitEvidence } from '../formats/receipt-claims.ts';
-import { formatTxId } from '../formats/tx-id.ts';
+import { leadsFrom, type MerklePath } from '../formats/merkle/path-fold.ts';
+import { txIdOfCommitEvidence } from '../formats/receipts/receipt-claims.ts';
+import { checkSignedAfter } from '../formats/signatures/proof-order.ts';
 
 /**
  * The transaction that commit evidence names, where it can be at the leaf that the path begins at; `undefined` where

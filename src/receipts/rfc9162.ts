@@ -2,7 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { concatBytes, equalBytes } from '../core/byte-strings.ts';
 import { FormatError } from '../core/errors.ts';
 import { merklePathMax } from '../core/limits.ts';
-import { type CborValue, cborArray, cborBytes, decodeCbor } from '../formats/cbor.ts';
+import { type CborValue, cborArray, cborBytes, decodeCbor } from '../formats/encoding/cbor.ts';
 
 /** An inclusion proof in a tree by RFC 9162; which entry it is of, the verifier must know. */
 export interface Rfc9162Inclusion {

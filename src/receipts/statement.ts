@@ -7,11 +7,11 @@ import {
   cborBytes,
   cborMap,
   decodeCbor,
-} from '../formats/cbor.ts';
-import { coseLabel, encodeCoseSign1, sign1Tag } from '../formats/cose-sign1-gate.ts';
+} from '../formats/encoding/cbor.ts';
+import { coseLabel, encodeCoseSign1, sign1Tag } from '../formats/signatures/cose-sign1-gate.ts';
 import { checkClaims } from './claims.ts';
 import { type CoseExpectation, isOfUnknownService, verifyCoseForm } from './cose-receipt.ts';
-import { hexOf } from './encodings.ts';
+import { hexOf } from './keys/encodings.ts';
 import type { StatementReceipt, VerifiedStatement } from './result.ts';
 
 /** Largest statement that is read, and most receipts in one. */

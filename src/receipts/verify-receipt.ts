@@ -1,14 +1,14 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { toUtf8 } from '../core/byte-strings.ts';
 import { FormatError } from '../core/errors.ts';
-import { parseJson } from '../formats/json.ts';
+import { parseJson } from '../formats/encoding/json.ts';
 import { type ApplicationClaim, digestHex, expectedDigest } from './claims.ts';
 import { type CoseExpectation, verifyCoseForm } from './cose-receipt.ts';
-import { bytesOfHex } from './encodings.ts';
 import { verifyJsonForm } from './json-receipt.ts';
+import { bytesOfHex } from './keys/encodings.ts';
+import { checkAnchors, type TrustAnchor } from './keys/trust-anchor.ts';
 import type { VerifiedReceipt, VerifiedStatement } from './result.ts';
 import { kindOf, registeredStatement, sign1Items, verifyStatement } from './statement.ts';
-import { checkAnchors, type TrustAnchor } from './trust-anchor.ts';
 
 /** What a receipt is verified against. */
 export interface VerifyReceiptOptions {

@@ -1,6 +1,6 @@
 import type { FrozenTable, RecordSet, SharedDescriptor, StoreRecord } from '../core/host-ports.ts';
 import type { Seqno } from '../core/words.ts';
-import type { MapWrites } from '../formats/write-set.ts';
+import type { MapWrites } from '../formats/entries/write-set.ts';
 
 /**
  * Something that can be compared with what it was at another moment: by its stamp, which is given to one

@@ -5,7 +5,7 @@ import {
   transactionChangesMax,
   valueBytesMax,
 } from '../core/limits.ts';
-import type { KeyValue, MapWrites } from '../formats/write-set.ts';
+import type { KeyValue, MapWrites } from '../formats/entries/write-set.ts';
 import {
   type HeldState,
   isSame,

@@ -21,6 +21,7 @@ export type {
   SocketState,
 } from '../io/file-system.ts';
 export { MemoryFileSystem } from '../io/memory-file-system.ts';
+export type { StoreTable } from '../store/heap/reference-store.ts';
 export type {
   HeldState,
   KeyedRecords,
@@ -29,21 +30,20 @@ export type {
   ReadRecord,
   TableState,
 } from '../store/ledger-store.ts';
-export type { StoreTable } from '../store/reference-store.ts';
 export {
   type ClockCapability,
   type ClockDriver,
   clockRules,
   registerClockContract,
 } from './contracts/clock-contract.ts';
-export { registerConsensusContract } from './contracts/consensus-contract.ts';
+export { registerConsensusContract } from './contracts/consensus/consensus-contract.ts';
 export {
   type ConsensusDriver,
   type ConsensusStart,
   consensusRules,
-} from './contracts/consensus-driver.ts';
-export { registerDiskContract } from './contracts/disk-contract.ts';
-export { type DiskCapability, type DiskDriver, diskRules } from './contracts/disk-driver.ts';
+} from './contracts/consensus/consensus-driver.ts';
+export { registerDiskContract } from './contracts/disk/disk-contract.ts';
+export { type DiskCapability, type DiskDriver, diskRules } from './contracts/disk/disk-driver.ts';
 export {
   type EvidenceLogOptions,
   registerEvidenceLogContract,
@@ -76,17 +76,17 @@ export {
   type SignerDriver,
   signerRules,
 } from './contracts/signer-contract.ts';
-export { registerSnapshotSourceContract } from './contracts/snapshot-source-contract.ts';
+export { registerSnapshotSourceContract } from './contracts/snapshot-source/snapshot-source-contract.ts';
 export {
   type SourceCapability,
   type SourceDriver,
   sourceRules,
-} from './contracts/source-driver.ts';
-export type { TableChange } from './contracts/state-oracle.ts';
-export { registerStoreContract } from './contracts/store-contract.ts';
+} from './contracts/snapshot-source/source-driver.ts';
+export type { TableChange } from './contracts/snapshot-source/state-oracle.ts';
+export { registerStoreContract } from './contracts/store/store-contract.ts';
 export {
   type NodeStore,
   type StoreCapability,
   type StoreDriver,
   storeRules,
-} from './contracts/store-driver.ts';
+} from './contracts/store/store-driver.ts';

@@ -75,7 +75,7 @@ test('what the alerts of OPERATIONS.md ask the growth of is there from the start
 });
 
 test('every count and measure of the code has a metric: Prometheus drops those that it does not know', () => {
-  const told = sourcesIn('src/engine')
+  const told = sourcesIn('src')
     .flatMap((file) => [...textOf(file).matchAll(/metrics\.(?:increment|observe)\(\s*'(\w+)'/g)])
     .map(([, name = '']) => (name === 'snapshot_serialised_bytes' ? 'snapshot_size_bytes' : name));
   const known = [...Object.keys(counters), ...Object.keys(histograms)];

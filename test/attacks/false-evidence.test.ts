@@ -2,28 +2,28 @@ import { describe, expect, test } from 'vitest';
 import { concatBytes, fromHex, toHex } from '../../src/core/bytes.ts';
 import { assert } from '../../src/core/errors.ts';
 import { digest, type Seqno } from '../../src/core/words.ts';
-import { prune } from '../../src/engine/prune.ts';
-import { verifySnapshot } from '../../src/engine/verify.ts';
-import { commitEvidence } from '../../src/formats/commit-evidence.ts';
-import { encodeCoseReceipt } from '../../src/formats/cose-receipt.ts';
-import { decodeEnvelope, writeSetDigest } from '../../src/formats/entry.ts';
-import { MerkleTree } from '../../src/formats/merkle-tree.ts';
-import { decodeCoseSignatureValue } from '../../src/formats/root-signature.ts';
-import { sha256 } from '../../src/formats/sha256.ts';
-import {
-  decodeSnapshot,
-  encodeSnapshot,
-  splitSnapshotFile,
-} from '../../src/formats/snapshot-body.ts';
-import { encodeSnapshotEvidence, tables } from '../../src/formats/tables.ts';
+import { sha256 } from '../../src/formats/encoding/sha256.ts';
+import { decodeEnvelope, writeSetDigest } from '../../src/formats/entries/entry.ts';
+import { encodeSnapshotEvidence, tables } from '../../src/formats/entries/tables.ts';
 import {
   decodePublicDomain,
   entryLeaf,
   type MapWrites,
   mapWrites,
   singletonValue,
-} from '../../src/formats/write-set.ts';
+} from '../../src/formats/entries/write-set.ts';
+import { commitEvidence } from '../../src/formats/merkle/commit-evidence.ts';
+import { MerkleTree } from '../../src/formats/merkle/merkle-tree.ts';
+import { encodeCoseReceipt } from '../../src/formats/receipts/cose-receipt.ts';
+import { decodeCoseSignatureValue } from '../../src/formats/signatures/root-signature.ts';
+import {
+  decodeSnapshot,
+  encodeSnapshot,
+  splitSnapshotFile,
+} from '../../src/formats/snapshot/snapshot-body.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
+import { prune } from '../../src/recovery/prune.ts';
+import { verifySnapshot } from '../../src/verification/verify.ts';
 import { fakeProcesses } from '../files/fake-processes.ts';
 import { AttackedNode } from '../helpers/attacked-node.ts';
 import type { LedgerForger } from '../helpers/forge-ledger.ts';

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { type Seqno, view } from '../../src/core/words.ts';
-import { prune } from '../../src/engine/prune.ts';
-import { recover } from '../../src/engine/recover.ts';
-import { replayLedger } from '../../src/engine/replay.ts';
-import { verifySnapshot } from '../../src/engine/verify.ts';
-import { MerkleTree } from '../../src/formats/merkle-tree.ts';
+import { MerkleTree } from '../../src/formats/merkle/merkle-tree.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
+import { prune } from '../../src/recovery/prune.ts';
+import { recover } from '../../src/recovery/recover.ts';
+import { replayLedger } from '../../src/replay/replay.ts';
+import { verifySnapshot } from '../../src/verification/verify.ts';
 import { fakeProcesses } from '../files/fake-processes.ts';
 import { AttackedNode, forgedTables, saysForged } from '../helpers/attacked-node.ts';
 import { LedgerForger } from '../helpers/forge-ledger.ts';

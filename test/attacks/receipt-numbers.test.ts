@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';
+import { verifySnapshotFile } from '../../src/formats/snapshot/verify-snapshot.ts';
 import { makeService } from '../formats/make-snapshot-file.ts';
 import { type ForgedProof, forgeSnapshot, txIdOf } from '../helpers/forge-receipt.ts';
 import { codeOf } from '../helpers/node-host.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { verifySnapshot } from '../../src/engine/verify.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
+import { verifySnapshot } from '../../src/verification/verify.ts';
 import { type ForgedProof, forgeSnapshot } from '../helpers/forge-receipt.ts';
 import { type MadeIdentity, MadeLedger } from '../helpers/make-ledger.ts';
 import { ledgerFiles, writeFiles } from '../helpers/make-ledger-files.ts';

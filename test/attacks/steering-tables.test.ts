@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { tables } from '../../src/formats/tables.ts';
-import type { MapWrites } from '../../src/formats/write-set.ts';
+import { tables } from '../../src/formats/entries/tables.ts';
+import type { MapWrites } from '../../src/formats/entries/write-set.ts';
 import { MadeLedger } from '../helpers/make-ledger.ts';
 import { makeMembers } from '../helpers/make-members.ts';
 import { change } from '../helpers/make-tables.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { assert } from '../../src/core/errors.ts';
 import { seqno as toSeqno } from '../../src/core/words.ts';
-import { chunkName, encodeChunk } from '../../src/formats/ledger-chunk.ts';
+import { chunkName, encodeChunk } from '../../src/formats/entries/ledger-chunk.ts';
 import { AttackedNode } from '../helpers/attacked-node.ts';
 import type { LedgerForger } from '../helpers/forge-ledger.ts';
 import { readFiles } from '../helpers/make-ledger-files.ts';

@@ -8,9 +8,9 @@ import { createWebSocketInspector } from '@statelyai/inspect';
 import { createActor, setup } from 'xstate';
 import type { Digest, Seqno } from '../../src/core/words.ts';
 import { seqno as toSeqno } from '../../src/core/words.ts';
-import { createSnapshotter, type Snapshotter } from '../../src/engine/snapshotter.ts';
 import { createHttpHandler, type HttpHandler } from '../../src/http/handler.ts';
 import { safely } from '../../src/inspect/safely.ts';
+import { createSnapshotter, type Snapshotter } from '../../src/snapshotter/create-snapshotter.ts';
 import { LogHost } from '../helpers/log-host.ts';
 
 /**

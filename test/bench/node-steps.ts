@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runWorkload } from '../../src/cli/workload.ts';
+import { runWorkload } from '../../src/cli/commands/workload.ts';
 import { nodePaths } from '../../src/files/node-paths.ts';
 import { createNode, readMemberKeys, recover, replayLedger } from '../../src/index.ts';
 

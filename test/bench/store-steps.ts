@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { type Seqno, seqno } from '../../src/core/words.ts';
-import type { KeyValue, MapWrites } from '../../src/formats/write-set.ts';
-import { BodyGather } from '../../src/store/gather.ts';
-import { pageBytes } from '../../src/store/memories.ts';
-import { openShared } from '../../src/store/shared-descriptor.ts';
-import { SharedStore } from '../../src/store/shared-store.ts';
+import type { KeyValue, MapWrites } from '../../src/formats/entries/write-set.ts';
+import { pageBytes } from '../../src/store/memory/memories.ts';
+import { BodyGather } from '../../src/store/shared/gather.ts';
+import { openShared } from '../../src/store/shared/shared-descriptor.ts';
+import { SharedStore } from '../../src/store/shared/shared-store.ts';
 import { rounded } from './bench.ts';
 import { type Shape, ShapedData, scatter } from './data.ts';
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { configFileOf } from '../../src/cli/config.ts';
+import { configFileOf } from '../../src/cli/options/config.ts';
 import { projectRoot } from '../architecture/sources.ts';
 import { objectsOf, runHere } from './run-cli.ts';
 import { temporaryDirectory } from './temporary.ts';

@@ -1,8 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { decodeEnvelope } from '../../src/formats/entry.ts';
-import { tables } from '../../src/formats/tables.ts';
-import { decodePublicDomain, mapWrites, singletonValue } from '../../src/formats/write-set.ts';
+import { decodeEnvelope } from '../../src/formats/entries/entry.ts';
+import { tables } from '../../src/formats/entries/tables.ts';
+import {
+  decodePublicDomain,
+  mapWrites,
+  singletonValue,
+} from '../../src/formats/entries/write-set.ts';
 import { type CcfService, readCcfLedger } from '../helpers/ccf-testdata.ts';
 
 export const targetKinds = [

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { configFileOf } from '../../src/cli/config.ts';
-import { withCrossCheckMode } from '../../src/cli/cross-check-option.ts';
+import { configFileOf } from '../../src/cli/options/config.ts';
+import { withCrossCheckMode } from '../../src/cli/options/cross-check-option.ts';
 import { linesOf, runCli } from './run-cli.ts';
 import { temporaryDirectory } from './temporary.ts';
 

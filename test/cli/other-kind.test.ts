@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { sha256 } from '../../src/formats/sha256.ts';
+import { sha256 } from '../../src/formats/encoding/sha256.ts';
 import {
   type MadeSnapshotFile,
   makeJsonReceipt,

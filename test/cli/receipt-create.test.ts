@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNode } from '../../src/engine/node.ts';
+import { createNode } from '../../src/node/create-node.ts';
 import {
   verifyCoseIndependently,
   verifyJsonIndependently,

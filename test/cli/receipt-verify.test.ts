@@ -2,8 +2,8 @@ import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { toHex, toUtf8 } from '../../src/core/bytes.ts';
-import type { CborValue } from '../../src/formats/cbor.ts';
-import { sha256 } from '../../src/formats/sha256.ts';
+import type { CborValue } from '../../src/formats/encoding/cbor.ts';
+import { sha256 } from '../../src/formats/encoding/sha256.ts';
 import { testOnCcfData } from '../helpers/ccf-testdata.ts';
 import {
   claims,

@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { readMemberKeys } from '../../src/engine/member-keys.ts';
-import { replayLedger } from '../../src/engine/replay.ts';
+import { readMemberKeys } from '../../src/ledger/member-keys.ts';
+import { replayLedger } from '../../src/replay/replay.ts';
 import { type CcfService, testOnCcfData } from '../helpers/ccf-testdata.ts';
 import { findTargets, flipIn, type TargetKind, targetKinds } from './ledger-targets.ts';
 import { linesOf, objectsOf, runCli } from './run-cli.ts';

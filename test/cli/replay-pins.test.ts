@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { tables } from '../../src/formats/tables.ts';
+import { tables } from '../../src/formats/entries/tables.ts';
 import { testOnCcfData } from '../helpers/ccf-testdata.ts';
 import { MadeLedger } from '../helpers/make-ledger.ts';
 import { type Files, ledgerFiles } from '../helpers/make-ledger-files.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { runProgram } from '../../src/cli/program.ts';
 import { seqno } from '../../src/core/words.ts';
-import { decodeChunk } from '../../src/formats/ledger-chunk.ts';
+import { decodeChunk } from '../../src/formats/entries/ledger-chunk.ts';
 import { realClock } from '../../src/io/clock.ts';
 import { readCcfFile, testOnCcfData } from '../helpers/ccf-testdata.ts';
 import { MadeLedger } from '../helpers/make-ledger.ts';

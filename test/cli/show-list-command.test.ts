@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } fro
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runProgram } from '../../src/cli/program.ts';
-import { splitSnapshotFile } from '../../src/formats/snapshot-body.ts';
+import { splitSnapshotFile } from '../../src/formats/snapshot/snapshot-body.ts';
 import { testOnCcfData } from '../helpers/ccf-testdata.ts';
 import { linesOf, objectsOf, runCli, runHere } from './run-cli.ts';
 import { inCcfData, temporaryDirectory } from './temporary.ts';

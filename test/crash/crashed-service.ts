@@ -1,17 +1,17 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect } from 'vitest';
+import { formatTxId } from '../../src/core/tx-id.ts';
 import type { Seqno, View } from '../../src/core/words.ts';
-import { createNode } from '../../src/engine/node.ts';
-import { verifySnapshot } from '../../src/engine/verify.ts';
-import { openLedger } from '../../src/files/ledger-directory.ts';
+import { openLedger } from '../../src/files/ledger/ledger-directory.ts';
 import { nodePaths } from '../../src/files/node-paths.ts';
-import { readCertificate } from '../../src/formats/certificate.ts';
-import { decodeEnvelope } from '../../src/formats/entry.ts';
-import { tables } from '../../src/formats/tables.ts';
-import { formatTxId } from '../../src/formats/tx-id.ts';
-import { decodePublicDomain, mapWrites } from '../../src/formats/write-set.ts';
+import { decodeEnvelope } from '../../src/formats/entries/entry.ts';
+import { tables } from '../../src/formats/entries/tables.ts';
+import { decodePublicDomain, mapWrites } from '../../src/formats/entries/write-set.ts';
+import { readCertificate } from '../../src/formats/keys/certificate.ts';
 import { realFileSystem } from '../../src/io/real-file-system.ts';
+import { createNode } from '../../src/node/create-node.ts';
+import { verifySnapshot } from '../../src/verification/verify.ts';
 import { type RunWords, runStart, type StartRun, type Stop } from './start-run.ts';
 
 /** What a run was doing when the signal came, as far as its output and the disk tell. */

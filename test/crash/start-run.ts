@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { parseTxId } from '../../src/core/tx-id.ts';
 import type { TxId, View } from '../../src/core/words.ts';
 import { view as toView } from '../../src/core/words.ts';
-import { parseTxId } from '../../src/formats/tx-id.ts';
 
 /** What a run comes to, in this order: its process, its node, the first snapshot that is there. */
 export type Milestone = 'spawned' | 'begun' | 'snapshot';

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { JSDOM } from 'jsdom';
 import { describe, expect, test } from 'vitest';
-import { type DrawnMachine, drawnMachines } from '../../src/cli/drawn-machines.ts';
+import { type DrawnMachine, drawnMachines } from '../../src/cli/commands/drawn-machines.ts';
 import { chartOf, statesOf } from '../../src/diagrams/chart.ts';
 import { machineToSvg } from '../../src/diagrams/svg.ts';
 import type { PathCounts } from '../../src/diagrams/svg-text.ts';

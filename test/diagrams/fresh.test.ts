@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { diagramFiles } from '../../src/cli/drawn-machines.ts';
+import { diagramFiles } from '../../src/cli/commands/drawn-machines.ts';
 import { projectRoot, textOf } from '../architecture/sources.ts';
 import { sequenceFiles } from '../tools/sequence-files.ts';
 

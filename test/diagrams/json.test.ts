@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type AnyStateMachine, createMachine, type MachineConfig } from 'xstate';
-import { drawnMachines } from '../../src/cli/drawn-machines.ts';
+import { drawnMachines } from '../../src/cli/commands/drawn-machines.ts';
 import { chartOf, statesOf } from '../../src/diagrams/chart.ts';
 import { machineToJson } from '../../src/diagrams/json.ts';
 import { smallMachine } from './small-machine.ts';

@@ -1,6 +1,6 @@
 import { JSDOM } from 'jsdom';
 import { beforeAll, expect, test } from 'vitest';
-import { drawnMachines } from '../../src/cli/drawn-machines.ts';
+import { drawnMachines } from '../../src/cli/commands/drawn-machines.ts';
 import { machineToMermaid } from '../../src/diagrams/mermaid.ts';
 import { smallMachine } from './small-machine.ts';
 

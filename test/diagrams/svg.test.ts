@@ -1,6 +1,6 @@
 import { JSDOM } from 'jsdom';
 import { describe, expect, test } from 'vitest';
-import { drawnMachines } from '../../src/cli/drawn-machines.ts';
+import { drawnMachines } from '../../src/cli/commands/drawn-machines.ts';
 import { chartOf, isWithin, statesOf } from '../../src/diagrams/chart.ts';
 import { loadElk } from '../../src/diagrams/elk.ts';
 import { planOf } from '../../src/diagrams/plan.ts';

@@ -6,12 +6,12 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { explain } from '../../src/cli/errors.ts';
 import { mainFile } from '../../src/cli/main-file.ts';
 import type { StorageError } from '../../src/core/errors.ts';
-import { createNode } from '../../src/engine/node.ts';
-import { prune } from '../../src/engine/prune.ts';
 import { checkDirectorySync } from '../../src/files/directory-sync.ts';
 import type { FileSystem } from '../../src/io/file-system.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
 import { storageError } from '../../src/io/storage-error.ts';
+import { createNode } from '../../src/node/create-node.ts';
+import { prune } from '../../src/recovery/prune.ts';
 
 const errnoError = (code: string) => Object.assign(new Error(code), { code });
 

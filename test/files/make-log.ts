@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { toUtf8 } from '../../src/core/bytes.ts';
 import { type Seqno, seqno as toSeqno, view as toView } from '../../src/core/words.ts';
-import { openLedger } from '../../src/files/ledger-directory.ts';
-import type { AppendedEntry, LedgerEnd } from '../../src/files/ledger-writer.ts';
-import { sealEntry } from '../../src/formats/entry.ts';
-import { chunkName, encodeChunk } from '../../src/formats/ledger-chunk.ts';
-import { encodePublicDomain } from '../../src/formats/write-set.ts';
+import { openLedger } from '../../src/files/ledger/ledger-directory.ts';
+import type { AppendedEntry, LedgerEnd } from '../../src/files/ledger/ledger-writer.ts';
+import { sealEntry } from '../../src/formats/entries/entry.ts';
+import { chunkName, encodeChunk } from '../../src/formats/entries/ledger-chunk.ts';
+import { encodePublicDomain } from '../../src/formats/entries/write-set.ts';
 import type { FileSystem } from '../../src/io/file-system.ts';
 
 /**

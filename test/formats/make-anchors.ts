@@ -1,10 +1,10 @@
 import { generateKeyPairSync, type KeyObject, type KeyPairKeyObjectResult } from 'node:crypto';
 import { toUtf8 } from '../../src/core/bytes.ts';
 import { LedgerSnapshotterError } from '../../src/core/errors.ts';
-import type { CborValue } from '../../src/formats/cbor.ts';
-import { type Certificate, createCertificate } from '../../src/formats/certificate.ts';
-import { keyIdOf } from '../../src/formats/ec-key.ts';
-import { readTrustAnchors } from '../../src/formats/trust-anchor.ts';
+import type { CborValue } from '../../src/formats/encoding/cbor.ts';
+import { type Certificate, createCertificate } from '../../src/formats/keys/certificate.ts';
+import { keyIdOf } from '../../src/formats/keys/ec-key.ts';
+import { readTrustAnchors } from '../../src/formats/keys/trust-anchor.ts';
 
 export const keyOf = (namedCurve: string) => generateKeyPairSync('ec', { namedCurve });
 export const p384 = keyOf('P-384').publicKey;

@@ -1,5 +1,10 @@
 import { type KeyObject, sign } from 'node:crypto';
-import { type CborMap, CborTagged, type CborValue, encodeCbor } from '../../src/formats/cbor.ts';
+import {
+  type CborMap,
+  CborTagged,
+  type CborValue,
+  encodeCbor,
+} from '../../src/formats/encoding/cbor.ts';
 import { makeKey } from './make-keys.ts';
 
 /** The keys and the payload of what is made here. */

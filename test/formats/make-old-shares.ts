@@ -1,8 +1,8 @@
 import { constants, type KeyObject, publicEncrypt } from 'node:crypto';
 import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js';
 import { concatBytes } from '../../src/core/bytes.ts';
-import { type RecoveryShares, sealSecret } from '../../src/formats/recovery-shares.ts';
-import { type ByteShare, multiplyBytes } from '../../src/formats/shamir.ts';
+import { type RecoveryShares, sealSecret } from '../../src/formats/keys/recovery-shares.ts';
+import { type ByteShare, multiplyBytes } from '../../src/formats/keys/shamir.ts';
 
 /** Splits bytes as CCF did before 4.0.9; one coefficient row of the secret's length for each power of x. */
 export function splitBytes(

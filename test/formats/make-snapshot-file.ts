@@ -1,18 +1,18 @@
 import { concatBytes, toHex } from '../../src/core/bytes.ts';
 import { digest, seqno, view } from '../../src/core/words.ts';
-import { type Certificate, createCertificate } from '../../src/formats/certificate.ts';
-import { commitEvidence, commitEvidenceDigest } from '../../src/formats/commit-evidence.ts';
-import { encodeCoseReceipt } from '../../src/formats/cose-receipt.ts';
-import { keyIdOf } from '../../src/formats/ec-key.ts';
-import { encodeJsonReceipt } from '../../src/formats/json-receipt.ts';
-import { MerkleTree } from '../../src/formats/merkle-tree.ts';
-import { signRoot } from '../../src/formats/node-signature.ts';
-import type { ReceiptProof } from '../../src/formats/receipt-proof.ts';
-import { signRootSignature } from '../../src/formats/root-signature.ts';
-import { sha256 } from '../../src/formats/sha256.ts';
-import { encodeSnapshot } from '../../src/formats/snapshot-body.ts';
-import { encodeServiceInfo, tables } from '../../src/formats/tables.ts';
-import { entryLeafOf, singletonKey } from '../../src/formats/write-set.ts';
+import { sha256 } from '../../src/formats/encoding/sha256.ts';
+import { encodeServiceInfo, tables } from '../../src/formats/entries/tables.ts';
+import { entryLeafOf, singletonKey } from '../../src/formats/entries/write-set.ts';
+import { type Certificate, createCertificate } from '../../src/formats/keys/certificate.ts';
+import { keyIdOf } from '../../src/formats/keys/ec-key.ts';
+import { commitEvidence, commitEvidenceDigest } from '../../src/formats/merkle/commit-evidence.ts';
+import { MerkleTree } from '../../src/formats/merkle/merkle-tree.ts';
+import { encodeCoseReceipt } from '../../src/formats/receipts/cose-receipt.ts';
+import { encodeJsonReceipt } from '../../src/formats/receipts/json-receipt.ts';
+import type { ReceiptProof } from '../../src/formats/receipts/receipt-proof.ts';
+import { signRoot } from '../../src/formats/signatures/node-signature.ts';
+import { signRootSignature } from '../../src/formats/signatures/root-signature.ts';
+import { encodeSnapshot } from '../../src/formats/snapshot/snapshot-body.ts';
 import { type MadeKey, makeKey } from './make-keys.ts';
 
 export interface MadeService {

@@ -1,21 +1,21 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { decodeEnvelope } from '../../src/formats/entry.ts';
-import {
-  decodeHistoricalSecret,
-  type HistoricalSecret,
-  type Written,
-  type WrittenShares,
-} from '../../src/formats/ledger-secrets.ts';
-import { MerkleTree } from '../../src/formats/merkle-tree.ts';
-import { decodeRecoveryShares } from '../../src/formats/recovery-shares.ts';
-import { decodeRecoveryThreshold, tables } from '../../src/formats/tables.ts';
+import { decodeEnvelope } from '../../src/formats/entries/entry.ts';
+import { decodeRecoveryThreshold, tables } from '../../src/formats/entries/tables.ts';
 import {
   decodePublicDomain,
   entryLeaf,
   mapWrites,
   type PublicDomain,
   singletonValue,
-} from '../../src/formats/write-set.ts';
+} from '../../src/formats/entries/write-set.ts';
+import {
+  decodeHistoricalSecret,
+  type HistoricalSecret,
+  type Written,
+  type WrittenShares,
+} from '../../src/formats/keys/ledger-secrets.ts';
+import { decodeRecoveryShares } from '../../src/formats/keys/recovery-shares.ts';
+import { MerkleTree } from '../../src/formats/merkle/merkle-tree.ts';
 import { type CcfService, readCcfFile, readCcfLedger } from '../helpers/ccf-testdata.ts';
 
 /** One entry of a real ledger, with the tree of all leaves below its seqno: what it signs if it signs. */

@@ -2,13 +2,16 @@ import { expect } from 'vitest';
 import { concatBytes, fromUtf8 } from '../../src/core/bytes.ts';
 import { assert, LedgerSnapshotterError } from '../../src/core/errors.ts';
 import type { Seqno } from '../../src/core/words.ts';
-import { type Recovered, recover } from '../../src/engine/recover.ts';
-import { keyIdOf } from '../../src/formats/ec-key.ts';
-import { type Envelope, openPrivateDomain } from '../../src/formats/entry.ts';
-import { decodeRecoveryShares, openRecoveryShares } from '../../src/formats/recovery-shares.ts';
-import { tables } from '../../src/formats/tables.ts';
-import { mapWrites, singletonValue } from '../../src/formats/write-set.ts';
+import { type Envelope, openPrivateDomain } from '../../src/formats/entries/entry.ts';
+import { tables } from '../../src/formats/entries/tables.ts';
+import { mapWrites, singletonValue } from '../../src/formats/entries/write-set.ts';
+import { keyIdOf } from '../../src/formats/keys/ec-key.ts';
+import {
+  decodeRecoveryShares,
+  openRecoveryShares,
+} from '../../src/formats/keys/recovery-shares.ts';
 import type { FileSystem } from '../../src/io/file-system.ts';
+import { type Recovered, recover } from '../../src/recovery/recover.ts';
 import { LedgerForger } from './forge-ledger.ts';
 import { type Files, readFiles } from './make-ledger-files.ts';
 import { change } from './make-tables.ts';

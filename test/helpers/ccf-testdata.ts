@@ -6,7 +6,7 @@ import {
   type ChunkName,
   decodeChunk,
   parseChunkName,
-} from '../../src/formats/ledger-chunk.ts';
+} from '../../src/formats/entries/ledger-chunk.ts';
 import { ccfTestdata } from './ccf-folder.ts';
 
 /** Vitest's `test`, reported as skipped by name where there is no real data. */

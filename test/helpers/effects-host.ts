@@ -1,12 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'vitest';
 import { digest, type Seqno, seqno, view } from '../../src/core/words.ts';
-import { Effects, type EffectsOptions } from '../../src/engine/effects.ts';
-import { type SnapshotJobs, snapshotJobs } from '../../src/engine/jobs.ts';
-import { SecondOpinion } from '../../src/engine/second-opinion.ts';
 import { lockDirectory } from '../../src/files/directory-lock.ts';
-import { signRootSignature } from '../../src/formats/root-signature.ts';
+import { signRootSignature } from '../../src/formats/signatures/root-signature.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
+import { SecondOpinion } from '../../src/jobs/second-opinion.ts';
+import { type SnapshotJobs, snapshotJobs } from '../../src/jobs/snapshot-jobs.ts';
+import { Effects, type EffectsOptions } from '../../src/snapshotter/generation-work.ts';
 import { InlineExecutor } from '../../src/tasks/inline-executor.ts';
 import { countingRandomness, fakeProcesses } from '../files/fake-processes.ts';
 

@@ -3,15 +3,10 @@ import { join } from 'node:path';
 import { fromUtf8 } from '../../src/core/bytes.ts';
 import { assert } from '../../src/core/errors.ts';
 import { type Seqno, seqno as toSeqno, view as toView, type View } from '../../src/core/words.ts';
-import { openLedger } from '../../src/files/ledger-directory.ts';
-import { commitEvidence, commitEvidenceDigest } from '../../src/formats/commit-evidence.ts';
-import { decodeEnvelope, sealEntry } from '../../src/formats/entry.ts';
-import { chunkName, encodeChunk, parseChunkName } from '../../src/formats/ledger-chunk.ts';
-import { encodeHistoricalSecret } from '../../src/formats/ledger-secrets.ts';
-import { MerkleTree } from '../../src/formats/merkle-tree.ts';
-import { encodeRecoveryShares } from '../../src/formats/recovery-shares.ts';
-import { isPrivateMap } from '../../src/formats/snapshot-body.ts';
-import { tables } from '../../src/formats/tables.ts';
+import { openLedger } from '../../src/files/ledger/ledger-directory.ts';
+import { decodeEnvelope, sealEntry } from '../../src/formats/entries/entry.ts';
+import { chunkName, encodeChunk, parseChunkName } from '../../src/formats/entries/ledger-chunk.ts';
+import { tables } from '../../src/formats/entries/tables.ts';
 import {
   decodePublicDomain,
   type EntryType,
@@ -20,7 +15,12 @@ import {
   entryLeaf,
   type MapWrites,
   mapWrites,
-} from '../../src/formats/write-set.ts';
+} from '../../src/formats/entries/write-set.ts';
+import { encodeHistoricalSecret } from '../../src/formats/keys/ledger-secrets.ts';
+import { encodeRecoveryShares } from '../../src/formats/keys/recovery-shares.ts';
+import { commitEvidence, commitEvidenceDigest } from '../../src/formats/merkle/commit-evidence.ts';
+import { MerkleTree } from '../../src/formats/merkle/merkle-tree.ts';
+import { isPrivateMap } from '../../src/formats/snapshot/snapshot-body.ts';
 import type { FileSystem } from '../../src/io/file-system.ts';
 import { type MadeService, makeService } from '../formats/make-snapshot-file.ts';
 import { makeShares } from './make-members.ts';

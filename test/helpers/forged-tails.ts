@@ -1,5 +1,5 @@
 import { digest } from '../../src/core/words.ts';
-import { tables } from '../../src/formats/tables.ts';
+import { tables } from '../../src/formats/entries/tables.ts';
 import { forgedTables } from './attacked-node.ts';
 import type { LedgerForger } from './forge-ledger.ts';
 import { change, serviceConfig, singleton, snapshotEvidence } from './make-tables.ts';

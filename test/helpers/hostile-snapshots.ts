@@ -1,8 +1,8 @@
 import { toUtf8 } from '../../src/core/bytes.ts';
 import { seqno } from '../../src/core/words.ts';
-import { sipHash24Low32 } from '../../src/formats/key-order.ts';
-import { encodeSnapshotPublicDomain } from '../../src/formats/snapshot-body.ts';
-import type { SnapshotMap } from '../../src/formats/snapshot-map.ts';
+import type { SnapshotMap } from '../../src/formats/entries/snapshot-map.ts';
+import { sipHash24Low32 } from '../../src/formats/snapshot/key-order.ts';
+import { encodeSnapshotPublicDomain } from '../../src/formats/snapshot/snapshot-body.ts';
 import { tiedTriple } from './make-tied-keys.ts';
 
 /** A public domain of some maps. */

@@ -2,21 +2,25 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { toHex } from '../../src/core/bytes.ts';
 import type { FrozenState, SnapshotSource } from '../../src/core/host-ports.ts';
 import { type Digest, type Seqno, seqno as toSeqno, view as toView } from '../../src/core/words.ts';
-import type { Snapshotter } from '../../src/engine/snapshotter.ts';
-import { createCertificate } from '../../src/formats/certificate.ts';
-import { commitEvidence, commitEvidenceDigest } from '../../src/formats/commit-evidence.ts';
-import { sealEntry, writeSetDigest } from '../../src/formats/entry.ts';
-import { MerkleTree } from '../../src/formats/merkle-tree.ts';
-import { signRootSignature } from '../../src/formats/root-signature.ts';
-import { encodeServiceInfo, encodeSnapshotEvidence, tables } from '../../src/formats/tables.ts';
+import { sealEntry, writeSetDigest } from '../../src/formats/entries/entry.ts';
+import {
+  encodeServiceInfo,
+  encodeSnapshotEvidence,
+  tables,
+} from '../../src/formats/entries/tables.ts';
 import {
   encodePublicDomain,
   entryLeaf,
   type MapWrites,
   type PublicDomain,
   singletonKey,
-} from '../../src/formats/write-set.ts';
-import { ReferenceStore } from '../../src/store/reference-store.ts';
+} from '../../src/formats/entries/write-set.ts';
+import { createCertificate } from '../../src/formats/keys/certificate.ts';
+import { commitEvidence, commitEvidenceDigest } from '../../src/formats/merkle/commit-evidence.ts';
+import { MerkleTree } from '../../src/formats/merkle/merkle-tree.ts';
+import { signRootSignature } from '../../src/formats/signatures/root-signature.ts';
+import type { Snapshotter } from '../../src/snapshotter/create-snapshotter.ts';
+import { ReferenceStore } from '../../src/store/heap/reference-store.ts';
 
 const view = toView(2);
 

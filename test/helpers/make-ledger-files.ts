@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { assert } from '../../src/core/errors.ts';
 import type { Seqno } from '../../src/core/words.ts';
-import { chunkName, encodeChunk } from '../../src/formats/ledger-chunk.ts';
+import { chunkName, encodeChunk } from '../../src/formats/entries/ledger-chunk.ts';
 import type { FileSystem } from '../../src/io/file-system.ts';
 import type { MadeLedger } from './make-ledger.ts';
 import type { MadeEntry } from './make-snapshots.ts';

@@ -8,25 +8,25 @@ import {
   seqno as toSeqno,
   view as toView,
 } from '../../src/core/words.ts';
-import type { Certificate } from '../../src/formats/certificate.ts';
-import { commitEvidence, commitEvidenceDigest } from '../../src/formats/commit-evidence.ts';
-import { sealEntry, writeSetDigest } from '../../src/formats/entry.ts';
-import { signIdentityEndorsement } from '../../src/formats/identity-endorsement.ts';
-import { MerkleTree } from '../../src/formats/merkle-tree.ts';
-import { sha256 } from '../../src/formats/sha256.ts';
-import {
-  encodeSnapshot,
-  isPrivateMap,
-  type SnapshotContent,
-} from '../../src/formats/snapshot-body.ts';
-import { tables } from '../../src/formats/tables.ts';
+import { sha256 } from '../../src/formats/encoding/sha256.ts';
+import { sealEntry, writeSetDigest } from '../../src/formats/entries/entry.ts';
+import { tables } from '../../src/formats/entries/tables.ts';
 import {
   type EntryType,
   encodePrivateDomain,
   encodePublicDomain,
   type KeyValue,
   type MapWrites,
-} from '../../src/formats/write-set.ts';
+} from '../../src/formats/entries/write-set.ts';
+import type { Certificate } from '../../src/formats/keys/certificate.ts';
+import { commitEvidence, commitEvidenceDigest } from '../../src/formats/merkle/commit-evidence.ts';
+import { MerkleTree } from '../../src/formats/merkle/merkle-tree.ts';
+import { signIdentityEndorsement } from '../../src/formats/signatures/identity-endorsement.ts';
+import {
+  encodeSnapshot,
+  isPrivateMap,
+  type SnapshotContent,
+} from '../../src/formats/snapshot/snapshot-body.ts';
 import type { MadeKey } from '../formats/make-keys.ts';
 import { type MadeService, makeService } from '../formats/make-snapshot-file.ts';
 import type { MadeMember, ShareForm } from './make-members.ts';

@@ -2,8 +2,8 @@ import { createHash, generateKeyPairSync, hkdfSync, type KeyObject } from 'node:
 import { toHex } from '../../src/core/bytes.ts';
 import type { Randomness } from '../../src/core/randomness.ts';
 import type { Seqno } from '../../src/core/words.ts';
-import { type RecoveryShares, sealSecret } from '../../src/formats/recovery-shares.ts';
-import { encodeLimbShare, encodeLimbs, splitLimbs } from '../../src/formats/shamir.ts';
+import { type RecoveryShares, sealSecret } from '../../src/formats/keys/recovery-shares.ts';
+import { encodeLimbShare, encodeLimbs, splitLimbs } from '../../src/formats/keys/shamir.ts';
 import { encryptForMember, makeOldRecoveryShares } from '../formats/make-old-shares.ts';
 
 /** A member of a made service, who holds a share of its ledger secret. */

@@ -1,9 +1,9 @@
 import { assert } from '../../src/core/errors.ts';
 import type { Seqno } from '../../src/core/words.ts';
-import { encodeHistoricalSecret } from '../../src/formats/ledger-secrets.ts';
-import { encodeRecoveryShares, sealSecret } from '../../src/formats/recovery-shares.ts';
-import { tables } from '../../src/formats/tables.ts';
-import type { MapWrites } from '../../src/formats/write-set.ts';
+import { tables } from '../../src/formats/entries/tables.ts';
+import type { MapWrites } from '../../src/formats/entries/write-set.ts';
+import { encodeHistoricalSecret } from '../../src/formats/keys/ledger-secrets.ts';
+import { encodeRecoveryShares, sealSecret } from '../../src/formats/keys/recovery-shares.ts';
 import { type MadeMember, makeShares, type ShareForm } from './make-members.ts';
 import type { SeededRandomness } from './make-random.ts';
 import { singleton } from './make-tables.ts';

@@ -1,10 +1,10 @@
 import { ByteWriter, compareBytes } from '../../src/core/bytes.ts';
 import type { FrozenTable, SharedMemory, StoreRecord } from '../../src/core/host-ports.ts';
-import type { SnapshotMap } from '../../src/formats/snapshot-map.ts';
-import type { ArenaOptions } from '../../src/store/arena.ts';
-import { BodyGather } from '../../src/store/gather.ts';
-import type { OpenedState } from '../../src/store/shared-descriptor.ts';
-import { createSharedMemory } from '../../src/store/web-assembly.ts';
+import type { SnapshotMap } from '../../src/formats/entries/snapshot-map.ts';
+import type { ArenaOptions } from '../../src/store/memory/arena.ts';
+import { createSharedMemory } from '../../src/store/memory/web-assembly.ts';
+import { BodyGather } from '../../src/store/shared/gather.ts';
+import type { OpenedState } from '../../src/store/shared/shared-descriptor.ts';
 
 /**
  * Memories that are used again and again, with what the last user left in them: each takes 10 GiB of address

@@ -1,9 +1,16 @@
 import { type Seqno, seqno as toSeqno, view as toView, type View } from '../../src/core/words.ts';
-import type { MerkleTree } from '../../src/formats/merkle-tree.ts';
-import { encodeNodeSignature, signRoot } from '../../src/formats/node-signature.ts';
-import { encodeCoseSignatureValue, signRootSignature } from '../../src/formats/root-signature.ts';
-import { tables } from '../../src/formats/tables.ts';
-import { type KeyValue, type MapWrites, singletonKey } from '../../src/formats/write-set.ts';
+import { tables } from '../../src/formats/entries/tables.ts';
+import {
+  type KeyValue,
+  type MapWrites,
+  singletonKey,
+} from '../../src/formats/entries/write-set.ts';
+import type { MerkleTree } from '../../src/formats/merkle/merkle-tree.ts';
+import { encodeNodeSignature, signRoot } from '../../src/formats/signatures/node-signature.ts';
+import {
+  encodeCoseSignatureValue,
+  signRootSignature,
+} from '../../src/formats/signatures/root-signature.ts';
 import type { MadeService } from '../formats/make-snapshot-file.ts';
 import { singleton } from './make-tables.ts';
 

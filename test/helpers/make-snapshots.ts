@@ -1,11 +1,11 @@
 import { assert } from '../../src/core/errors.ts';
 import type { Seqno, View } from '../../src/core/words.ts';
+import type { MapWrites } from '../../src/formats/entries/write-set.ts';
 import {
   isPrivateMap,
   type ProducerProfile,
   type SnapshotContent,
-} from '../../src/formats/snapshot-body.ts';
-import type { MapWrites } from '../../src/formats/write-set.ts';
+} from '../../src/formats/snapshot/snapshot-body.ts';
 import { StateModel, stdSorted, type TieOrder } from './make-state.ts';
 
 /** A transaction of a made ledger. */

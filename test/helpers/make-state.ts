@@ -1,8 +1,8 @@
 import { compareBytes, toHex } from '../../src/core/bytes.ts';
 import type { Seqno } from '../../src/core/words.ts';
-import { sipHash24Low32, sortAsStdSort } from '../../src/formats/key-order.ts';
-import type { SnapshotMap, SnapshotRecord } from '../../src/formats/snapshot-map.ts';
-import type { MapWrites } from '../../src/formats/write-set.ts';
+import type { SnapshotMap, SnapshotRecord } from '../../src/formats/entries/snapshot-map.ts';
+import type { MapWrites } from '../../src/formats/entries/write-set.ts';
+import { sipHash24Low32, sortAsStdSort } from '../../src/formats/snapshot/key-order.ts';
 
 /** Puts one table's records, given in the order of CCF's traversal, in the order of the file. */
 export type TieOrder = (traversed: readonly SnapshotRecord[]) => readonly SnapshotRecord[];

@@ -1,11 +1,19 @@
 import type { KeyObject } from 'node:crypto';
 import { compareBytes, toBase64, toHex, toUtf8 } from '../../src/core/bytes.ts';
+import { formatTxId } from '../../src/core/tx-id.ts';
 import type { Digest, Seqno, TxId } from '../../src/core/words.ts';
-import type { Certificate } from '../../src/formats/certificate.ts';
-import { spkiOf } from '../../src/formats/ec-key.ts';
-import { encodeServiceInfo, encodeSnapshotEvidence, tables } from '../../src/formats/tables.ts';
-import { formatTxId } from '../../src/formats/tx-id.ts';
-import { type KeyValue, type MapWrites, singletonKey } from '../../src/formats/write-set.ts';
+import {
+  encodeServiceInfo,
+  encodeSnapshotEvidence,
+  tables,
+} from '../../src/formats/entries/tables.ts';
+import {
+  type KeyValue,
+  type MapWrites,
+  singletonKey,
+} from '../../src/formats/entries/write-set.ts';
+import type { Certificate } from '../../src/formats/keys/certificate.ts';
+import { spkiOf } from '../../src/formats/keys/ec-key.ts';
 import type { MadeMember } from './make-members.ts';
 
 /** What one transaction does to a table; keys and text values become UTF-8. */

@@ -1,5 +1,5 @@
 import { toUtf8 } from '../../src/core/bytes.ts';
-import { sipHash24Low32 } from '../../src/formats/key-order.ts';
+import { sipHash24Low32 } from '../../src/formats/snapshot/key-order.ts';
 
 /** Keys in the order in which they are tried: short texts. */
 const keyAt = (index: number): string => `k${index.toString(36)}`;

@@ -1,4 +1,4 @@
-import type { LedgerNode } from '../../src/engine/ledger-node.ts';
+import type { LedgerNode } from '../../src/node/ledger-node.ts';
 import { readFiles } from './make-ledger-files.ts';
 import { NodeHost, type NodeKeyFiles, plant, takeSnapshot } from './node-host.ts';
 

@@ -3,21 +3,21 @@ import { toHex } from '../../src/core/bytes.ts';
 import { assert } from '../../src/core/errors.ts';
 import type { FrozenTable, StoreRecord } from '../../src/core/host-ports.ts';
 import type { Seqno } from '../../src/core/words.ts';
-import type { Environment } from '../../src/engine/environment.ts';
-import { recoverLedger, tablesOf } from '../../src/engine/recover.ts';
-import type {
-  Recovered,
-  RecoveredLedger,
-  RecoverOptions,
-} from '../../src/engine/recovery-report.ts';
-import { commitEvidence } from '../../src/formats/commit-evidence.ts';
-import { encodeCoseReceipt } from '../../src/formats/cose-receipt.ts';
-import { decodeEnvelope, writeSetDigest } from '../../src/formats/entry.ts';
-import { MerkleTree } from '../../src/formats/merkle-tree.ts';
-import { decodeCoseSignatureValue } from '../../src/formats/root-signature.ts';
-import { tables } from '../../src/formats/tables.ts';
-import { decodePublicDomain, mapWrites, singletonValue } from '../../src/formats/write-set.ts';
+import { decodeEnvelope, writeSetDigest } from '../../src/formats/entries/entry.ts';
+import { tables } from '../../src/formats/entries/tables.ts';
+import {
+  decodePublicDomain,
+  mapWrites,
+  singletonValue,
+} from '../../src/formats/entries/write-set.ts';
+import { commitEvidence } from '../../src/formats/merkle/commit-evidence.ts';
+import { MerkleTree } from '../../src/formats/merkle/merkle-tree.ts';
+import { encodeCoseReceipt } from '../../src/formats/receipts/cose-receipt.ts';
+import { decodeCoseSignatureValue } from '../../src/formats/signatures/root-signature.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
+import type { Environment } from '../../src/jobs/environment.ts';
+import { recoverLedger, tablesOf } from '../../src/recovery/recover.ts';
+import type { Recovered, RecoveredLedger, RecoverOptions } from '../../src/recovery/report.ts';
 import type { MadeLedger } from './make-ledger.ts';
 import { type Files, ledgerFiles, writeFiles } from './make-ledger-files.ts';
 import { keysOf } from './replay-made.ts';

@@ -1,12 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import { expect } from 'vitest';
 import { concatBytes } from '../../src/core/bytes.ts';
-import { replayLedger } from '../../src/engine/replay.ts';
-import type { ReplayOptions } from '../../src/engine/replay-options.ts';
-import type { ReplayedSnapshot, ReplayReport } from '../../src/engine/replay-report.ts';
-import { splitSnapshotFile } from '../../src/formats/snapshot-body.ts';
-import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';
+import { splitSnapshotFile } from '../../src/formats/snapshot/snapshot-body.ts';
+import { verifySnapshotFile } from '../../src/formats/snapshot/verify-snapshot.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
+import type { ReplayOptions } from '../../src/replay/options.ts';
+import { replayLedger } from '../../src/replay/replay.ts';
+import type { ReplayedSnapshot, ReplayReport } from '../../src/replay/report.ts';
 import type { MadeLedger } from './make-ledger.ts';
 import { type Files, ledgerFiles, readFiles, writeFiles } from './make-ledger-files.ts';
 

@@ -1,8 +1,8 @@
 import { type Seqno, type TxId, seqno as toSeqno } from '../../src/core/words.ts';
-import { signIdentityEndorsement } from '../../src/formats/identity-endorsement.ts';
-import { encodeHistoricalSecret } from '../../src/formats/ledger-secrets.ts';
-import { decodeServiceInfo, tables } from '../../src/formats/tables.ts';
-import { type MapWrites, mapWrites, singletonValue } from '../../src/formats/write-set.ts';
+import { decodeServiceInfo, tables } from '../../src/formats/entries/tables.ts';
+import { type MapWrites, mapWrites, singletonValue } from '../../src/formats/entries/write-set.ts';
+import { encodeHistoricalSecret } from '../../src/formats/keys/ledger-secrets.ts';
+import { signIdentityEndorsement } from '../../src/formats/signatures/identity-endorsement.ts';
 import type { LedgerForger, ReadableEntry } from './forge-ledger.ts';
 import { issuedAt } from './make-signatures.ts';
 import { singleton } from './make-tables.ts';

@@ -4,13 +4,13 @@ import { SimulatedClock } from 'xstate';
 import type { GenerationOutput } from '../../machines/events.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import { type Digest, digest, type Seqno, seqno } from '../../src/core/words.ts';
-import type { LiveGeneration } from '../../src/engine/live-generation.ts';
+import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
 import {
   createSnapshotter,
   type Snapshotter,
   type SnapshotterOptions,
-} from '../../src/engine/snapshotter.ts';
-import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
+} from '../../src/snapshotter/create-snapshotter.ts';
+import type { LiveGeneration } from '../../src/snapshotter/live-generation.ts';
 import { fakeProcesses } from '../files/fake-processes.ts';
 import { LogHost } from './log-host.ts';
 

@@ -1,8 +1,8 @@
 import { open, stat } from 'node:fs/promises';
 import { expect } from 'vitest';
 import { concatBytes } from '../../src/core/bytes.ts';
-import { entryHeaderBytes } from '../../src/formats/entry.ts';
-import { splitSnapshotFile } from '../../src/formats/snapshot-body.ts';
+import { entryHeaderBytes } from '../../src/formats/entries/entry.ts';
+import { splitSnapshotFile } from '../../src/formats/snapshot/snapshot-body.ts';
 import type { FileHandle, FileSystem } from '../../src/io/file-system.ts';
 
 /** What a sparse snapshot file looks like from its ends. */

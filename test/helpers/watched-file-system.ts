@@ -1,8 +1,12 @@
 import { toHex } from '../../src/core/bytes.ts';
 import { FormatError } from '../../src/core/errors.ts';
-import { decodeEnvelope, entryHeaderBytes, readEntrySize } from '../../src/formats/entry.ts';
-import { chunkHeaderBytes } from '../../src/formats/ledger-chunk.ts';
-import { sha256 } from '../../src/formats/sha256.ts';
+import { sha256 } from '../../src/formats/encoding/sha256.ts';
+import {
+  decodeEnvelope,
+  entryHeaderBytes,
+  readEntrySize,
+} from '../../src/formats/entries/entry.ts';
+import { chunkHeaderBytes } from '../../src/formats/entries/ledger-chunk.ts';
 import type {
   DirectoryEntry,
   FileHandle,

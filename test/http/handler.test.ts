@@ -33,7 +33,7 @@ test('/ is the page, which may load nothing from elsewhere', async () => {
 
 test.each([
   ['/assets/../package.json'],
-  ['/assets/src/engine/worker.js'],
+  ['/assets/src/jobs/worker.js'],
   ['/assets/charts/none.svg'],
   ['/none'],
 ])('%s is not found', async (path) => {

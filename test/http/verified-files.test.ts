@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { StorageError, VerificationError } from '../../src/core/errors.ts';
 import { digest } from '../../src/core/words.ts';
-import { environmentOf } from '../../src/engine/environment.ts';
-import type { SnapshotJobs } from '../../src/engine/jobs.ts';
-import { createNode } from '../../src/engine/node.ts';
 import { VerifiedFiles } from '../../src/http/verified-files.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
 import { realFileSystem } from '../../src/io/real-file-system.ts';
+import { environmentOf } from '../../src/jobs/environment.ts';
+import type { SnapshotJobs } from '../../src/jobs/snapshot-jobs.ts';
+import { createNode } from '../../src/node/create-node.ts';
 import type { JobExecutor } from '../../src/tasks/job.ts';
 import { plant, takeSnapshot } from '../helpers/node-host.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createActor } from 'xstate';
-import { watch } from '../../src/engine/inspection.ts';
 import { InspectionBridge, type Viewer } from '../../src/inspect/bridge.ts';
+import { watch } from '../../src/inspect/guarded.ts';
 import type { InspectMessage } from '../../src/inspect/messages.ts';
 import { parentMachine, sourceOf, startParent } from './small-actors.ts';
 

@@ -1,6 +1,6 @@
 import { type Actor, createActor, setup } from 'xstate';
-import { watch } from '../../src/engine/inspection.ts';
 import type { Inspectable } from '../../src/inspect/bridge.ts';
+import { watch } from '../../src/inspect/guarded.ts';
 
 const child = setup({}).createMachine({
   id: 'child',

@@ -5,7 +5,7 @@ import type { FileSystem } from '../../src/io/file-system.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
 import { realFileSystem } from '../../src/io/real-file-system.ts';
 import { makeTemporaryDirectory } from '../../src/io/temporary-directory.ts';
-import { createSharedMemory } from '../../src/store/web-assembly.ts';
+import { createSharedMemory } from '../../src/store/memory/web-assembly.ts';
 
 const page = 4096;
 

@@ -1,5 +1,5 @@
 import type { SnapshotterContext } from '../../machines/snapshotter-setup.ts';
-import type { Rule } from '../../src/testing/graph/mutants-trial.ts';
+import type { Rule } from '../../src/testing/graph/mutants/mutants-trial.ts';
 import { LiveRun } from '../../src/testing/graph/runner.ts';
 import { StubbedMachine } from '../../src/testing/graph/stub.ts';
 import { pointsPast, signing, snapshotterSubject } from './snapshotter-subject.ts';

@@ -1,10 +1,10 @@
-import { type Mutant, mutantsOf } from '../../src/testing/graph/mutants.ts';
+import { type Mutant, mutantsOf } from '../../src/testing/graph/mutants/mutants.ts';
 import {
   type Checks,
   Judge,
   type JudgeOptions,
   type Verdict,
-} from '../../src/testing/graph/mutants-trial.ts';
+} from '../../src/testing/graph/mutants/mutants-trial.ts';
 import { aligned } from './aligned.ts';
 import { type SourceMachine, sourceMutantsOf } from './source-mutants.ts';
 

@@ -4,7 +4,7 @@
  * hundred of a group's mutants.
  */
 export const codeEquivalents: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  'src/engine/effects.ts': {
+  'src/snapshotter/generation-work.ts': {
     'if (next !== undefined) needed.add(next);: next !== undefined → true':
       'no fact has the seqno undefined, so that it is needed for nothing',
     'const asked = ++work.proofsAsked;: ++work.proofsAsked → --work.proofsAsked':

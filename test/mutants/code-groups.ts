@@ -30,7 +30,7 @@ export const codeGroups: Readonly<Record<string, CodeGroup>> = {
   },
   effects: {
     scoreMin: 100,
-    tests: { 'src/engine/effects.ts': ['test/engine/effects.test.ts'] },
+    tests: { 'src/snapshotter/generation-work.ts': ['test/snapshotter/generation-work.test.ts'] },
   },
   parsers: {
     scoreMin: 90,

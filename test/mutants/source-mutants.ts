@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import type { AnyStateMachine } from 'xstate';
-import { type Mutant, rebuilt } from '../../src/testing/graph/mutants.ts';
+import { type Mutant, rebuilt } from '../../src/testing/graph/mutants/mutants.ts';
 import { type Switched, switched } from './switched-source.ts';
 
 /** Machines of ours, by the module and the name under which it is exported. */

@@ -3,7 +3,7 @@ import { orderedTasksMachine } from '../../machines/ordered-tasks.ts';
 import { recoveryMachine } from '../../machines/recovery.ts';
 import { snapshotterMachine } from '../../machines/snapshotter.ts';
 import { writerMachine } from '../../machines/writer.ts';
-import type { Suite } from '../../src/testing/graph/mutants-trial.ts';
+import type { Suite } from '../../src/testing/graph/mutants/mutants-trial.ts';
 import { chainSubject, generationSubject, writerSubject } from '../machines/alphabets.ts';
 import { generationInvariants, generationLaws } from '../machines/generation-laws.ts';
 import { goldens } from '../machines/goldens.ts';

@@ -57,6 +57,8 @@ test('a text that is not in the source once is refused', async () => {
   const [group] = trustControls;
   if (group === undefined) throw new Error('there is a control');
   for (const text of ['no such text', 'const']) {
-    await expect(run(group, { file: 'src/engine/verify.ts', text })).rejects.toThrow('not once');
+    await expect(run(group, { file: 'src/verification/verify.ts', text })).rejects.toThrow(
+      'not once',
+    );
   }
 });

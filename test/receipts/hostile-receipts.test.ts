@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { toUtf8 } from '../../src/core/bytes.ts';
-import { CborTagged, type CborValue, encodeCbor } from '../../src/formats/cbor.ts';
-import { commitEvidenceDigest } from '../../src/formats/commit-evidence.ts';
-import { encodeInclusionProof } from '../../src/formats/inclusion-proof.ts';
-import { entryLeafOf } from '../../src/formats/write-set.ts';
+import { CborTagged, type CborValue, encodeCbor } from '../../src/formats/encoding/cbor.ts';
+import { entryLeafOf } from '../../src/formats/entries/write-set.ts';
+import { commitEvidenceDigest } from '../../src/formats/merkle/commit-evidence.ts';
+import { encodeInclusionProof } from '../../src/formats/receipts/inclusion-proof.ts';
 import { verifyReceipt } from '../../src/receipts/entry.ts';
 import { codeOf, refusals } from '../formats/expect-code.ts';
 import { makeJsonReceipt } from '../formats/make-snapshot-file.ts';

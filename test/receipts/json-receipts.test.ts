@@ -1,11 +1,11 @@
 import { sign } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { concatBytes, fromUtf8, toBase64, toHex, toUtf8 } from '../../src/core/bytes.ts';
-import { createCertificate } from '../../src/formats/certificate.ts';
-import { commitEvidenceDigest } from '../../src/formats/commit-evidence.ts';
-import { MerkleTree } from '../../src/formats/merkle-tree.ts';
-import { signRoot } from '../../src/formats/node-signature.ts';
-import { sha256 } from '../../src/formats/sha256.ts';
+import { sha256 } from '../../src/formats/encoding/sha256.ts';
+import { createCertificate } from '../../src/formats/keys/certificate.ts';
+import { commitEvidenceDigest } from '../../src/formats/merkle/commit-evidence.ts';
+import { MerkleTree } from '../../src/formats/merkle/merkle-tree.ts';
+import { signRoot } from '../../src/formats/signatures/node-signature.ts';
 import { readTrustAnchors, verifyReceipt } from '../../src/receipts/entry.ts';
 import { codeOf } from '../formats/expect-code.ts';
 import { type MadeKey, makeKey } from '../formats/make-keys.ts';

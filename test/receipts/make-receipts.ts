@@ -7,10 +7,10 @@ import {
   type CborValue,
   decodeCbor,
   encodeCbor,
-} from '../../src/formats/cbor.ts';
-import { keyIdOf } from '../../src/formats/ec-key.ts';
-import { encodeInclusionProof } from '../../src/formats/inclusion-proof.ts';
-import { sha256 } from '../../src/formats/sha256.ts';
+} from '../../src/formats/encoding/cbor.ts';
+import { sha256 } from '../../src/formats/encoding/sha256.ts';
+import { keyIdOf } from '../../src/formats/keys/ec-key.ts';
+import { encodeInclusionProof } from '../../src/formats/receipts/inclusion-proof.ts';
 import { readTrustAnchors } from '../../src/receipts/entry.ts';
 import { makeProof, makeService } from '../formats/make-snapshot-file.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { toHex, toUtf8 } from '../../src/core/bytes.ts';
-import { CborTagged, type CborValue, encodeCbor } from '../../src/formats/cbor.ts';
-import { sha256 } from '../../src/formats/sha256.ts';
+import { CborTagged, type CborValue, encodeCbor } from '../../src/formats/encoding/cbor.ts';
+import { sha256 } from '../../src/formats/encoding/sha256.ts';
 import { readTrustAnchors, verifyReceipt } from '../../src/receipts/entry.ts';
 import { codeOf } from '../formats/expect-code.ts';
 import {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { concatBytes, toBase64, toHex, toUtf8 } from '../../src/core/bytes.ts';
-import { type CborValue, encodeCbor } from '../../src/formats/cbor.ts';
-import { keyIdOf, spkiOf } from '../../src/formats/ec-key.ts';
+import { type CborValue, encodeCbor } from '../../src/formats/encoding/cbor.ts';
+import { keyIdOf, spkiOf } from '../../src/formats/keys/ec-key.ts';
 import { readTrustAnchors, verifyReceipt } from '../../src/receipts/entry.ts';
 import { codeOf } from '../formats/expect-code.ts';
 import { makeKey } from '../formats/make-keys.ts';

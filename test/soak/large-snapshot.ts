@@ -3,13 +3,13 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toUtf8 } from '../../src/core/bytes.ts';
 import { seqno } from '../../src/core/words.ts';
-import type { SnapshotJobs } from '../../src/engine/jobs.ts';
-import { SerialiseProgress } from '../../src/engine/serialise-progress.ts';
-import { summariseSnapshot } from '../../src/engine/snapshot-summary.ts';
-import { workerEntry } from '../../src/engine/worker-entry.ts';
-import { envelopeHeadBytes } from '../../src/formats/entry.ts';
+import { envelopeHeadBytes } from '../../src/formats/entries/entry.ts';
 import { makeTemporaryDirectory } from '../../src/io/temporary-directory.ts';
-import { SharedStore } from '../../src/store/shared-store.ts';
+import type { SnapshotJobs } from '../../src/jobs/snapshot-jobs.ts';
+import { workerEntry } from '../../src/jobs/worker-entry.ts';
+import { SerialiseProgress } from '../../src/serialising/progress.ts';
+import { summariseSnapshot } from '../../src/snapshots/summary.ts';
+import { SharedStore } from '../../src/store/shared/shared-store.ts';
 import { WorkerPool } from '../../src/tasks/worker-pool.ts';
 
 /** What was found of a snapshot that is larger than what a process holds in one piece. */

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Digest, Seqno } from '../../src/core/words.ts';
 import { seqno as toSeqno } from '../../src/core/words.ts';
-import { createSnapshotter } from '../../src/engine/snapshotter.ts';
-import { verifySnapshotFile } from '../../src/formats/verify-snapshot.ts';
+import { verifySnapshotFile } from '../../src/formats/snapshot/verify-snapshot.ts';
+import { createSnapshotter } from '../../src/snapshotter/create-snapshotter.ts';
 import { LogHost } from '../helpers/log-host.ts';
 import type { Soaked, Tenths } from './soaked.ts';
 

@@ -1,10 +1,10 @@
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import type { Digest, Seqno } from '../../src/core/words.ts';
 import { digest, seqno as toSeqno, view } from '../../src/core/words.ts';
-import type { Environment } from '../../src/engine/environment.ts';
-import type { SnapshotJobs } from '../../src/engine/jobs.ts';
-import { createSnapshotter, type Snapshotter } from '../../src/engine/snapshotter.ts';
-import { signRootSignature } from '../../src/formats/root-signature.ts';
+import { signRootSignature } from '../../src/formats/signatures/root-signature.ts';
+import type { Environment } from '../../src/jobs/environment.ts';
+import type { SnapshotJobs } from '../../src/jobs/snapshot-jobs.ts';
+import { createSnapshotter, type Snapshotter } from '../../src/snapshotter/create-snapshotter.ts';
 import type { JobExecutor } from '../../src/tasks/job.ts';
 import { countingRandomness, fakeProcesses } from '../files/fake-processes.ts';
 import { ForgetfulFileSystem } from './forgetful-file-system.ts';

@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compareBytes, fromHex, toHex } from '../../src/core/bytes.ts';
 import { seqno } from '../../src/core/words.ts';
-import type { MapWrites } from '../../src/formats/write-set.ts';
+import type { MapWrites } from '../../src/formats/entries/write-set.ts';
+import { VersionedStore } from '../../src/store/heap/versioned-store.ts';
 import type { LedgerState, LedgerStore } from '../../src/store/ledger-store.ts';
-import { SharedStore } from '../../src/store/shared-store.ts';
+import { SharedStore } from '../../src/store/shared/shared-store.ts';
 import { Transaction } from '../../src/store/transaction.ts';
-import { VersionedStore } from '../../src/store/versioned-store.ts';
 import { MemoryPool } from '../helpers/make-shared-store.ts';
 
 const pool = new MemoryPool();

@@ -7,9 +7,9 @@ import {
   valueBytesMax,
 } from '../../src/core/limits.ts';
 import { seqno } from '../../src/core/words.ts';
-import type { StoreTable } from '../../src/store/reference-store.ts';
+import type { StoreTable } from '../../src/store/heap/reference-store.ts';
+import { VersionedStore } from '../../src/store/heap/versioned-store.ts';
 import { Transaction } from '../../src/store/transaction.ts';
-import { VersionedStore } from '../../src/store/versioned-store.ts';
 
 const table = 'public:t';
 const none: ReadonlyMap<string, StoreTable> = new Map();

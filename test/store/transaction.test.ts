@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { toUtf8 } from '../../src/core/bytes.ts';
 import { seqno } from '../../src/core/words.ts';
-import { encodePrivateDomain } from '../../src/formats/write-set.ts';
-import type { StoreTable } from '../../src/store/reference-store.ts';
+import { encodePrivateDomain } from '../../src/formats/entries/write-set.ts';
+import type { StoreTable } from '../../src/store/heap/reference-store.ts';
+import { VersionedStore } from '../../src/store/heap/versioned-store.ts';
 import { Transaction } from '../../src/store/transaction.ts';
-import { VersionedStore } from '../../src/store/versioned-store.ts';
 
 const table = 'public:t';
 const none: ReadonlyMap<string, StoreTable> = new Map();

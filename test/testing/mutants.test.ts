@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { and, assign, fromPromise, not, setup } from 'xstate';
 import { childDone, childFailed, delayPassed } from '../../src/testing/graph/alphabet.ts';
-import { type Mutant, mutantsOf } from '../../src/testing/graph/mutants.ts';
-import { type Checks, Judge } from '../../src/testing/graph/mutants-trial.ts';
+import { type Mutant, mutantsOf } from '../../src/testing/graph/mutants/mutants.ts';
+import { type Checks, Judge } from '../../src/testing/graph/mutants/mutants-trial.ts';
 
 /** A fetch with retries: all that a mutant can change is in it, and one thing that nothing can notice. */
 const fetching = setup({

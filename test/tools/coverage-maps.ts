@@ -1,4 +1,4 @@
-import { type DrawnMachine, drawnMachines } from '../../src/cli/drawn-machines.ts';
+import { type DrawnMachine, drawnMachines } from '../../src/cli/commands/drawn-machines.ts';
 import { machineToSvg } from '../../src/diagrams/svg.ts';
 import { countPaths, pathSets, uncounted } from './path-counts.ts';
 

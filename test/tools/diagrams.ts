@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { diagramFiles } from '../../src/cli/drawn-machines.ts';
+import { diagramFiles } from '../../src/cli/commands/drawn-machines.ts';
 import { coverageMap, coverageMapNames } from './coverage-maps.ts';
 import { sequenceFiles } from './sequence-files.ts';
 import { readArguments } from './usage.ts';

@@ -1,4 +1,4 @@
-import type { DiagramFile } from '../../src/cli/drawn-machines.ts';
+import type { DiagramFile } from '../../src/cli/commands/drawn-machines.ts';
 import { sequenceToMermaid } from '../../src/diagrams/sequence-mermaid.ts';
 import { sequenceToSvg } from '../../src/diagrams/sequence-svg.ts';
 import { snapshotAfter } from './snapshot-after.ts';

@@ -1,8 +1,8 @@
 import { fromHex } from '../../core/bytes.ts';
 import type { Seqno } from '../../core/words.ts';
-import { commitEvidence, commitEvidenceDigest } from '../../formats/commit-evidence.ts';
-import { txIdOfCommitEvidence } from '../../formats/receipt-proof.ts';
-import { entryLeafOf } from '../../formats/write-set.ts';
+import { entryLeafOf } from '../../formats/entries/write-set.ts';
+import { commitEvidence, commitEvidenceDigest } from '../../formats/merkle/commit-evidence.ts';
+import { txIdOfCommitEvidence } from '../../formats/receipts/receipt-proof.ts';
 import {
   digestOf,
   type EvidenceLogCapability,

@@ -1,7 +1,7 @@
 import { toHex } from '../../core/bytes.ts';
 import type { EvidenceLog } from '../../core/host-ports.ts';
 import { type Digest, type Seqno, digest as toDigest, seqno as toSeqno } from '../../core/words.ts';
-import { sha256 } from '../../formats/sha256.ts';
+import { sha256 } from '../../formats/encoding/sha256.ts';
 import { check, shown } from './expectations.ts';
 import type { Closable, ContractCase } from './framework.ts';
 

@@ -1,9 +1,9 @@
 import type { KeyObject } from 'node:crypto';
 import type { Seqno, TxId } from '../../core/words.ts';
-import { verifyCoseSign1 } from '../../formats/cose-sign1.ts';
-import { keyIdOf, profileOfKey } from '../../formats/ec-key.ts';
-import { foldPath, MerkleTree } from '../../formats/merkle-tree.ts';
-import { decodeRootSignature } from '../../formats/root-signature.ts';
+import { keyIdOf, profileOfKey } from '../../formats/keys/ec-key.ts';
+import { foldPath, MerkleTree } from '../../formats/merkle/merkle-tree.ts';
+import { verifyCoseSign1 } from '../../formats/signatures/cose-sign1.ts';
+import { decodeRootSignature } from '../../formats/signatures/root-signature.ts';
 import { check, checkBytes, checkSame } from './expectations.ts';
 import {
   type Closable,

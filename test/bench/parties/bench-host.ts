@@ -2,26 +2,33 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { fromHex, toHex } from '../../../src/core/bytes.ts';
 import type { EvidenceLog, FrozenState, SnapshotSource } from '../../../src/core/host-ports.ts';
 import { type Digest, digest, type Seqno, seqno, view } from '../../../src/core/words.ts';
-import type { RecordedEvidence } from '../../../src/engine/host-input.ts';
-import { ownContent } from '../../../src/engine/snapshot-search.ts';
-import type { Snapshotter } from '../../../src/engine/snapshotter.ts';
-import { createCertificate } from '../../../src/formats/certificate.ts';
-import { commitEvidence, commitEvidenceDigest } from '../../../src/formats/commit-evidence.ts';
-import { sealEntry, writeSetDigest } from '../../../src/formats/entry.ts';
-import { MerkleTree } from '../../../src/formats/merkle-tree.ts';
-import { signRootSignature } from '../../../src/formats/root-signature.ts';
-import { sha256 } from '../../../src/formats/sha256.ts';
-import { encodeSnapshot } from '../../../src/formats/snapshot-body.ts';
-import { encodeServiceInfo, encodeSnapshotEvidence, tables } from '../../../src/formats/tables.ts';
+import { sha256 } from '../../../src/formats/encoding/sha256.ts';
+import { sealEntry, writeSetDigest } from '../../../src/formats/entries/entry.ts';
+import {
+  encodeServiceInfo,
+  encodeSnapshotEvidence,
+  tables,
+} from '../../../src/formats/entries/tables.ts';
 import {
   encodePublicDomain,
   entryLeaf,
   type KeyValue,
   type MapWrites,
   singletonKey,
-} from '../../../src/formats/write-set.ts';
-import type { SharedFrozen } from '../../../src/store/shared-frozen.ts';
-import { SharedStore } from '../../../src/store/shared-store.ts';
+} from '../../../src/formats/entries/write-set.ts';
+import { createCertificate } from '../../../src/formats/keys/certificate.ts';
+import {
+  commitEvidence,
+  commitEvidenceDigest,
+} from '../../../src/formats/merkle/commit-evidence.ts';
+import { MerkleTree } from '../../../src/formats/merkle/merkle-tree.ts';
+import { signRootSignature } from '../../../src/formats/signatures/root-signature.ts';
+import { encodeSnapshot } from '../../../src/formats/snapshot/snapshot-body.ts';
+import { ownContent } from '../../../src/serialising/release-candidates.ts';
+import type { Snapshotter } from '../../../src/snapshotter/create-snapshotter.ts';
+import type { RecordedEvidence } from '../../../src/snapshotter/host-input.ts';
+import type { SharedFrozen } from '../../../src/store/shared/shared-frozen.ts';
+import { SharedStore } from '../../../src/store/shared/shared-store.ts';
 import { type Shape, ShapedData } from '../data.ts';
 import { ownCpuNs } from '../on-cpu.ts';
 

@@ -12,7 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { createSharedMemory } from '../../../src/store/web-assembly.ts';
+import { createSharedMemory } from '../../../src/store/memory/web-assembly.ts';
 import { costOf } from '../on-cpu.ts';
 import { answerAsks } from './answer-asks.ts';
 

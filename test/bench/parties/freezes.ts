@@ -1,5 +1,5 @@
 import { seqno } from '../../../src/core/words.ts';
-import { SharedStore } from '../../../src/store/shared-store.ts';
+import { SharedStore } from '../../../src/store/shared/shared-store.ts';
 import { d1m, ShapedData } from '../data.ts';
 import { answerAsks } from './answer-asks.ts';
 

@@ -1,5 +1,5 @@
 import { VerificationError } from '../../../src/core/errors.ts';
-import { type SnapshotJobs, snapshotJobs } from '../../../src/engine/jobs.ts';
+import { type SnapshotJobs, snapshotJobs } from '../../../src/jobs/snapshot-jobs.ts';
 import { InlineExecutor } from '../../../src/tasks/inline-executor.ts';
 import type { JobExecutor, RunOptions } from '../../../src/tasks/job.ts';
 import type { GatedFileSystem } from './gated-file-system.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { parseSpoolName } from '../../../src/formats/file-name.ts';
+import { parseSpoolName } from '../../../src/formats/encoding/file-name.ts';
 import type {
   DirectoryEntry,
   FileHandle,

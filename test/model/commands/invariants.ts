@@ -1,6 +1,6 @@
-import { decodeCoseReceipt } from '../../../src/formats/cose-receipt.ts';
-import { splitSnapshotFile } from '../../../src/formats/snapshot-body.ts';
-import { verifySnapshotFile } from '../../../src/formats/verify-snapshot.ts';
+import { decodeCoseReceipt } from '../../../src/formats/receipts/cose-receipt.ts';
+import { splitSnapshotFile } from '../../../src/formats/snapshot/snapshot-body.ts';
+import { verifySnapshotFile } from '../../../src/formats/snapshot/verify-snapshot.ts';
 import type { MemoryFile } from '../../../src/io/memory-disk.ts';
 import type { Ledger } from './ledger.ts';
 import type { World } from './world.ts';

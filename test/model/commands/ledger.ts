@@ -8,27 +8,30 @@ import {
   seqno as toSeqno,
   view as toView,
 } from '../../../src/core/words.ts';
-import type { RecordedEvidence } from '../../../src/engine/host-input.ts';
-import { ownContent } from '../../../src/engine/snapshot-search.ts';
-import type { Snapshotter } from '../../../src/engine/snapshotter.ts';
-import { encodeCbor } from '../../../src/formats/cbor.ts';
-import { commitEvidence, commitEvidenceDigest } from '../../../src/formats/commit-evidence.ts';
-import { encodeCoseSign1 } from '../../../src/formats/cose-sign1.ts';
-import { keyIdOf } from '../../../src/formats/ec-key.ts';
-import { sealEntry, writeSetDigest } from '../../../src/formats/entry.ts';
-import { MerkleTree } from '../../../src/formats/merkle-tree.ts';
-import { rootSignatureHeader } from '../../../src/formats/root-signature.ts';
-import { sha256 } from '../../../src/formats/sha256.ts';
-import { encodeSnapshot } from '../../../src/formats/snapshot-body.ts';
-import { encodeSnapshotEvidence, tables } from '../../../src/formats/tables.ts';
+import { encodeCbor } from '../../../src/formats/encoding/cbor.ts';
+import { sha256 } from '../../../src/formats/encoding/sha256.ts';
+import { sealEntry, writeSetDigest } from '../../../src/formats/entries/entry.ts';
+import { encodeSnapshotEvidence, tables } from '../../../src/formats/entries/tables.ts';
 import {
   encodePublicDomain,
   entryLeaf,
   type MapWrites,
   type PublicDomain,
   singletonKey,
-} from '../../../src/formats/write-set.ts';
-import { ReferenceStore, type StoreTable } from '../../../src/store/reference-store.ts';
+} from '../../../src/formats/entries/write-set.ts';
+import { keyIdOf } from '../../../src/formats/keys/ec-key.ts';
+import {
+  commitEvidence,
+  commitEvidenceDigest,
+} from '../../../src/formats/merkle/commit-evidence.ts';
+import { MerkleTree } from '../../../src/formats/merkle/merkle-tree.ts';
+import { encodeCoseSign1 } from '../../../src/formats/signatures/cose-sign1.ts';
+import { rootSignatureHeader } from '../../../src/formats/signatures/root-signature.ts';
+import { encodeSnapshot } from '../../../src/formats/snapshot/snapshot-body.ts';
+import { ownContent } from '../../../src/serialising/release-candidates.ts';
+import type { Snapshotter } from '../../../src/snapshotter/create-snapshotter.ts';
+import type { RecordedEvidence } from '../../../src/snapshotter/host-input.ts';
+import { ReferenceStore, type StoreTable } from '../../../src/store/heap/reference-store.ts';
 
 const view = toView(2);
 const emptyBytes = new Uint8Array(0);

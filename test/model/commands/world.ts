@@ -3,9 +3,12 @@ import type { SnapshotterEmitted } from '../../../machines/events.ts';
 import type { SnapshotterContext } from '../../../machines/snapshotter-setup.ts';
 import type { Digest, Seqno } from '../../../src/core/words.ts';
 import { seqno as toSeqno } from '../../../src/core/words.ts';
-import { createSnapshotter, type Snapshotter } from '../../../src/engine/snapshotter.ts';
 import { type MemoryDisk, MemoryFile } from '../../../src/io/memory-disk.ts';
 import { MemoryFileSystem } from '../../../src/io/memory-file-system.ts';
+import {
+  createSnapshotter,
+  type Snapshotter,
+} from '../../../src/snapshotter/create-snapshotter.ts';
 import { countingRandomness, fakeProcesses } from '../../files/fake-processes.ts';
 import { GatedExecutor } from './gated-executor.ts';
 import { directory, GatedFileSystem } from './gated-file-system.ts';

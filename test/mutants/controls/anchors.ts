@@ -1,14 +1,14 @@
 import type { ControlledTests } from './types.ts';
 
-const point = 'src/formats/ec-point.ts';
-const anchor = 'src/formats/trust-anchor.ts';
-const cose = 'src/formats/cose-key-set.ts';
-const json = 'src/formats/json-web-key.ts';
+const point = 'src/formats/keys/ec-point.ts';
+const anchor = 'src/formats/keys/trust-anchor.ts';
+const cose = 'src/formats/keys/cose-key-set.ts';
+const json = 'src/formats/keys/json-web-key.ts';
 
 /** What a file that says whom to trust must not be believed. */
 export const anchorControls: readonly ControlledTests[] = [
   {
-    tests: 'test/formats/trust-anchor-json.test.ts',
+    tests: 'test/formats/keys/trust-anchor-json.test.ts',
     controls: [
       {
         file: point,
@@ -29,7 +29,7 @@ export const anchorControls: readonly ControlledTests[] = [
     ],
   },
   {
-    tests: 'test/formats/trust-anchor-cose.test.ts',
+    tests: 'test/formats/keys/trust-anchor-cose.test.ts',
     controls: [
       {
         file: cose,
@@ -44,10 +44,10 @@ export const anchorControls: readonly ControlledTests[] = [
     ],
   },
   {
-    tests: 'test/formats/trust-anchor.test.ts',
+    tests: 'test/formats/keys/trust-anchor.test.ts',
     controls: [
       {
-        file: 'src/formats/pem-anchor.ts',
+        file: 'src/formats/keys/pem-anchor.ts',
         text: '  if (keys.size > 1)',
         replacement: '  if (keys.size > 99)',
         fails:

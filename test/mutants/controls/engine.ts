@@ -1,12 +1,12 @@
 import type { ControlledTests } from './types.ts';
 
 const readers = 'test/attacks/forged-tail-readers.test.ts';
-const signedLedger = 'src/engine/signed-ledger.ts';
-const replay = 'src/engine/recovery-replay.ts';
-const evidence = 'src/engine/evidence-entry.ts';
-const recovery = 'src/engine/recovery-effects.ts';
-const verify = 'src/engine/verify.ts';
-const identities = 'src/engine/ledger-identities.ts';
+const signedLedger = 'src/ledger/signed-ledger.ts';
+const replay = 'src/recovery/replay-tail.ts';
+const evidence = 'src/ledger/evidence-entry.ts';
+const recovery = 'src/recovery/recovery-ports.ts';
+const verify = 'src/verification/verify.ts';
+const identities = 'src/ledger/ledger-identities.ts';
 
 /** What recover, replay, verify and prune believe of a ledger. */
 export const engineControls: readonly ControlledTests[] = [
@@ -15,7 +15,7 @@ export const engineControls: readonly ControlledTests[] = [
     within: /^recover\(\) believes nothing/,
     controls: [
       {
-        file: 'src/engine/secret-history.ts',
+        file: 'src/ledger/secret-history.ts',
         text: 'if (record.seqno <= until) collected.add(record);',
         replacement: 'collected.add(record);',
         fails: /with members’ keys: |a node that nobody endorsed is an error/,
@@ -31,7 +31,7 @@ export const engineControls: readonly ControlledTests[] = [
         fails: /a node that nobody endorsed is an error, though a secret of his hides what lies/,
       },
       {
-        file: 'src/engine/signatures.ts',
+        file: 'src/ledger/verify-signatures.ts',
         text: '  checkView(decoded.txId.view, view);',
         fails: /a signature that says another view than its entry$/,
       },
@@ -48,7 +48,7 @@ export const engineControls: readonly ControlledTests[] = [
         fails: /a service that a stranger signed moves no beginning|a stranger signed last/,
       },
       {
-        file: 'src/engine/verify-identities.ts',
+        file: 'src/ledger/collected-identities.ts',
         text: 'startsOf(identities.filter(({ seqno }) => seqno <= trustedUntil))',
         replacement: 'startsOf(identities)',
         fails: /a service that a stranger signed moves no beginning/,
@@ -62,7 +62,7 @@ export const engineControls: readonly ControlledTests[] = [
     ],
   },
   {
-    tests: 'test/engine/recover-trust.test.ts',
+    tests: 'test/recovery/recover-trust.test.ts',
     controls: [
       {
         file: replay,
@@ -92,7 +92,7 @@ export const engineControls: readonly ControlledTests[] = [
         fails: /verifySnapshot\(\): /,
       },
       {
-        file: 'src/engine/newest-valid.ts',
+        file: 'src/verification/newest-valid.ts',
         text: '    await this.#checkEvidence(file, verification);',
         fails: /prune\(\): /,
       },
@@ -114,7 +114,7 @@ export const engineControls: readonly ControlledTests[] = [
     tests: 'test/cli/replay-pins.test.ts',
     controls: [
       {
-        file: 'src/cli/replay-command.ts',
+        file: 'src/cli/commands/replay-command.ts',
         text: 'trusted || serviceCert.length === 0 ? 0 : 1,',
         replacement: '0,',
         fails: /^replay --service-cert on (a made ledger|real ledgers)/,
@@ -132,19 +132,19 @@ export const engineControls: readonly ControlledTests[] = [
         fails: /a second identity that endorses nobody: the link is not there$/,
       },
       {
-        file: 'src/cli/verify-command.ts',
+        file: 'src/cli/commands/verify-command.ts',
         text: "'not trusted': 1,",
         replacement: "'not trusted': 0,",
         fails: /^verify of a snapshot that nobody pinned signed > exits 1, unless it is allowed$/,
       },
       {
-        file: 'src/cli/replay-output.ts',
+        file: 'src/cli/output/replay-output.ts',
         text: '  if (unsigned !== undefined) {',
         replacement: '  if (unsigned === null) {',
         fails: /^a tail that steers and is not signed > replay names it/,
       },
       {
-        file: 'src/cli/recover-command.ts',
+        file: 'src/cli/commands/recover-command.ts',
         text: '    torn,\n    unsigned,\n',
         replacement: '    torn,\n',
         fails: /^a tail that steers and is not signed > recover names it/,

@@ -1,27 +1,27 @@
 import type { ControlledTests } from './types.ts';
 
 const proofs = 'machines/generation-setup.ts';
-const opinion = 'src/engine/second-opinion.ts';
+const opinion = 'src/jobs/second-opinion.ts';
 
 /** Who learns that a ledger has failed, and what a second opinion that is not there may decide. */
 export const failureControls: readonly ControlledTests[] = [
   {
-    tests: 'test/engine/ledger-failure.test.ts',
+    tests: 'test/node/ledger-failure.test.ts',
     controls: [
       {
-        file: 'src/engine/sequencer.ts',
+        file: 'src/node/sequencer.ts',
         text: '    this.#parts?.snapshotter.fail(error);\n',
         fails: /./,
         nightly: true,
       },
       {
-        file: 'src/engine/snapshotter.ts',
+        file: 'src/snapshotter/create-snapshotter.ts',
         text: '    if (this.#pipeline.failure) throw this.#pipeline.failure;\n',
         fails: /./,
         nightly: true,
       },
       {
-        file: 'src/engine/pipeline.ts',
+        file: 'src/snapshotter/pipeline.ts',
         text: '    if (this.#failure) throw this.#failure;\n',
         fails: /./,
         nightly: true,
@@ -29,7 +29,7 @@ export const failureControls: readonly ControlledTests[] = [
     ],
   },
   {
-    tests: 'test/engine/snapshotter-cross-check.test.ts',
+    tests: 'test/snapshotter/cross-check.test.ts',
     controls: [
       {
         file: opinion,
@@ -38,7 +38,7 @@ export const failureControls: readonly ControlledTests[] = [
         nightly: true,
       },
       {
-        file: 'src/engine/node.ts',
+        file: 'src/node/create-node.ts',
         text: '  await checkCrossCheck(settings.crossCheck, environment.startExecutor);\n',
         fails: /createNode\(\) is refused before it writes anything/,
         nightly: true,
@@ -53,10 +53,10 @@ export const failureControls: readonly ControlledTests[] = [
     ],
   },
   {
-    tests: 'test/formats/cross-check-self-test.test.ts',
+    tests: 'test/formats/signatures/cross-check-self-test.test.ts',
     controls: [
       {
-        file: 'src/formats/cose-cross-check.ts',
+        file: 'src/formats/signatures/cose-cross-check.ts',
         text: '    if (!accepts(good)) throw',
         replacement: '    if (false) throw',
         fails: /./,

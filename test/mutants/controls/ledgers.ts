@@ -1,14 +1,14 @@
 import type { ControlledTests } from './types.ts';
 
-const keyed = 'src/engine/keyed-signatures.ts';
-const run = 'src/engine/tree-run.ts';
-const levels = 'src/engine/ledger-levels.ts';
-const copies = 'src/files/chunk-copies.ts';
+const keyed = 'src/replay/keyed-signatures.ts';
+const run = 'src/replay/tree-run.ts';
+const levels = 'src/replay/ledger-levels.ts';
+const copies = 'src/files/ledger/chunk-copies.ts';
 
 /** What copies of a ledger, a part of one, and its earlier identities must not be believed. */
 export const ledgerControls: readonly ControlledTests[] = [
   {
-    tests: 'test/engine/replay-levels.test.ts',
+    tests: 'test/replay/levels.test.ts',
     controls: [
       {
         file: keyed,
@@ -26,7 +26,7 @@ export const ledgerControls: readonly ControlledTests[] = [
         fails: /a changed signature of a node/,
       },
       {
-        file: 'src/engine/signatures.ts',
+        file: 'src/ledger/verify-signatures.ts',
         text: '  checkView(signature.view, view);',
         fails: /a node’s signature of another view/,
       },
@@ -45,7 +45,7 @@ export const ledgerControls: readonly ControlledTests[] = [
     ],
   },
   {
-    tests: 'test/engine/ledger-copies.test.ts',
+    tests: 'test/replay/ledger-copies.test.ts',
     controls: [
       {
         file: copies,
@@ -57,32 +57,32 @@ export const ledgerControls: readonly ControlledTests[] = [
     ],
   },
   {
-    tests: 'test/engine/vouching.test.ts',
+    tests: 'test/ledger/vouching.test.ts',
     controls: [
       {
-        file: 'src/engine/vouching.ts',
+        file: 'src/ledger/vouching.ts',
         text: 'isVouchedFor(signers, [link.endorsedKey]) && fits(link, end)',
         replacement: 'isVouchedFor(signers, [link.endorsedKey])',
         fails: /is not trusted|makes a part trusted, and no end/,
       },
       {
-        file: 'src/engine/vouching.ts',
+        file: 'src/ledger/vouching.ts',
         text: ': isInEpoch(link, end.txId);',
         replacement: ': true;',
         fails: /is not trusted/,
       },
       {
-        file: 'src/engine/vouching.ts',
+        file: 'src/ledger/vouching.ts',
         text: ' && endRoot === end?.root',
         fails: /over another root/,
       },
     ],
   },
   {
-    tests: 'test/engine/endorsed-services.test.ts',
+    tests: 'test/ledger/endorsed-services.test.ts',
     controls: [
       {
-        file: 'src/engine/endorsed-services.ts',
+        file: 'src/ledger/endorsed-services.ts',
         text: '    checkInEpoch(service.keyId, service, { transaction: placeOf(txId) });',
         fails: /refuses what is not/,
       },

@@ -2,7 +2,7 @@ import type { ControlledTests } from './types.ts';
 
 const lockFile = 'src/files/lock-file.ts';
 const holder = 'src/files/lock-holder.ts';
-const writer = 'src/files/ledger-writer.ts';
+const writer = 'src/files/ledger/ledger-writer.ts';
 
 /** Who holds a directory, and what a holder looks at before it writes. */
 export const lockControls: readonly ControlledTests[] = [
@@ -44,7 +44,7 @@ export const lockControls: readonly ControlledTests[] = [
     ],
   },
   {
-    tests: 'test/engine/node-lock.test.ts',
+    tests: 'test/node/lock.test.ts',
     controls: [
       {
         file: writer,
@@ -59,7 +59,7 @@ export const lockControls: readonly ControlledTests[] = [
         nightly: true,
       },
       {
-        file: 'src/engine/node-locks.ts',
+        file: 'src/node/locks.ts',
         text: 'const snapshots = await lockDirectory(paths.snapshots, environment);',
         replacement: 'const snapshots = root;',
         fails: /has changed nothing/,

@@ -1,8 +1,8 @@
 import type { ControlledTests } from './types.ts';
 
-const order = 'src/formats/proof-order.ts';
-const verifier = 'src/formats/verify-snapshot.ts';
-const endorsement = 'src/formats/identity-endorsement.ts';
+const order = 'src/formats/signatures/proof-order.ts';
+const verifier = 'src/formats/snapshot/verify-snapshot.ts';
+const endorsement = 'src/formats/signatures/identity-endorsement.ts';
 
 /** What the parts of a receipt say of each other, and what a receipt is. */
 export const receiptControls: readonly ControlledTests[] = [
@@ -10,12 +10,12 @@ export const receiptControls: readonly ControlledTests[] = [
     tests: 'test/attacks/receipt-numbers.test.ts',
     controls: [
       {
-        file: 'src/formats/cose-receipt.ts',
+        file: 'src/formats/receipts/cose-receipt.ts',
         text: '  checkEvidencePlace({ evidence, signature: signature.txId }, proof.path);',
         fails: /refused: (a header|evidence (behind its end|that lies))/,
       },
       {
-        file: 'src/formats/json-receipt.ts',
+        file: 'src/formats/receipts/json-receipt.ts',
         text: '  checkEvidencePlace({ evidence, signature: undefined }, receipt.path);',
         fails: /refused in JSON: evidence (that lies elsewhere in|beyond) the tree/,
       },
@@ -83,7 +83,7 @@ export const receiptControls: readonly ControlledTests[] = [
         fails: /a newer identity > signs nothing of (before its service began|an older view)$/,
       },
       {
-        file: 'src/engine/evidence-entry.ts',
+        file: 'src/ledger/evidence-entry.ts',
         text: 'return leaf !== undefined && equalBytes(leaf, evidenceLeaf);',
         replacement: 'return leaf !== undefined;',
         fails: /(signed in its time is trusted|has an end that is known)/,
@@ -91,7 +91,7 @@ export const receiptControls: readonly ControlledTests[] = [
     ],
   },
   {
-    tests: 'test/formats/hostile-receipts.test.ts',
+    tests: 'test/formats/receipts/hostile-receipts.test.ts',
     controls: [
       {
         file: verifier,
@@ -117,13 +117,13 @@ export const receiptControls: readonly ControlledTests[] = [
         fails: /^a receipt of nothing but /,
       },
       {
-        file: 'src/formats/cbor.ts',
+        file: 'src/formats/encoding/cbor.ts',
         text: 'const isContainer = first >= 0x80 && first < 0xe0;',
         replacement: 'const isContainer = first >= 0x80 && first < 0xc0 && info !== 31;',
         fails: /^(row 33: a receipt with nested|a receipt of nothing but) (tags|indefinite)/,
       },
       {
-        file: 'src/formats/inclusion-proof.ts',
+        file: 'src/formats/receipts/inclusion-proof.ts',
         text: 'if (leaf[2] === undefined) {',
         replacement: 'if (leaf[3] !== undefined) {',
         fails: /^row 55: /,
@@ -134,7 +134,7 @@ export const receiptControls: readonly ControlledTests[] = [
     tests: 'test/cli/other-kind.test.ts',
     controls: [
       {
-        file: 'src/cli/other-kind.ts',
+        file: 'src/cli/commands/other-kind.ts',
         text: 'matches: (name) => parseChunkName(name) !== undefined,',
         replacement: 'matches: () => false,',
         fails: /^(a|an open) chunk > /,
@@ -157,7 +157,7 @@ export const receiptControls: readonly ControlledTests[] = [
     within: /its depth is refused before it is parsed/,
     controls: [
       {
-        file: 'src/cli/config.ts',
+        file: 'src/cli/options/config.ts',
         text: '  checkNesting(text, file);',
         fails: /its depth is refused before it is parsed/,
       },

@@ -1,10 +1,10 @@
 import type { Control, ControlledTests } from './types.ts';
 
-const policies = 'test/engine/snapshot-policies.test.ts';
-const verify = 'src/engine/verify.ts';
-const candidates = 'src/engine/candidate-files.ts';
-const recovery = 'src/engine/recovery-effects.ts';
-const newest = 'src/engine/newest-valid.ts';
+const policies = 'test/verification/snapshot-policies.test.ts';
+const verify = 'src/verification/verify.ts';
+const candidates = 'src/recovery/candidate-files.ts';
+const recovery = 'src/recovery/recovery-ports.ts';
+const newest = 'src/verification/newest-valid.ts';
 const warnings = 'src/files/file-warnings.ts';
 
 /** Which snapshot files are read and believed, and how much of them. */
@@ -35,7 +35,7 @@ export const snapshotControls: readonly ControlledTests[] = [
   ]),
   within('a file under the name of one that was never committed', [
     {
-      file: 'src/formats/file-name.ts',
+      file: 'src/formats/encoding/file-name.ts',
       text: 'if (name?.committed === true) return name;',
       replacement: 'if (name !== undefined) return name;',
       fails: /says that snapshot_10_12 is none/,
@@ -55,7 +55,7 @@ export const snapshotControls: readonly ControlledTests[] = [
   ]),
   within('two files of one seqno that verify and differ', [
     {
-      file: 'src/cli/twin-outcomes.ts',
+      file: 'src/cli/output/twin-outcomes.ts',
       text: 'this.#forkOf(next, outcome, twins) ?? outcome',
       replacement: 'outcome',
       fails: /verify refuses both, whichever comes first/,
@@ -107,7 +107,7 @@ export const snapshotControls: readonly ControlledTests[] = [
     ],
   },
   {
-    tests: 'test/engine/bounded-work.test.ts',
+    tests: 'test/verification/bounded-work.test.ts',
     within: /(64 MiB under the receipt|leaves one where it is)/,
     controls: [
       {
@@ -122,7 +122,7 @@ export const snapshotControls: readonly ControlledTests[] = [
         fails: /createNode\(\) leaves one where it is that is larger than it may be/,
       },
       {
-        file: 'src/engine/node-quarantine.ts',
+        file: 'src/node/quarantine.ts',
         text: 'return identity === undefined ? flawOf(path, environment) : error;',
         replacement: 'return flawOf(path, environment);',
         fails: /createNode\(\) reads it once/,
@@ -146,13 +146,13 @@ export const snapshotControls: readonly ControlledTests[] = [
         nightly: true,
       },
       {
-        file: 'src/formats/receipt-judgement.ts',
+        file: 'src/formats/snapshot/receipt-judgement.ts',
         text: '  checkNames(claim.evidence, options.fileName);',
         fails: /reads next to nothing|reads it once/,
         nightly: true,
       },
       {
-        file: 'src/formats/receipt-judgement.ts',
+        file: 'src/formats/snapshot/receipt-judgement.ts',
         text: '    await verifySnapshotReceipt(receipt, subject, options);',
         fails: /reads next to nothing|a stranger has signed|reads it once/,
         nightly: true,

@@ -1,6 +1,6 @@
 import type { ControlledTests } from './types.ts';
 
-const unsigned = 'src/engine/node-unsigned.ts';
+const unsigned = 'src/node/unsigned.ts';
 const node = 'test/attacks/forged-tail-node.test.ts';
 
 /** What a node's own start believes of its directory. */
@@ -10,7 +10,7 @@ export const startControls: readonly ControlledTests[] = [
     within: /^a node’s start pins its own service/,
     controls: [
       {
-        file: 'src/engine/node-start.ts',
+        file: 'src/node/node-start.ts',
         text: '    services: [createPublicKey(keys.service)],',
         fails: /a node of a stranger signs last, when the real service is named again$/,
       },

@@ -1,6 +1,6 @@
 import type { Control, ControlledTests } from './types.ts';
 
-const steering = 'src/engine/steering.ts';
+const steering = 'src/ledger/steering.ts';
 
 /** Each table out of the list of those that steer: exactly its own tests fail. */
 const tables = (names: readonly string[], more: Partial<Control> = {}): readonly Control[] =>
@@ -58,12 +58,12 @@ export const steeringControls: readonly ControlledTests[] = [
         fails: /an entry that names such a table and changes nothing of it steers nothing$/,
       },
       {
-        file: 'src/engine/recovery-replay.ts',
+        file: 'src/recovery/replay-tail.ts',
         text: 'if (end !== undefined && entry.seqno >= end) return undefined;',
         fails: /recover\(\): \w+$|written as well as removed/,
       },
       {
-        file: 'src/engine/replay.ts',
+        file: 'src/replay/replay.ts',
         text: 'entry.seqno === end || ',
         fails: /replayLedger\(\): \w+$/,
       },

@@ -1,9 +1,9 @@
 import type { ControlledTests } from './types.ts';
 
-const certificates = 'test/formats/table-certificates.test.ts';
-const texts = 'test/engine/made-ledgers-texts.test.ts';
-const register = 'src/engine/identity-register.ts';
-const identities = 'src/formats/signing-identities.ts';
+const certificates = 'test/formats/entries/table-certificates.test.ts';
+const texts = 'test/ledger/made-ledgers-texts.test.ts';
+const register = 'src/ledger/identity-register.ts';
+const identities = 'src/formats/entries/signing-identities.ts';
 
 /** What is read of a ledger's tables liberally, and what is not. */
 export const tableControls: readonly ControlledTests[] = [
@@ -11,12 +11,12 @@ export const tableControls: readonly ControlledTests[] = [
     tests: certificates,
     controls: [
       {
-        file: 'src/formats/pem.ts',
+        file: 'src/formats/encoding/pem.ts',
         text: '  if (text.length > pemBytesMax) return undefined;',
         fails: /refuses > (a text of more than 64 KiB|a text of 64 MiB|a value of a table)/,
       },
       {
-        file: 'src/formats/certificate.ts',
+        file: 'src/formats/keys/certificate.ts',
         text: 'readCertificate(text.endsWith(',
         replacement: 'readTableCertificate(text.endsWith(',
         fails: /a snapshot's JSON receipt > is refused with/,
@@ -39,14 +39,14 @@ export const tableControls: readonly ControlledTests[] = [
         fails: /a record of service.info under another key/,
       },
       {
-        file: 'src/engine/signatures.ts',
+        file: 'src/ledger/verify-signatures.ts',
         text: '  checkView(signature.view, view);',
         fails: /a node signature that says another view/,
       },
     ],
   },
   {
-    tests: 'test/engine/signing-identities.test.ts',
+    tests: 'test/ledger/signing-identities.test.ts',
     controls: [
       {
         file: register,
@@ -73,22 +73,22 @@ export const tableControls: readonly ControlledTests[] = [
         fails: /may change the key in mid-ledger|a table that loses the classical identity/,
       },
       {
-        file: 'src/engine/signatures.ts',
+        file: 'src/ledger/verify-signatures.ts',
         text: '  if (coseValue === undefined) checkClassical(domain);',
         fails: /refused > a signature of other identities alone/,
       },
       {
-        file: 'src/formats/verify-snapshot.ts',
+        file: 'src/formats/snapshot/verify-snapshot.ts',
         text: "  if (decoded.form === 'cose') checkSigner(content, proved.proof);",
         fails: /refused > a receipt under the certificate’s key/,
       },
       {
-        file: 'src/engine/read-maps.ts',
+        file: 'src/snapshots/kept-maps.ts',
         text: '  tables.signingIdentities,',
         fails: /is recovered, from a snapshot too|a receipt under the certificate’s key/,
       },
       {
-        file: 'src/engine/other-signatures.ts',
+        file: 'src/ledger/other-signatures.ts',
         text: '.push(identityName(row.key));',
         replacement: ';',
         fails: /rows of other identities/,
@@ -96,10 +96,10 @@ export const tableControls: readonly ControlledTests[] = [
     ],
   },
   {
-    tests: 'test/formats/identity-endorsement.test.ts',
+    tests: 'test/formats/signatures/identity-endorsement.test.ts',
     controls: [
       {
-        file: 'src/formats/identity-endorsement.ts',
+        file: 'src/formats/signatures/identity-endorsement.ts',
         text: 'epochEnd.view + recoveryViews === next.view',
         replacement: 'epochEnd.view < next.view',
         fails: /refuses (an end (one|three) views? before|a service that began in view)/,

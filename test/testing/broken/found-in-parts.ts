@@ -1,6 +1,6 @@
 import { registerClockContract } from '../../../src/testing/contracts/clock-contract.ts';
-import { registerConsensusContract } from '../../../src/testing/contracts/consensus-contract.ts';
-import { registerDiskContract } from '../../../src/testing/contracts/disk-contract.ts';
+import { registerConsensusContract } from '../../../src/testing/contracts/consensus/consensus-contract.ts';
+import { registerDiskContract } from '../../../src/testing/contracts/disk/disk-contract.ts';
 import { registerSecretsContract } from '../../../src/testing/contracts/secrets-contract.ts';
 import { registerSignerContract } from '../../../src/testing/contracts/signer-contract.ts';
 import { openBatchingClock } from './batching-clock.ts';

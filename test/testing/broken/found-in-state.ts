@@ -1,7 +1,7 @@
 import { seqno } from '../../../src/core/words.ts';
 import { registerEvidenceLogContract } from '../../../src/testing/contracts/evidence-log-contract.ts';
-import { registerSnapshotSourceContract } from '../../../src/testing/contracts/snapshot-source-contract.ts';
-import { registerStoreContract } from '../../../src/testing/contracts/store-contract.ts';
+import { registerSnapshotSourceContract } from '../../../src/testing/contracts/snapshot-source/snapshot-source-contract.ts';
+import { registerStoreContract } from '../../../src/testing/contracts/store/store-contract.ts';
 import { openVersionedStore } from '../contracts/source-drivers.ts';
 import { openConfusedLog } from './confused-log.ts';
 import { openDoublingLog } from './doubling-log.ts';

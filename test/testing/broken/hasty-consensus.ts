@@ -1,5 +1,5 @@
 import { SingleNode } from '../../../src/consensus/single-node.ts';
-import type { ConsensusDriver } from '../../../src/testing/contracts/consensus-driver.ts';
+import type { ConsensusDriver } from '../../../src/testing/contracts/consensus/consensus-driver.ts';
 
 /** Commits a signature as soon as the entry before it is durable. */
 export function openHastyConsensus(): ConsensusDriver {

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import type { DiskDriver } from '../../../src/testing/contracts/disk-driver.ts';
+import type { DiskDriver } from '../../../src/testing/contracts/disk/disk-driver.ts';
 import { openBrokenDisk } from './wrapped-disk.ts';
 
 /** Puts a sync off until the file is closed for good, and a rename through at once: the name is there before the content. */

@@ -1,6 +1,6 @@
 import { seqno } from '../../../src/core/words.ts';
-import { SharedStore } from '../../../src/store/shared-store.ts';
-import type { SourceDriver } from '../../../src/testing/contracts/source-driver.ts';
+import { SharedStore } from '../../../src/store/shared/shared-store.ts';
+import type { SourceDriver } from '../../../src/testing/contracts/snapshot-source/source-driver.ts';
 import { openNodeLog } from '../contracts/source-drivers.ts';
 
 /** Walks the state that was frozen, and shares the one of now. */

@@ -1,10 +1,10 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { seqno as toSeqno, view as toView } from '../../../src/core/words.ts';
-import { signCoseSign1 } from '../../../src/formats/cose-sign1.ts';
-import { keyIdOf, profileOfKey } from '../../../src/formats/ec-key.ts';
-import { MerkleTree } from '../../../src/formats/merkle-tree.ts';
-import { rootSignatureHeader } from '../../../src/formats/root-signature.ts';
-import { sha256 } from '../../../src/formats/sha256.ts';
+import { sha256 } from '../../../src/formats/encoding/sha256.ts';
+import { keyIdOf, profileOfKey } from '../../../src/formats/keys/ec-key.ts';
+import { MerkleTree } from '../../../src/formats/merkle/merkle-tree.ts';
+import { signCoseSign1 } from '../../../src/formats/signatures/cose-sign1.ts';
+import { rootSignatureHeader } from '../../../src/formats/signatures/root-signature.ts';
 import type { SignerDriver } from '../../../src/testing/contracts/signer-contract.ts';
 
 const ecKey = () => generateKeyPairSync('ec', { namedCurve: 'secp384r1' }).privateKey;

@@ -1,5 +1,5 @@
 import type { FrozenTable, StoreRecord } from '../../../src/core/host-ports.ts';
-import type { SourceDriver } from '../../../src/testing/contracts/source-driver.ts';
+import type { SourceDriver } from '../../../src/testing/contracts/snapshot-source/source-driver.ts';
 import { openVersionedStore } from '../contracts/source-drivers.ts';
 
 /** Has one cursor for all: a walk ends where another one begins. */

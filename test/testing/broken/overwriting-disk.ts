@@ -1,4 +1,4 @@
-import type { DiskDriver } from '../../../src/testing/contracts/disk-driver.ts';
+import type { DiskDriver } from '../../../src/testing/contracts/disk/disk-driver.ts';
 import { openBrokenDisk } from './wrapped-disk.ts';
 
 /** Creates a file where there is one already, whose content is gone then. */

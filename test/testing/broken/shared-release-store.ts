@@ -1,6 +1,6 @@
 import type { FrozenTable } from '../../../src/core/host-ports.ts';
 import type { Seqno } from '../../../src/core/words.ts';
-import type { SourceDriver } from '../../../src/testing/contracts/source-driver.ts';
+import type { SourceDriver } from '../../../src/testing/contracts/snapshot-source/source-driver.ts';
 import { openVersionedStore } from '../contracts/source-drivers.ts';
 
 /** Keeps frozen states by their seqno, so that to release one of two frees them both. */

@@ -1,4 +1,4 @@
-import type { DiskDriver } from '../../../src/testing/contracts/disk-driver.ts';
+import type { DiskDriver } from '../../../src/testing/contracts/disk/disk-driver.ts';
 import { openBrokenDisk } from './wrapped-disk.ts';
 
 /** Asks for the size of an open file once, and keeps the answer. */

@@ -1,5 +1,5 @@
 import type { Seqno } from '../../../src/core/words.ts';
-import type { SourceDriver } from '../../../src/testing/contracts/source-driver.ts';
+import type { SourceDriver } from '../../../src/testing/contracts/snapshot-source/source-driver.ts';
 import { openNodeLog } from '../contracts/source-drivers.ts';
 
 /** Remembers the leaf of each seqno: when that comes again after a rollback, it is another transaction's. */

@@ -1,6 +1,6 @@
 import { fromHex } from '../../../src/core/bytes.ts';
-import { commitEvidenceDigest } from '../../../src/formats/commit-evidence.ts';
-import { entryLeafOf } from '../../../src/formats/write-set.ts';
+import { entryLeafOf } from '../../../src/formats/entries/write-set.ts';
+import { commitEvidenceDigest } from '../../../src/formats/merkle/commit-evidence.ts';
 import type {
   EvidenceLogDriver,
   EvidenceRecorder,

@@ -1,7 +1,7 @@
 import { toUtf8 } from '../../../src/core/bytes.ts';
 import type { FrozenTable, StoreRecord } from '../../../src/core/host-ports.ts';
 import { seqno as toSeqno } from '../../../src/core/words.ts';
-import type { SourceDriver } from '../../../src/testing/contracts/source-driver.ts';
+import type { SourceDriver } from '../../../src/testing/contracts/snapshot-source/source-driver.ts';
 import { plainSource } from '../contracts/plain-source.ts';
 
 interface LiveTable {

@@ -1,4 +1,4 @@
-import type { DiskDriver } from '../../../src/testing/contracts/disk-driver.ts';
+import type { DiskDriver } from '../../../src/testing/contracts/disk/disk-driver.ts';
 import { openBrokenDisk } from './wrapped-disk.ts';
 
 /** Removes the file that a rename replaces, and then renames: for a moment there is neither. */

@@ -1,6 +1,6 @@
 import type { Seqno } from '../../../src/core/words.ts';
-import type { StoreTable } from '../../../src/store/reference-store.ts';
-import { VersionedStore } from '../../../src/store/versioned-store.ts';
+import type { StoreTable } from '../../../src/store/heap/reference-store.ts';
+import { VersionedStore } from '../../../src/store/heap/versioned-store.ts';
 
 /** Forgets a table's version, and makes one up of the records that it has: a removal leaves no trace. */
 export class VersionlessStore extends VersionedStore {

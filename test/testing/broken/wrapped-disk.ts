@@ -1,6 +1,6 @@
 import type { FileHandle, FileSystem } from '../../../src/io/file-system.ts';
 import { MemoryFileSystem } from '../../../src/io/memory-file-system.ts';
-import type { DiskDriver } from '../../../src/testing/contracts/disk-driver.ts';
+import type { DiskDriver } from '../../../src/testing/contracts/disk/disk-driver.ts';
 
 /** What of a disk is broken; what is not here works. */
 export interface Breakage {

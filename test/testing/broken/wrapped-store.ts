@@ -1,6 +1,6 @@
 import type { Seqno } from '../../../src/core/words.ts';
 import type { LedgerStore } from '../../../src/store/ledger-store.ts';
-import type { StoreDriver } from '../../../src/testing/contracts/store-driver.ts';
+import type { StoreDriver } from '../../../src/testing/contracts/store/store-driver.ts';
 import { openSharedStores } from '../contracts/store-drivers.ts';
 
 /** A store in shared memory, broken in one place; what is not in `breakage` works. */

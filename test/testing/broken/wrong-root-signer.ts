@@ -1,8 +1,8 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { seqno as toSeqno, view as toView } from '../../../src/core/words.ts';
-import { MerkleTree } from '../../../src/formats/merkle-tree.ts';
-import { signRootSignature } from '../../../src/formats/root-signature.ts';
-import { sha256 } from '../../../src/formats/sha256.ts';
+import { sha256 } from '../../../src/formats/encoding/sha256.ts';
+import { MerkleTree } from '../../../src/formats/merkle/merkle-tree.ts';
+import { signRootSignature } from '../../../src/formats/signatures/root-signature.ts';
 import type { SignerDriver } from '../../../src/testing/contracts/signer-contract.ts';
 
 const key = generateKeyPairSync('ec', { namedCurve: 'secp384r1' }).privateKey;

@@ -1,6 +1,6 @@
 import { test } from 'vitest';
 import { SingleNode } from '../../../src/consensus/single-node.ts';
-import { registerConsensusContract } from '../../../src/testing/contracts/consensus-contract.ts';
+import { registerConsensusContract } from '../../../src/testing/contracts/consensus/consensus-contract.ts';
 
 registerConsensusContract(
   { test },

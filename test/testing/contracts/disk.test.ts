@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe } from 'vitest';
 import { realFileSystem } from '../../../src/io/real-file-system.ts';
-import { registerDiskContract } from '../../../src/testing/contracts/disk-contract.ts';
+import { registerDiskContract } from '../../../src/testing/contracts/disk/disk-contract.ts';
 import { openMemoryDisk } from './drivers.ts';
 import { exemptFrom } from './exempt.ts';
 

@@ -1,5 +1,5 @@
 import { MemoryFileSystem } from '../../../src/io/memory-file-system.ts';
-import type { DiskDriver } from '../../../src/testing/contracts/disk-driver.ts';
+import type { DiskDriver } from '../../../src/testing/contracts/disk/disk-driver.ts';
 
 /** A disk in memory, which can lose its power. */
 export async function openMemoryDisk(): Promise<DiskDriver> {

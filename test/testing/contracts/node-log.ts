@@ -9,16 +9,20 @@ import {
   view as toView,
   type View,
 } from '../../../src/core/words.ts';
-import { Log } from '../../../src/engine/log.ts';
-import { Sequencer } from '../../../src/engine/sequencer.ts';
-import { LedgerWriter } from '../../../src/files/ledger-writer.ts';
-import { createCertificate } from '../../../src/formats/certificate.ts';
-import { decodeEnvelope } from '../../../src/formats/entry.ts';
-import { MerkleTree } from '../../../src/formats/merkle-tree.ts';
-import { decodeSnapshotEvidence, tables } from '../../../src/formats/tables.ts';
-import { decodePublicDomain, mapWrites, singletonValue } from '../../../src/formats/write-set.ts';
+import { LedgerWriter } from '../../../src/files/ledger/ledger-writer.ts';
+import { decodeEnvelope } from '../../../src/formats/entries/entry.ts';
+import { decodeSnapshotEvidence, tables } from '../../../src/formats/entries/tables.ts';
+import {
+  decodePublicDomain,
+  mapWrites,
+  singletonValue,
+} from '../../../src/formats/entries/write-set.ts';
+import { createCertificate } from '../../../src/formats/keys/certificate.ts';
+import { MerkleTree } from '../../../src/formats/merkle/merkle-tree.ts';
 import { MemoryFileSystem } from '../../../src/io/memory-file-system.ts';
-import { VersionedStore } from '../../../src/store/versioned-store.ts';
+import { Log } from '../../../src/node/node-ledger.ts';
+import { Sequencer } from '../../../src/node/sequencer.ts';
+import { VersionedStore } from '../../../src/store/heap/versioned-store.ts';
 import type {
   Evidence,
   EvidenceLogDriver,

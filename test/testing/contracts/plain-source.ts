@@ -1,8 +1,8 @@
 import type { FrozenTable } from '../../../src/core/host-ports.ts';
 import type { Seqno } from '../../../src/core/words.ts';
-import { sha256 } from '../../../src/formats/sha256.ts';
-import type { SourceDriver } from '../../../src/testing/contracts/source-driver.ts';
-import type { TableChange } from '../../../src/testing/contracts/state-oracle.ts';
+import { sha256 } from '../../../src/formats/encoding/sha256.ts';
+import type { SourceDriver } from '../../../src/testing/contracts/snapshot-source/source-driver.ts';
+import type { TableChange } from '../../../src/testing/contracts/snapshot-source/state-oracle.ts';
 
 /** A store without a log. */
 interface PlainStore {

@@ -1,5 +1,5 @@
 import type { Seqno } from '../../../src/core/words.ts';
-import type { Snapshotter } from '../../../src/engine/snapshotter.ts';
+import type { Snapshotter } from '../../../src/snapshotter/create-snapshotter.ts';
 import type {
   EvidenceRecorder,
   RecordedFact,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { clockContract } from '../../../src/testing/contracts/clock-contract.ts';
-import { consensusContract } from '../../../src/testing/contracts/consensus-contract.ts';
-import { diskContract } from '../../../src/testing/contracts/disk-contract.ts';
+import { consensusContract } from '../../../src/testing/contracts/consensus/consensus-contract.ts';
+import { diskContract } from '../../../src/testing/contracts/disk/disk-contract.ts';
 import { evidenceLogContract } from '../../../src/testing/contracts/evidence-log-contract.ts';
 import {
   type Closable,
@@ -13,8 +13,8 @@ import {
 } from '../../../src/testing/contracts/framework.ts';
 import { secretsContract } from '../../../src/testing/contracts/secrets-contract.ts';
 import { signerContract } from '../../../src/testing/contracts/signer-contract.ts';
-import { snapshotSourceContract } from '../../../src/testing/contracts/snapshot-source-contract.ts';
-import { storeContract } from '../../../src/testing/contracts/store-contract.ts';
+import { snapshotSourceContract } from '../../../src/testing/contracts/snapshot-source/snapshot-source-contract.ts';
+import { storeContract } from '../../../src/testing/contracts/store/store-contract.ts';
 
 const contracts = [
   snapshotSourceContract(),

@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest';
 import { seqno } from '../../../src/core/words.ts';
-import { LedgerSecrets } from '../../../src/formats/ledger-secrets.ts';
+import { LedgerSecrets } from '../../../src/formats/keys/ledger-secrets.ts';
 import {
   registerSecretsContract,
   type SecretsDriver,

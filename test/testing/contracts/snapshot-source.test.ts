@@ -1,7 +1,7 @@
 import { describe, test } from 'vitest';
 import { seqno } from '../../../src/core/words.ts';
-import { SharedStore } from '../../../src/store/shared-store.ts';
-import { registerSnapshotSourceContract } from '../../../src/testing/contracts/snapshot-source-contract.ts';
+import { SharedStore } from '../../../src/store/shared/shared-store.ts';
+import { registerSnapshotSourceContract } from '../../../src/testing/contracts/snapshot-source/snapshot-source-contract.ts';
 import { exemptFrom } from './exempt.ts';
 import {
   openExampleState,

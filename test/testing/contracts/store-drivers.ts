@@ -1,5 +1,5 @@
-import { SharedStore, type SharedStoreOptions } from '../../../src/store/shared-store.ts';
-import type { StoreDriver } from '../../../src/testing/contracts/store-driver.ts';
+import { SharedStore, type SharedStoreOptions } from '../../../src/store/shared/shared-store.ts';
+import type { StoreDriver } from '../../../src/testing/contracts/store/store-driver.ts';
 import { MemoryPool } from '../../helpers/make-shared-store.ts';
 
 /** Stores in shared memory, one after the other in the same memories. */

@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest';
-import { VersionedStore } from '../../../src/store/versioned-store.ts';
-import { registerStoreContract } from '../../../src/testing/contracts/store-contract.ts';
+import { VersionedStore } from '../../../src/store/heap/versioned-store.ts';
+import { registerStoreContract } from '../../../src/testing/contracts/store/store-contract.ts';
 import { exemptFrom } from './exempt.ts';
 import { openSharedStores } from './store-drivers.ts';
 

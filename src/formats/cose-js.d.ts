@@ -1,2 +1,0 @@
-// The published types of cose-js are wrong; src/formats/cose-cross-check.ts states what it relies on.
-declare module 'cose-js';

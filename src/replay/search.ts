@@ -1,0 +1,163 @@
+import { assert, VerificationError } from '../core/errors.ts';
+import { type Digest, digest, type Seqno, seqno as toSeqno } from '../core/words.ts';
+import type { LedgerDirectory } from '../files/ledger/ledger-directory.ts';
+import { decodeEnvelope, openPrivateDomain } from '../formats/entries/entry.ts';
+import { decodePrivateDomain, decodePublicDomain } from '../formats/entries/write-set.ts';
+import type { LedgerSecrets } from '../formats/keys/ledger-secrets.ts';
+import type { ProducerProfile } from '../formats/snapshot/snapshot-body.ts';
+import type { SnapshotJobs } from '../jobs/snapshot-jobs.ts';
+import type { SerialisedState } from '../serialising/copied.ts';
+import type { Serialise } from '../snapshotter/generation-work.ts';
+import {
+  type FrozenToSerialise,
+  findReleaseDrawn,
+  serialiseDrawn,
+} from '../snapshotter/serialise-frozen.ts';
+import type { JobExecutor } from '../tasks/job.ts';
+import type { PlannedSnapshot } from './plan.ts';
+
+/** What replay's ports learn of each version while its generation lives. */
+export class PortLog {
+  readonly #submissions = new Map<Seqno, Submission>();
+  readonly #releases = new Map<Seqno, Map<Digest, ProducerProfile | undefined>>();
+  readonly #others = new Map<Seqno, Digest>();
+
+  /** The evidence of a version is being submitted: its digest is known. */
+  submitted(version: Seqno): void {
+    this.#submission(version).resolve();
+  }
+
+  untilSubmitted(version: Seqno): Promise<void> {
+    return this.#submission(version).promise;
+  }
+
+  /** Every way to write the version was tried; `profile` is of the one that has the digest, if one has. */
+  searched(version: Seqno, digest: Digest, profile: ProducerProfile | undefined): void {
+    const found = this.#releases.get(version) ?? new Map<Digest, ProducerProfile | undefined>();
+    this.#releases.set(version, found.set(digest, profile));
+  }
+
+  isSearched(version: Seqno, digest: Digest): boolean {
+    return this.#releases.get(version)?.has(digest) ?? false;
+  }
+
+  /** Of the release that wrote the version with this digest. */
+  profileOf(version: Seqno, digest: Digest): ProducerProfile | undefined {
+    return this.#releases.get(version)?.get(digest);
+  }
+
+  /** The likeliest way to write a version has this digest, which is not one that was looked for. */
+  foundOther(version: Seqno, digest: Digest): void {
+    this.#others.set(version, digest);
+  }
+
+  otherDigest(version: Seqno): Digest | undefined {
+    return this.#others.get(version);
+  }
+
+  #submission(version: Seqno): Submission {
+    const known = this.#submissions.get(version);
+    if (known !== undefined) return known;
+    let resolve = () => {};
+    const promise = new Promise<void>((settle) => {
+      resolve = settle;
+    });
+    const submission = { promise, resolve };
+    this.#submissions.set(version, submission);
+    return submission;
+  }
+}
+
+interface Submission {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+}
+
+export interface SearchOptions {
+  readonly ledger: LedgerDirectory;
+  readonly secrets: LedgerSecrets;
+  readonly executor: JobExecutor<SnapshotJobs>;
+  readonly log: PortLog;
+  /** All evidences of a version, in their order. */
+  readonly evidencesOf: (version: Seqno) => readonly PlannedSnapshot[];
+}
+
+/**
+ * Replay's own way to serialise: the digest is known, so the release that wrote it can be searched. Where a version
+ * has evidences of different digests each is searched, as its node may have taken the snapshot at another moment; the
+ * first that is found goes to the spool.
+ */
+export function searchRelease({ log, evidencesOf, ...options }: SearchOptions): Serialise {
+  return async (job, { signal }) => {
+    const secret = options.secrets.secretAt(job.seqno);
+    assert(secret !== undefined, 'a generation starts only where the secret is known');
+    let serialised: SerialisedState | undefined;
+    let refusal: VerificationError | undefined;
+    for (const planned of oneOfEachDigest(evidencesOf(job.seqno))) {
+      const lateMaps = await tablesMentioned(options.ledger, options.secrets, planned);
+      const known = { ...job, secret, search: { digest: planned.digest, lateMaps } };
+      const isFirst = serialised === undefined;
+      const found = await findOne(known, { ...options, isFirst }, signal);
+      log.searched(job.seqno, planned.digest, found.profile);
+      serialised ??= found.serialised;
+      refusal ??= found.refusal;
+    }
+    if (serialised !== undefined) return serialised;
+    assert(refusal !== undefined, 'what has no evidence is not planned');
+    log.foundOther(job.seqno, digest(String(refusal.actual)));
+    throw refusal;
+  };
+}
+
+function oneOfEachDigest(evidences: readonly PlannedSnapshot[]): readonly PlannedSnapshot[] {
+  const digests = evidences.map(({ digest }) => digest);
+  return evidences.filter((planned, i) => digests.indexOf(planned.digest) === i);
+}
+
+interface Found {
+  readonly profile: ProducerProfile | undefined;
+  readonly serialised?: SerialisedState;
+  readonly refusal?: VerificationError;
+}
+
+/** Searches one digest; what the first search finds is written as well. */
+async function findOne(
+  known: FrozenToSerialise & Parameters<typeof findReleaseDrawn>[1],
+  { executor, isFirst }: Pick<SearchOptions, 'executor'> & { readonly isFirst: boolean },
+  signal: AbortSignal,
+): Promise<Found> {
+  if (!isFirst) return { profile: await findReleaseDrawn(executor, known, signal) };
+  try {
+    const serialised = await serialiseDrawn(executor, known, signal);
+    return { profile: serialised.profile, serialised };
+  } catch (error) {
+    if (!(error instanceof VerificationError) || error.code !== 'SNAPSHOT_DIGEST_MISMATCH') {
+      throw error;
+    }
+    return { profile: undefined, refusal: error };
+  }
+}
+
+/**
+ * The tables that transactions between a snapshot and its evidence mention, in order of their first
+ * mention: the node may have taken the snapshot after any of them, with the new ones in it, empty.
+ */
+export async function tablesMentioned(
+  ledger: LedgerDirectory,
+  secrets: LedgerSecrets,
+  { version, seqno: evidenceSeqno }: PlannedSnapshot,
+): Promise<readonly string[]> {
+  const names = new Set<string>();
+  for await (const { seqno, bytes } of ledger.entries({ from: toSeqno(version + 1) })) {
+    if (seqno >= evidenceSeqno) break;
+    const envelope = decodeEnvelope(bytes);
+    const secret = secrets.secretAt(seqno);
+    const plain = secret && openPrivateDomain(envelope, secret);
+    const maps = [
+      ...decodePublicDomain(envelope.publicDomain).maps,
+      ...(plain ? decodePrivateDomain(plain) : []),
+    ];
+    for (const { name } of maps) names.add(name);
+  }
+  return [...names];
+}

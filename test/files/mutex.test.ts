@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { SerialQueue } from '../../src/files/mutex.ts';
+
+test('SerialQueue.run() starts an operation only after the one before has ended', async () => {
+  const queue = new SerialQueue();
+  const steps: string[] = [];
+  const operation = (name: string) => async () => {
+    steps.push(`${name} begins`);
+    await Promise.resolve();
+    steps.push(`${name} ends`);
+  };
+  await Promise.all([queue.run(operation('a')), queue.run(operation('b'))]);
+  expect(steps).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
+});
+
+test('SerialQueue.run() gives each caller its own result, and goes on after a failure', async () => {
+  const queue = new SerialQueue();
+  const failing = queue.run(() => Promise.reject(new Error('a')));
+  const working = queue.run(async () => 'b');
+  await expect(failing).rejects.toThrow('a');
+  expect(await working).toBe('b');
+});
