@@ -12,11 +12,11 @@ import type { ActionKind, ActionOutput, ActionRequest, GenerationRef } from './p
 
 /** Facts of the ledger, which the snapshotter hands on to its generations. */
 export type LedgerEvent =
-  /** The evidence transaction `seqno` says that the snapshot of `version` has this digest. */
+  /** The evidence transaction `seqno` says that the snapshot of `snapshotSeqno` has this digest. */
   | {
       readonly type: 'evidence.recorded';
       readonly seqno: Seqno;
-      readonly version: Seqno;
+      readonly snapshotSeqno: Seqno;
       readonly digest: Digest;
     }
   /** The signature of signature transaction `seqno` is at hand; its tree follows. */
@@ -102,7 +102,7 @@ export interface GenerationOutput extends GenerationRef {
   readonly file: string | undefined;
   /** The writer's step that failed, with outcome `persist-failed`. */
   readonly step: WriterStep | undefined;
-  /** Evidence of this version that was refused, being early, repeated or of another digest. */
+  /** Evidence of this snapshot that was refused, being early, repeated or of another digest. */
   readonly refusedEvidence: number;
   /** True when a spool was left to the sweep. */
   readonly leftover: boolean;

@@ -47,7 +47,11 @@ export interface GenerationContext extends GenerationInput, Collected {
   readonly leftover: boolean;
 }
 
-type EvidenceFact = { readonly seqno: Seqno; readonly version: Seqno; readonly digest: Digest };
+type EvidenceFact = {
+  readonly seqno: Seqno;
+  readonly snapshotSeqno: Seqno;
+  readonly digest: Digest;
+};
 
 const outcomeOfWriter = {
   durable: 'committed',
@@ -106,7 +110,8 @@ export const generationSetup = setup({
     serialisedAlike: ({ context }, { output }: { output: ActionOutput }) =>
       output.kind === 'serialise' && digestAgrees(context, output.digest),
     evidenceMatches: ({ context }, evidence: EvidenceFact) => evidenceMatches(context, evidence),
-    isOfThisVersion: ({ context }, { version }: EvidenceFact) => version === context.seqno,
+    isOfThisVersion: ({ context }, { snapshotSeqno }: EvidenceFact) =>
+      snapshotSeqno === context.seqno,
     signatureCoversEvidence: ({ context }, { seqno }: { seqno: Seqno }) =>
       signatureCoversEvidence(context, seqno),
     treeOfSignature: ({ context }, { seqno }: { seqno: Seqno }) => treeOfSignature(context, seqno),

@@ -99,7 +99,7 @@ export const generationMachine = generationSetup.createMachine({
     'action.failed': actionFailed('serialise', 'serialise-failed'),
     'evidence.recorded': {
       description:
-        'Evidence of this version that is early, late or of another digest is refused and counted.',
+        'Evidence of this snapshot that is early, late or of another digest is refused and counted.',
       guard: { type: 'isOfThisVersion', params: eventOf },
       actions: 'refuseEvidence',
     },

@@ -18,10 +18,10 @@ export function digestAgrees(collected: Collected, digest: Digest): boolean {
 /** The evidence speaks of this snapshot: its seqno and its digest. */
 export function evidenceMatches(
   collected: Collected,
-  evidence: { readonly seqno: Seqno; readonly version: Seqno; readonly digest: Digest },
+  evidence: { readonly seqno: Seqno; readonly snapshotSeqno: Seqno; readonly digest: Digest },
 ): boolean {
   return (
-    evidence.version === collected.seqno &&
+    evidence.snapshotSeqno === collected.seqno &&
     evidence.digest === collected.digest &&
     evidence.seqno > collected.seqno
   );

@@ -291,8 +291,8 @@ export const snapshotterSetup = setup({
     /** What is committed stays so, and every snapshot known of is. */
     goesBack: ({ context }, { seqno }: Fact) =>
       seqno < context.committed || seqno < context.baseline,
-    isOfLiveGeneration: ({ context }, { version }: { version: Seqno }) =>
-      context.slots.some((slot) => slot.seqno === version),
+    isOfLiveGeneration: ({ context }, { snapshotSeqno }: { snapshotSeqno: Seqno }) =>
+      context.slots.some((slot) => slot.seqno === snapshotSeqno),
     statusIsNewer: ({ context }, { seqno }: Fact) => seqno > context.baseline,
     isBackup: (_, { primary }: CommitFact) => !primary,
     dropsWhenFull: ({ context }) => context.whenFull === 'drop' && freeSlot(context) === undefined,
@@ -336,7 +336,7 @@ export const evidenceRecorded = [
   {
     guard: {
       type: 'isOfLiveGeneration',
-      params: ({ event }: { event: { readonly version: Seqno } }) => event,
+      params: ({ event }: { event: { readonly snapshotSeqno: Seqno } }) => event,
     },
     actions: tellGenerations,
   },

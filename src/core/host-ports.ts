@@ -84,7 +84,7 @@ export interface SnapshotSource {
  */
 export interface EvidenceLog {
   submit(
-    evidence: { readonly version: Seqno; readonly digest: Digest },
+    evidence: { readonly snapshotSeqno: Seqno; readonly digest: Digest },
     options: { readonly signal: AbortSignal },
   ): Promise<{ readonly seqno: Seqno } | 'refused'>;
 }

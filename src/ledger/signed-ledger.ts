@@ -33,9 +33,9 @@ import { isVouchedFor, type Signers, signersOf } from './vouching.ts';
 /** Evidence of one snapshot, as the ledger has it. */
 export interface IndexedEvidence {
   /** Seqno of the evidence transaction. */
-  readonly seqno: Seqno;
+  readonly evidenceSeqno: Seqno;
   /** Seqno of the snapshot. */
-  readonly version: Seqno;
+  readonly snapshotSeqno: Seqno;
   readonly digest: Digest;
   readonly entryType: EntryType;
 }
@@ -296,7 +296,12 @@ class SignedLedgerReader {
     const evidence = value && attempt(() => decodeSnapshotEvidence(value));
     if (evidence === undefined || evidence.version >= seqno) return;
     const { version, hash } = evidence;
-    this.#evidences.push({ seqno, version, digest: hash, entryType: domain.type });
+    this.#evidences.push({
+      evidenceSeqno: seqno,
+      snapshotSeqno: version,
+      digest: hash,
+      entryType: domain.type,
+    });
   }
 
   #addSignature(seqno: Seqno, domain: PublicDomain): void {

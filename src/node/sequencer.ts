@@ -160,7 +160,7 @@ export class Sequencer {
 
   /** Puts a snapshot's evidence in order, unless the node has ended. */
   async submitEvidence(
-    evidence: { readonly version: Seqno; readonly digest: Digest },
+    evidence: { readonly snapshotSeqno: Seqno; readonly digest: Digest },
     signal: AbortSignal,
   ): Promise<{ readonly seqno: Seqno } | 'refused'> {
     const { clock } = this.#options;

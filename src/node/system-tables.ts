@@ -24,13 +24,16 @@ export const jsonRecord = (key: string, value: object): KeyValue =>
 
 /** A snapshot's evidence, and beside it the status that newer releases of CCF write. */
 export function evidenceChanges(
-  { version, digest }: { readonly version: Seqno; readonly digest: Digest },
+  { snapshotSeqno, digest }: { readonly snapshotSeqno: Seqno; readonly digest: Digest },
   nowMs: number,
 ): readonly MapWrites[] {
   // Nanoseconds since 1970, which JSON's numbers can say and JavaScript's cannot.
-  const status = `{"timestamp":${Math.floor(nowMs)}000000,"version":${version}}`;
+  const status = `{"timestamp":${Math.floor(nowMs)}000000,"version":${snapshotSeqno}}`;
   return [
-    singleton(tables.snapshotEvidence, encodeSnapshotEvidence({ hash: digest, version })),
+    singleton(
+      tables.snapshotEvidence,
+      encodeSnapshotEvidence({ hash: digest, version: snapshotSeqno }),
+    ),
     singleton(tables.snapshotStatus, toUtf8(status)),
   ];
 }

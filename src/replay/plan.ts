@@ -38,24 +38,28 @@ export function planReplay(
 ): ReplayPlan {
   const { at, after, receipt } = options;
   const spans = index.evidences
-    .filter(({ version }) => at === undefined || version === at)
-    .map((evidence) => ({ evidence, next: signatureAfter(index.signatures, evidence.seqno) }));
+    .filter(({ snapshotSeqno }) => at === undefined || snapshotSeqno === at)
+    .map((evidence) => ({
+      evidence,
+      next: signatureAfter(index.signatures, evidence.evidenceSeqno),
+    }));
   return {
     snapshots: spans.map(({ evidence, next }) =>
-      evidence.version > after ? planned(evidence, next, receipt) : notGenerated(evidence),
+      evidence.snapshotSeqno > after ? planned(evidence, next, receipt) : notGenerated(evidence),
     ),
-    capacity: overlap(spans.filter(({ evidence }) => evidence.version > after)) + writingSlots,
+    capacity:
+      overlap(spans.filter(({ evidence }) => evidence.snapshotSeqno > after)) + writingSlots,
   };
 }
 
-/** The evidences of each version, in their order: there may be several, of one digest or of different ones. */
+/** The evidences of each snapshotSeqno, in their order: there may be several, of one digest or of different ones. */
 export function byVersion({
   snapshots,
 }: Pick<ReplayPlan, 'snapshots'>): ReadonlyMap<Seqno, readonly PlannedSnapshot[]> {
   const found = new Map<Seqno, PlannedSnapshot[]>();
   for (const planned of snapshots) {
-    const others = found.get(planned.version);
-    if (others === undefined) found.set(planned.version, [planned]);
+    const others = found.get(planned.snapshotSeqno);
+    if (others === undefined) found.set(planned.snapshotSeqno, [planned]);
     else others.push(planned);
   }
   return found;
@@ -107,7 +111,7 @@ function signatureAfter(
 function overlap(spans: readonly Span[]): number {
   const changes = spans
     .flatMap(({ evidence, next }) => [
-      { at: evidence.version, by: 1 },
+      { at: evidence.snapshotSeqno, by: 1 },
       { at: (next?.seqno ?? Number.MAX_SAFE_INTEGER) + 0.5, by: -1 },
     ])
     .sort((a, b) => a.at - b.at);

@@ -151,7 +151,7 @@ function pipelineOptions(
 ): PipelineOptions {
   const { options, environment, plan, verifier, ledger, secrets } = reading;
   const evidences = byVersion(plan);
-  const evidencesOf = (version: Seqno) => evidences.get(version) ?? [];
+  const evidencesOf = (snapshotSeqno: Seqno) => evidences.get(snapshotSeqno) ?? [];
   return {
     directory: outOf(options),
     environment,
@@ -161,11 +161,11 @@ function pipelineOptions(
     logger: options.logger,
     source: { freeze: () => verifier.freeze() },
     evidence: {
-      submit: async ({ version, digest }) => {
-        log.submitted(version);
-        const planned = evidencesOf(version).find((evidence) => evidence.digest === digest);
-        assert(planned !== undefined, `a snapshot of ${version} with its digest is planned`);
-        return { seqno: planned.seqno };
+      submit: async ({ snapshotSeqno, digest }) => {
+        log.submitted(snapshotSeqno);
+        const planned = evidencesOf(snapshotSeqno).find((evidence) => evidence.digest === digest);
+        assert(planned !== undefined, `a snapshot of ${snapshotSeqno} with its digest is planned`);
+        return { seqno: planned.evidenceSeqno };
       },
     },
     serialise: searchRelease({ ledger, secrets, executor, log, evidencesOf }),
@@ -207,7 +207,7 @@ function snapshotReplay(reading: Reading, machinery: Machinery): SnapshotReplay 
     comparePublic: async (planned: PlannedSnapshot, { publicDigest }: ExistingSnapshot) => {
       const { leaf, viewHistory, tables } = verifier.freeze();
       const pieces = await drawState(tables);
-      const state = { seqno: planned.version, leaf, viewHistory, pieces };
+      const state = { seqno: planned.snapshotSeqno, leaf, viewHistory, pieces };
       const lateMaps = await tablesMentioned(ledger, secrets, planned);
       return executor.run('comparePublic', { state, lateMaps, publicDigest });
     },

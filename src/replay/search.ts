@@ -16,54 +16,55 @@ import {
 import type { JobExecutor } from '../tasks/job.ts';
 import type { PlannedSnapshot } from './plan.ts';
 
-/** What replay's ports learn of each version while its generation lives. */
+/** What replay's ports learn of each snapshot while its generation lives. */
 export class PortLog {
   readonly #submissions = new Map<Seqno, Submission>();
   readonly #releases = new Map<Seqno, Map<Digest, ProducerProfile | undefined>>();
   readonly #others = new Map<Seqno, Digest>();
 
-  /** The evidence of a version is being submitted: its digest is known. */
-  submitted(version: Seqno): void {
-    this.#submission(version).resolve();
+  /** The evidence of a snapshot is being submitted: its digest is known. */
+  submitted(snapshotSeqno: Seqno): void {
+    this.#submission(snapshotSeqno).resolve();
   }
 
-  untilSubmitted(version: Seqno): Promise<void> {
-    return this.#submission(version).promise;
+  untilSubmitted(snapshotSeqno: Seqno): Promise<void> {
+    return this.#submission(snapshotSeqno).promise;
   }
 
-  /** Every way to write the version was tried; `profile` is of the one that has the digest, if one has. */
-  searched(version: Seqno, digest: Digest, profile: ProducerProfile | undefined): void {
-    const found = this.#releases.get(version) ?? new Map<Digest, ProducerProfile | undefined>();
-    this.#releases.set(version, found.set(digest, profile));
+  /** Every way to write the snapshot was tried; `profile` is of the one that has the digest, if one has. */
+  searched(snapshotSeqno: Seqno, digest: Digest, profile: ProducerProfile | undefined): void {
+    const found =
+      this.#releases.get(snapshotSeqno) ?? new Map<Digest, ProducerProfile | undefined>();
+    this.#releases.set(snapshotSeqno, found.set(digest, profile));
   }
 
-  isSearched(version: Seqno, digest: Digest): boolean {
-    return this.#releases.get(version)?.has(digest) ?? false;
+  isSearched(snapshotSeqno: Seqno, digest: Digest): boolean {
+    return this.#releases.get(snapshotSeqno)?.has(digest) ?? false;
   }
 
-  /** Of the release that wrote the version with this digest. */
-  profileOf(version: Seqno, digest: Digest): ProducerProfile | undefined {
-    return this.#releases.get(version)?.get(digest);
+  /** Of the release that wrote the snapshot with this digest. */
+  profileOf(snapshotSeqno: Seqno, digest: Digest): ProducerProfile | undefined {
+    return this.#releases.get(snapshotSeqno)?.get(digest);
   }
 
-  /** The likeliest way to write a version has this digest, which is not one that was looked for. */
-  foundOther(version: Seqno, digest: Digest): void {
-    this.#others.set(version, digest);
+  /** The likeliest way to write a snapshot has this digest, which is not one that was looked for. */
+  foundOther(snapshotSeqno: Seqno, digest: Digest): void {
+    this.#others.set(snapshotSeqno, digest);
   }
 
-  otherDigest(version: Seqno): Digest | undefined {
-    return this.#others.get(version);
+  otherDigest(snapshotSeqno: Seqno): Digest | undefined {
+    return this.#others.get(snapshotSeqno);
   }
 
-  #submission(version: Seqno): Submission {
-    const known = this.#submissions.get(version);
+  #submission(snapshotSeqno: Seqno): Submission {
+    const known = this.#submissions.get(snapshotSeqno);
     if (known !== undefined) return known;
     let resolve = () => {};
     const promise = new Promise<void>((settle) => {
       resolve = settle;
     });
     const submission = { promise, resolve };
-    this.#submissions.set(version, submission);
+    this.#submissions.set(snapshotSeqno, submission);
     return submission;
   }
 }
@@ -78,12 +79,12 @@ export interface SearchOptions {
   readonly secrets: LedgerSecrets;
   readonly executor: JobExecutor<SnapshotJobs>;
   readonly log: PortLog;
-  /** All evidences of a version, in their order. */
-  readonly evidencesOf: (version: Seqno) => readonly PlannedSnapshot[];
+  /** All evidences of a snapshotSeqno, in their order. */
+  readonly evidencesOf: (snapshotSeqno: Seqno) => readonly PlannedSnapshot[];
 }
 
 /**
- * Replay's own way to serialise: the digest is known, so the release that wrote it can be searched. Where a version
+ * Replay's own way to serialise: the digest is known, so the release that wrote it can be searched. Where a snapshot
  * has evidences of different digests each is searched, as its node may have taken the snapshot at another moment; the
  * first that is found goes to the spool.
  */
@@ -145,10 +146,10 @@ async function findOne(
 export async function tablesMentioned(
   ledger: LedgerDirectory,
   secrets: LedgerSecrets,
-  { version, seqno: evidenceSeqno }: PlannedSnapshot,
+  { snapshotSeqno, evidenceSeqno }: PlannedSnapshot,
 ): Promise<readonly string[]> {
   const names = new Set<string>();
-  for await (const { seqno, bytes } of ledger.entries({ from: toSeqno(version + 1) })) {
+  for await (const { seqno, bytes } of ledger.entries({ from: toSeqno(snapshotSeqno + 1) })) {
     if (seqno >= evidenceSeqno) break;
     const envelope = decodeEnvelope(bytes);
     const secret = secrets.secretAt(seqno);

@@ -53,7 +53,9 @@ export class SnapshotReplay {
     this.#options = options;
     this.#log = log;
     this.#byVersion = byVersion(options.plan);
-    this.#byEvidence = new Map(options.plan.snapshots.map((planned) => [planned.seqno, planned]));
+    this.#byEvidence = new Map(
+      options.plan.snapshots.map((planned) => [planned.evidenceSeqno, planned]),
+    );
   }
 
   /** A signature transaction comes next: is it the point of a snapshot? */
@@ -78,7 +80,7 @@ export class SnapshotReplay {
     if (applied.signatures) this.#recordSignatures(applied);
     if (this.#generations.has(applied.seqno)) return;
     for (const planned of this.#byVersion.get(applied.seqno) ?? []) {
-      this.#publicly.set(planned.seqno, await this.#comparePublicly(planned));
+      this.#publicly.set(planned.evidenceSeqno, await this.#comparePublicly(planned));
     }
   }
 
@@ -90,22 +92,22 @@ export class SnapshotReplay {
     const { pipeline } = this.#options;
     for (const { seqno, generation } of pipeline.live) {
       const planned = this.#evidenceOfFile(seqno);
-      const waits = planned === undefined || planned.seqno >= this.#lastSignature;
+      const waits = planned === undefined || planned.evidenceSeqno >= this.#lastSignature;
       if (!isWhole && waits) pipeline.cancel(generation);
     }
     await this.#reporting;
     return this.#decided;
   }
 
-  #firstOf(version: Seqno): PlannedSnapshot | undefined {
-    return this.#byVersion.get(version)?.[0];
+  #firstOf(snapshotSeqno: Seqno): PlannedSnapshot | undefined {
+    return this.#byVersion.get(snapshotSeqno)?.[0];
   }
 
-  /** Of several evidences of one version the first that is true, once that is known. */
-  #evidenceOfFile(version: Seqno): PlannedSnapshot | undefined {
-    const serialised = this.#serialised.get(version);
-    if (serialised === undefined) return this.#firstOf(version);
-    return this.#byVersion.get(version)?.find(({ digest }) => digest === serialised.digest);
+  /** Of several evidences of one snapshot the first that is true, once that is known. */
+  #evidenceOfFile(snapshotSeqno: Seqno): PlannedSnapshot | undefined {
+    const serialised = this.#serialised.get(snapshotSeqno);
+    if (serialised === undefined) return this.#firstOf(snapshotSeqno);
+    return this.#byVersion.get(snapshotSeqno)?.find(({ digest }) => digest === serialised.digest);
   }
 
   async #freeSlot(): Promise<void> {
@@ -127,16 +129,16 @@ export class SnapshotReplay {
   }
 
   async #recordEvidence(planned: PlannedSnapshot, applied: AppliedEntry): Promise<void> {
-    const generation = this.#generations.get(planned.version);
+    const generation = this.#generations.get(planned.snapshotSeqno);
     if (generation === undefined) {
       this.#report(this.#decideWithout(planned));
       return;
     }
     const { pipeline } = this.#options;
-    await Promise.race([this.#log.untilSubmitted(planned.version), generation.ended]);
+    await Promise.race([this.#log.untilSubmitted(planned.snapshotSeqno), generation.ended]);
     const serialised = pipeline.serialised(generation);
-    if (serialised !== undefined) this.#serialised.set(planned.version, serialised);
-    if (this.#evidenceOfFile(planned.version) !== planned) {
+    if (serialised !== undefined) this.#serialised.set(planned.snapshotSeqno, serialised);
+    if (this.#evidenceOfFile(planned.snapshotSeqno) !== planned) {
       this.#report(this.#besideExisting(planned, this.#compareOther(planned)));
       return;
     }
@@ -152,9 +154,9 @@ export class SnapshotReplay {
     const { pipeline } = this.#options;
     const whyNot = this.#otherForm(planned) ?? whyNotWritten(planned, applied);
     if (pipeline.serialised(generation) !== undefined) {
-      const { version, digest } = planned;
+      const { snapshotSeqno, digest } = planned;
       const { writeSetDigest, commitEvidence, leaf } = applied;
-      const fact = { version, digest, writeSetDigest, commitEvidence, leaf };
+      const fact = { snapshotSeqno, digest, writeSetDigest, commitEvidence, leaf };
       pipeline.recordEvidence(applied.seqno, fact);
       if (whyNot !== undefined) pipeline.cancel(generation.generation);
     }
@@ -163,11 +165,11 @@ export class SnapshotReplay {
     return this.#compare(planned, isGivenUp ? { ...output, reason: whyNot } : output);
   }
 
-  /** A generation has the form of its version's first evidence, before it is known which one is true. */
-  #otherForm({ version, form }: PlannedSnapshot): string | undefined {
-    const first = this.#firstOf(version);
+  /** A generation has the form of its snapshot's first evidence, before it is known which one is true. */
+  #otherForm({ snapshotSeqno, form }: PlannedSnapshot): string | undefined {
+    const first = this.#firstOf(snapshotSeqno);
     if (first === undefined || first.form === form) return undefined;
-    return `seqno ${first.seqno} was evidence of it before, and has another form of receipt`;
+    return `seqno ${first.evidenceSeqno} was evidence of it before, and has another form of receipt`;
   }
 
   /** Snapshots are told in the order of their evidence, whichever is decided first. */
@@ -193,10 +195,10 @@ export class SnapshotReplay {
     });
   }
 
-  /** Evidence of a snapshot whose file belongs to another evidence: there is one file of a version. */
+  /** Evidence of a snapshot whose file belongs to another evidence: there is one file of a snapshot. */
   #compareOther(planned: PlannedSnapshot): ReplayedSnapshot {
     const found = this.#found(planned);
-    const other = this.#evidenceOfFile(planned.version)?.seqno;
+    const other = this.#evidenceOfFile(planned.snapshotSeqno)?.evidenceSeqno;
     const reason = `its file is that of the evidence at seqno ${other}`;
     return {
       ...found,
@@ -211,12 +213,12 @@ export class SnapshotReplay {
   #found(
     planned: PlannedSnapshot,
   ): Omit<ReplayedSnapshot, 'receipt' | 'file' | 'outcome' | 'reason'> {
-    const { version, digest } = planned;
-    const serialised = this.#serialised.get(version);
-    const profile = this.#log.profileOf(version, digest);
+    const { snapshotSeqno, digest } = planned;
+    const serialised = this.#serialised.get(snapshotSeqno);
+    const profile = this.#log.profileOf(snapshotSeqno, digest);
     const isFound = profile !== undefined;
-    const ours = serialised?.digest ?? this.#log.otherDigest(version);
-    const unfound: ReplayResult = this.#log.isSearched(version, digest)
+    const ours = serialised?.digest ?? this.#log.otherDigest(snapshotSeqno);
+    const unfound: ReplayResult = this.#log.isSearched(snapshotSeqno, digest)
       ? 'different'
       : 'not-comparable';
     return {
@@ -232,7 +234,7 @@ export class SnapshotReplay {
     planned: PlannedSnapshot,
     snapshot: ReplayedSnapshot,
   ): Promise<ReplayedSnapshot> {
-    const found = await this.#options.existing.read(planned.version, planned.seqno);
+    const found = await this.#options.existing.read(planned.snapshotSeqno, planned.evidenceSeqno);
     if (found === undefined || found.digest === planned.digest) return snapshot;
     const reason = `the existing ${found.file} is another`;
     return { ...snapshot, result: 'different', reason };
@@ -240,8 +242,8 @@ export class SnapshotReplay {
 
   /** Without the secrets: our state against a file whose digest the ledger vouches for. */
   async #comparePublicly(planned: PlannedSnapshot): Promise<ReplayedSnapshot> {
-    const found = await this.#options.existing.read(planned.version, planned.seqno);
-    const reason = this.#options.isComparable(planned.version) ? noPoint : noSecretsReason;
+    const found = await this.#options.existing.read(planned.snapshotSeqno, planned.evidenceSeqno);
+    const reason = this.#options.isComparable(planned.snapshotSeqno) ? noPoint : noSecretsReason;
     if (found === undefined) return this.#notComparable(planned, reason);
     const isVouched = found.digest === planned.digest;
     const profile = isVouched ? await this.#options.comparePublic(planned, found) : undefined;
@@ -257,15 +259,15 @@ export class SnapshotReplay {
   }
 
   async #decideWithout(planned: PlannedSnapshot): Promise<ReplayedSnapshot> {
-    const decided = this.#publicly.get(planned.seqno);
+    const decided = this.#publicly.get(planned.evidenceSeqno);
     return decided ?? this.#besideExisting(planned, this.#withoutGeneration(planned));
   }
 
   /** A snapshot whose seqno the replay does not come to as a point; the one that it starts from is compared. */
   #withoutGeneration(planned: PlannedSnapshot): ReplayedSnapshot {
     const { seqno, file } = this.#options.start;
-    if (planned.version > seqno) return this.#notComparable(planned, noPoint);
-    if (planned.version < seqno || file === undefined) {
+    if (planned.snapshotSeqno > seqno) return this.#notComparable(planned, noPoint);
+    if (planned.snapshotSeqno < seqno || file === undefined) {
       return this.#notComparable(planned, beforeStart);
     }
     const isSame = file.digest === planned.digest;
@@ -294,15 +296,19 @@ export class SnapshotReplay {
 const noPoint = 'it is of a seqno that is no signature transaction: no node takes snapshots there';
 const beforeStart = 'the replay starts after it';
 
-const namesOf = ({ version, seqno, digest }: PlannedSnapshot) => ({
-  seqno: version,
+const namesOf = ({ snapshotSeqno, evidenceSeqno: seqno, digest }: PlannedSnapshot) => ({
+  seqno: snapshotSeqno,
   evidenceSeqno: seqno,
   evidence: digest,
 });
 
 /** The pipeline names only what it published itself; an identical file bears the same name. */
 function duplicateName(planned: PlannedSnapshot, { signatureSeqno }: GenerationOutput): string {
-  const name = { seqno: planned.version, evidenceSeqno: planned.seqno, committed: true };
+  const name = {
+    seqno: planned.snapshotSeqno,
+    evidenceSeqno: planned.evidenceSeqno,
+    committed: true,
+  };
   if (planned.form !== 'none' || signatureSeqno === undefined) return snapshotName(name);
   return snapshotName({ ...name, commitSeqno: signatureSeqno });
 }
@@ -326,10 +332,12 @@ function checkEvidence({ seqno, domain }: AppliedEntry): void {
   const value = singletonIn(domain, tables.snapshotEvidence);
   if (value === undefined) return;
   const place = { table: tables.snapshotEvidence, key: singletonKey, seqno };
-  const { version, hash } = readTableValue(place, () => decodeSnapshotEvidence(value));
-  if (version >= seqno) {
-    const message = `seqno ${seqno}: evidence of a snapshot of seqno ${version}, which is not before it`;
-    const place = { seqno, actual: version, limit: seqno };
+  const { version: snapshotSeqno, hash } = readTableValue(place, () =>
+    decodeSnapshotEvidence(value),
+  );
+  if (snapshotSeqno >= seqno) {
+    const message = `seqno ${seqno}: evidence of a snapshot of seqno ${snapshotSeqno}, which is not before it`;
+    const place = { seqno, actual: snapshotSeqno, limit: seqno };
     throw new VerificationError('EVIDENCE_NOT_AFTER_SNAPSHOT', message, place);
   }
   if (domain.claimsDigest === undefined || toHex(domain.claimsDigest) === hash) return;

@@ -64,9 +64,13 @@ export class ExistingSnapshots {
   }
 
   /** Names of those that none of these evidences is of. */
-  without(evidences: readonly { readonly version: Seqno; readonly seqno: Seqno }[]): string[] {
+  without(
+    evidences: readonly { readonly snapshotSeqno: Seqno; readonly evidenceSeqno: Seqno }[],
+  ): string[] {
     const vouched = new Set(
-      evidences.map(({ version, seqno }) => keyOf({ seqno: version, evidenceSeqno: seqno })),
+      evidences.map(({ snapshotSeqno, evidenceSeqno }) =>
+        keyOf({ seqno: snapshotSeqno, evidenceSeqno }),
+      ),
     );
     return this.#options.found
       .filter((snapshot) => !vouched.has(keyOf(snapshot)))

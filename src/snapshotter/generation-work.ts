@@ -84,8 +84,9 @@ export class Effects {
   /** Evidence that is in the log answers its own submission, whatever the host says and when. */
   holdEvidence(seqno: Seqno, fact: EvidenceFact): void {
     this.#evidences.set(seqno, fact);
-    for (const { seqno: version, serialised, recorded } of this.#works.values()) {
-      if (version === fact.version && serialised?.digest === fact.digest) recorded({ seqno });
+    for (const { seqno: snapshotSeqno, serialised, recorded } of this.#works.values()) {
+      if (snapshotSeqno === fact.snapshotSeqno && serialised?.digest === fact.digest)
+        recorded({ seqno });
     }
   }
 
@@ -109,8 +110,8 @@ export class Effects {
   forgetUnneeded(committed: Seqno): void {
     const versions = new Set([...this.#works.values()].map(({ seqno }) => seqno));
     const needed = new Set<Seqno>();
-    for (const [seqno, { version }] of this.#evidences) {
-      if (!versions.has(version)) continue;
+    for (const [seqno, { snapshotSeqno }] of this.#evidences) {
+      if (!versions.has(snapshotSeqno)) continue;
       const next = [...this.#signatures.keys()].find((signature) => signature > seqno);
       needed.add(seqno);
       if (next !== undefined) needed.add(next);
@@ -221,7 +222,7 @@ export class Effects {
     const { seqno } = ref;
     const { abort, evidence } = this.#work(ref);
     const { signal } = abort;
-    const asked = this.#options.evidence.submit({ version: seqno, digest }, { signal });
+    const asked = this.#options.evidence.submit({ snapshotSeqno: seqno, digest }, { signal });
     const answer = await untilAborted(Promise.race([asked, evidence]), signal);
     if (answer === 'refused') {
       throw new VerificationError('EVIDENCE_REFUSED', `the log refused the evidence of ${seqno}`, {

@@ -11,8 +11,8 @@ export function checkBytes(what: string, value: unknown, length?: number): void 
 
 /** @throws TypeError, RangeError, FormatError `BAD_HEX` */
 export function checkEvidence(evidence: RecordedEvidence): void {
-  const { version, digest, writeSetDigest, commitEvidence } = evidence;
-  toSeqno(version);
+  const { snapshotSeqno, digest, writeSetDigest, commitEvidence } = evidence;
+  toSeqno(snapshotSeqno);
   if (typeof digest !== 'string') throw new TypeError('digest must be a string of hex');
   toDigest(digest);
   checkBytes('writeSetDigest', writeSetDigest, 32);
@@ -25,7 +25,7 @@ export function checkRole(role: { readonly primary: boolean }): void {
 }
 
 /** A status with its time in milliseconds. @throws TypeError, RangeError */
-export function statusOf({ version, timestamp }: RecordedStatus): {
+export function statusOf({ snapshotSeqno, timestamp }: RecordedStatus): {
   readonly seqno: Seqno;
   readonly timestampMs: number;
 } {
@@ -35,7 +35,7 @@ export function statusOf({ version, timestamp }: RecordedStatus): {
   const timestampMs =
     typeof timestamp === 'bigint' ? Number(timestamp / 1_000_000n) : Math.floor(timestamp / 1e6);
   if (timestamp >= 0 && Number.isSafeInteger(timestampMs)) {
-    return { seqno: toSeqno(version), timestampMs };
+    return { seqno: toSeqno(snapshotSeqno), timestampMs };
   }
   throw new RangeError(`not a time in nanoseconds since 1970: ${timestamp}`);
 }
@@ -43,7 +43,7 @@ export function statusOf({ version, timestamp }: RecordedStatus): {
 /** The value of CCF's `public:ccf.internal.snapshot_status`: the newest snapshot of the whole service. */
 export interface RecordedStatus {
   /** Seqno of the snapshot. */
-  readonly version: Seqno;
+  readonly snapshotSeqno: Seqno;
   /** When it was scheduled, in nanoseconds since the Unix epoch: more than a number can say exactly. */
   readonly timestamp: bigint | number;
 }
@@ -51,7 +51,7 @@ export interface RecordedStatus {
 /** What the host knows of an evidence transaction once it is in the log. */
 export interface RecordedEvidence {
   /** Seqno of the snapshot. */
-  readonly version: Seqno;
+  readonly snapshotSeqno: Seqno;
   readonly digest: Digest;
   /** SHA-256 of the whole ledger entry, 32 bytes. */
   readonly writeSetDigest: Uint8Array;

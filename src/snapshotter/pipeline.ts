@@ -175,8 +175,8 @@ export class Pipeline {
 
   recordEvidence(seqno: Seqno, fact: EvidenceFact): void {
     this.#effects.holdEvidence(seqno, fact);
-    const { version, digest } = fact;
-    this.#send({ type: 'evidence.recorded', seqno, version, digest });
+    const { snapshotSeqno, digest } = fact;
+    this.#send({ type: 'evidence.recorded', seqno, snapshotSeqno, digest });
   }
 
   recordSignatures(seqno: Seqno, signatures: LedgerSignatures): void {

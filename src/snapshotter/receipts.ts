@@ -11,7 +11,7 @@ import type { CoseRootSignature, NodeRootSignature } from '../ledger/ledger-sign
 
 /** What the ledger says of one evidence transaction. */
 export interface EvidenceFact {
-  readonly version: Seqno;
+  readonly snapshotSeqno: Seqno;
   readonly digest: Digest;
   /** SHA-256 of the whole ledger entry, 32 bytes. */
   readonly writeSetDigest: Uint8Array;

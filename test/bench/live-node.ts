@@ -58,7 +58,7 @@ async function cpuMsOf(work: () => Promise<unknown>): Promise<number> {
 
 /** What was submitted to the log. */
 interface Submitted {
-  readonly version: Seqno;
+  readonly snapshotSeqno: Seqno;
   readonly digest: Digest;
 }
 

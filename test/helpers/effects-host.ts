@@ -110,7 +110,7 @@ export class EffectsHost {
   /** Tells of the evidence at a seqno. */
   hold(at: number, version: number, of = own): void {
     this.effects.holdEvidence(seqno(at), {
-      ...{ version: seqno(version), digest: of, leaf: new Uint8Array(32) },
+      ...{ snapshotSeqno: seqno(version), digest: of, leaf: new Uint8Array(32) },
       ...{ writeSetDigest: new Uint8Array(32), commitEvidence: 'ce:2.8:00' },
     });
   }

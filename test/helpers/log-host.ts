@@ -122,9 +122,9 @@ export class LogHost implements SnapshotSource {
   /** Appends the evidence transaction and tells the snapshotter of it. */
   recordEvidence(
     snapshotter: Snapshotter,
-    { version, digest }: { version: Seqno; digest: Digest },
+    { snapshotSeqno, digest }: { snapshotSeqno: Seqno; digest: Digest },
   ): Seqno {
-    const value = encodeSnapshotEvidence({ version, hash: digest });
+    const value = encodeSnapshotEvidence({ version: snapshotSeqno, hash: digest });
     const writes = [{ key: singletonKey, value }];
     const entry = this.append(
       [{ name: tables.snapshotEvidence, writes, removes: [] }],
@@ -132,7 +132,7 @@ export class LogHost implements SnapshotSource {
     );
     const seqno = this.last;
     snapshotter.recordEvidence(seqno, {
-      version,
+      snapshotSeqno,
       digest,
       writeSetDigest: writeSetDigest(entry),
       commitEvidence: this.#commitEvidence(seqno),

@@ -18,7 +18,7 @@ export interface Setup {
   readonly host: LogHost;
   readonly disk: MemoryFileSystem;
   readonly snapshotter: Snapshotter;
-  readonly asked: { version: Seqno; digest: Digest }[];
+  readonly asked: { snapshotSeqno: Seqno; digest: Digest }[];
 }
 
 /** A clock that stands until a test moves it. */

@@ -127,7 +127,7 @@ const heardIn: Invariants['states'] = {
 const learnt: Invariants['steps'] = {
   'evidence is of this version and digest': ({ source, event, target }) =>
     known(source.state).evidenceSeqno === known(target.state).evidenceSeqno ||
-    (event['version'] === at.snapshot &&
+    (event['snapshotSeqno'] === at.snapshot &&
       event['digest'] === known(source.state).digest &&
       event['seqno'] === known(target.state).evidenceSeqno),
   'evidence is collected as soon as it is seen': ({ source, event, target }) =>

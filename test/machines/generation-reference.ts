@@ -108,7 +108,8 @@ function learn(facts: Facts, event: Sample): Facts {
     case 'action.completed':
       return learnOutput(facts, event.output);
     case 'evidence.recorded': {
-      const isOurs = event.version === 10 && event.seqno > 10 && event.digest === facts.digest;
+      const isOurs =
+        event.snapshotSeqno === 10 && event.seqno > 10 && event.digest === facts.digest;
       return isOurs && facts.evidence === undefined ? { ...facts, evidence: event.seqno } : facts;
     }
     case 'signature.recorded': {

@@ -27,18 +27,18 @@ const collected: Collected = {
 };
 const nothing: Collected = { ...collected, evidenceSeqno: undefined, signatureSeqno: undefined };
 
-const evidence = (of: number, version: number, hex = ours) => ({
+const evidence = (of: number, snapshotSeqno: number, hex = ours) => ({
   seqno: seqno(of),
-  version: seqno(version),
+  snapshotSeqno: seqno(snapshotSeqno),
   digest: hex,
 });
 
 test.each([
-  ['of this version and digest', evidence(12, 10), true],
+  ['of this snapshot and digest', evidence(12, 10), true],
   ['right after the snapshot', evidence(11, 10), true],
   ['at the snapshot itself', evidence(10, 10), false],
   ['before the snapshot', evidence(9, 10), false],
-  ['of another version', evidence(12, 11), false],
+  ['of another snapshot', evidence(12, 11), false],
   ['of another digest', evidence(12, 10, other), false],
 ])('evidenceMatches() for evidence %s', (_, fact, expected) => {
   expect(evidenceMatches(collected, fact)).toBe(expected);

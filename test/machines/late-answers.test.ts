@@ -83,7 +83,12 @@ async function startProving() {
     status: 'completed',
     output: { kind: 'submit-evidence', seqno: seqno(12) },
   });
-  actor.send({ type: 'evidence.recorded', seqno: seqno(12), version: seqno(10), digest: hex });
+  actor.send({
+    type: 'evidence.recorded',
+    seqno: seqno(12),
+    snapshotSeqno: seqno(10),
+    digest: hex,
+  });
   actor.send(fact('signature.recorded', 14) as LedgerEvent);
   actor.send(fact('tree.recorded', 14) as LedgerEvent);
   return generation;

@@ -83,7 +83,7 @@ export const snapshotterInvariants: Invariants = {
     'an open snapshotter hears of all that the ledger and its owner say': (state) =>
       !state.matches('open') ||
       [...ledgerEvents, 'snapshot.forced', 'generation.cancelled', 'shutdown.requested'].every(
-        (type) => state.can({ type, seqno: 1_000, nowMs: 0, timestampMs: 0, version: 1_000 }),
+        (type) => state.can({ type, seqno: 1_000, nowMs: 0, timestampMs: 0, snapshotSeqno: 1_000 }),
       ),
     'an open snapshotter can be switched': (state) =>
       !state.matches('open') ||

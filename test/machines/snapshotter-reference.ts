@@ -54,7 +54,7 @@ class Teller implements Told {
       'evidence.recorded': () =>
         this.#proof(
           event,
-          this.#context.slots.some(({ seqno }) => seqno === event['version']),
+          this.#context.slots.some(({ seqno }) => seqno === event['snapshotSeqno']),
         ),
       'signature.recorded': () => this.#proof(event, true),
       'tree.recorded': () => this.#proof(event, true),

@@ -82,7 +82,7 @@ async function take(trouble: Trouble, attemptsMax: number) {
   const made = await makeTemporaryDirectory('serialise-faults-');
   onTestFinished(() => made.remove());
   const host = new LogHost();
-  const asked: { readonly version: Seqno; readonly digest: ReturnType<typeof digest> }[] = [];
+  const asked: { readonly snapshotSeqno: Seqno; readonly digest: ReturnType<typeof digest> }[] = [];
   const { start: startExecutor, threads } = troubled(trouble);
   const snapshotter = await createSnapshotter({
     directory: made.path,

@@ -56,7 +56,7 @@ test('GEN-13 evidence that is in the log needs no answer to its submission', asy
   const setup = await setUp({ evidence: { submit: () => new Promise(() => {}) } });
   const generation = await start(setup);
   await turns();
-  const evidence = { version: generation.seqno, digest: await digestOfSpool(setup) };
+  const evidence = { snapshotSeqno: generation.seqno, digest: await digestOfSpool(setup) };
   setup.host.recordEvidence(setup.snapshotter, evidence);
   await setup.host.sign(setup.snapshotter);
   setup.snapshotter.commit(setup.host.last, { primary: true });

@@ -115,7 +115,7 @@ test('GEN-13 EDGE-3 evidence may be recorded before its submission is answered',
   await turns();
   const content = await digestOfSpool(setup);
   const evidenceSeqno = setup.host.recordEvidence(setup.snapshotter, {
-    version: generation.seqno,
+    snapshotSeqno: generation.seqno,
     digest: content,
   });
   await setup.host.sign(setup.snapshotter);
@@ -128,7 +128,10 @@ test('GEN-20 evidence with another digest is refused and counted, and the genera
   const setup = await setUp();
   const generation = await untilSubmitted(setup);
   const { host, snapshotter, asked } = setup;
-  host.recordEvidence(snapshotter, { version: generation.seqno, digest: digest('00'.repeat(32)) });
+  host.recordEvidence(snapshotter, {
+    snapshotSeqno: generation.seqno,
+    digest: digest('00'.repeat(32)),
+  });
   for (const evidence of asked) host.recordEvidence(snapshotter, evidence);
   await host.sign(snapshotter);
   snapshotter.commit(host.last, { primary: true });

@@ -10,7 +10,7 @@ import { setUp, turns, untilSubmitted } from '../helpers/set-up-host.ts';
 const waiting = [{ generation: 1, seqno: 6, phase: 'awaiting-evidence' }];
 const hash = digest('ab'.repeat(32));
 const evidence: RecordedEvidence = {
-  version: seqno(6),
+  snapshotSeqno: seqno(6),
   digest: hash,
   writeSetDigest: new Uint8Array(32),
   commitEvidence: 'ce:2.7:00',
@@ -20,7 +20,7 @@ const bad = <T>(value: unknown): T => value as T;
 const evidenceWith = (field: string, value: unknown) => (snapshotter: Snapshotter) =>
   snapshotter.recordEvidence(seqno(9), bad<RecordedEvidence>({ ...evidence, [field]: value }));
 const statusWith = (timestamp: unknown) => (snapshotter: Snapshotter) =>
-  snapshotter.recordStatus({ version: seqno(9), timestamp: bad<bigint>(timestamp) });
+  snapshotter.recordStatus({ snapshotSeqno: seqno(9), timestamp: bad<bigint>(timestamp) });
 
 const badNumbers = [Number.NaN, -1, 1.5, 2 ** 53, Number.POSITIVE_INFINITY, '7', undefined, null];
 const takers: readonly (readonly [string, (snapshotter: Snapshotter, value: Seqno) => void])[] = [
@@ -28,7 +28,7 @@ const takers: readonly (readonly [string, (snapshotter: Snapshotter, value: Seqn
   ['recordEvidence', (it, value) => it.recordEvidence(value, evidence)],
   ['recordSignature', (it, value) => it.recordSignature(value, new Uint8Array(1))],
   ['recordTree', (it, value) => it.recordTree(value, new Uint8Array(1))],
-  ['recordStatus', (it, version) => it.recordStatus({ version, timestamp: 1 })],
+  ['recordStatus', (it, snapshotSeqno) => it.recordStatus({ snapshotSeqno, timestamp: 1 })],
   ['commit', (it, value) => it.commit(value, { primary: true })],
   ['rollback', (it, value) => it.rollback(value)],
 ];
@@ -45,7 +45,7 @@ test.each(takers)('%s() throws a RangeError for what is no seqno', async (_, cal
 test.each([
   ['evidence without a digest', TypeError, evidenceWith('digest', undefined)],
   ['evidence with a short digest', LedgerSnapshotterError, evidenceWith('digest', 'ab')],
-  ['evidence of no version', RangeError, evidenceWith('version', -1)],
+  ['evidence of no snapshot', RangeError, evidenceWith('snapshotSeqno', -1)],
   ['a write set digest of text', TypeError, evidenceWith('writeSetDigest', 'ab')],
   ['a short write set digest', RangeError, evidenceWith('writeSetDigest', new Uint8Array(31))],
   ['commit evidence of bytes', TypeError, evidenceWith('commitEvidence', new Uint8Array(1))],
@@ -107,7 +107,7 @@ test('SCH-42 SCH-43 SCH-74 what goes back is a typed error', async () => {
 
 test('SCH-42 a commit before a snapshot that the status tells of is a typed error', async () => {
   const { snapshotter } = await setUp();
-  snapshotter.recordStatus({ version: seqno(14), timestamp: 1n });
+  snapshotter.recordStatus({ snapshotSeqno: seqno(14), timestamp: 1n });
   const codes = [
     () => snapshotter.commit(seqno(13), { primary: false }),
     () => snapshotter.rollback(seqno(13)),
@@ -129,7 +129,7 @@ test('SCH-11 GEN-20 what is out of order is refused, counted and logged', async 
   await untilSubmitted(setup);
   expect(snapshotter.recordCommittable(seqno(3))).toBe(false);
   snapshotter.recordEvidence(seqno(5), evidence);
-  host.recordEvidence(snapshotter, { version: seqno(4), digest: hash });
+  host.recordEvidence(snapshotter, { snapshotSeqno: seqno(4), digest: hash });
   await turns(5);
   expect(refused).toEqual(['committable.recorded 3', 'evidence.recorded 5', 'evidence.recorded 7']);
   expect(logged).toContainEqual({ event: 'evidence.recorded', seqno: 7 });

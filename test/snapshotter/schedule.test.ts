@@ -36,7 +36,7 @@ test.each([
 ])('SCH-62 SCH-63 a status with the timestamp %s is counted from', async (timestamp, isDue) => {
   const clock = standingClock(4_999_999);
   const { snapshotter } = await setUpBySeconds({ environment: { clock } });
-  snapshotter.recordStatus({ version: seqno(20), timestamp });
+  snapshotter.recordStatus({ snapshotSeqno: seqno(20), timestamp });
   expect(snapshotter.recordCommittable(seqno(22))).toBe(false);
   expect(snapshotter.recordCommittable(seqno(23))).toBe(isDue);
 });

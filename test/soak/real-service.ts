@@ -19,7 +19,7 @@ export async function soakReal(generations: number, tenths: Tenths): Promise<Soa
   const host = new LogHost();
   const controller = new AbortController();
   const outcomes: Record<string, number> = {};
-  const submitted: { version: Seqno; digest: Digest }[] = [];
+  const submitted: { snapshotSeqno: Seqno; digest: Digest }[] = [];
   const snapshotter = await createSnapshotter({
     directory,
     source: host,

@@ -61,7 +61,7 @@ export async function soakSimulated(
   const fileSystem = new ForgetfulFileSystem();
   const controller = new AbortController();
   const outcomes: Record<string, number> = {};
-  const submitted: { version: Seqno; digest: Digest }[] = [];
+  const submitted: { snapshotSeqno: Seqno; digest: Digest }[] = [];
   const refused = new Set<Seqno>();
   const rolledBack = new Set<Seqno>();
   let last = 0;
@@ -92,7 +92,7 @@ export async function soakSimulated(
     },
     evidence: {
       submit: async (evidence) => {
-        if (refused.has(evidence.version)) return 'refused';
+        if (refused.has(evidence.snapshotSeqno)) return 'refused';
         submitted.push(evidence);
         return { seqno: toSeqno(last + 1) };
       },
@@ -118,7 +118,7 @@ export async function soakSimulated(
       rolledBack.delete(event.seqno);
     }
   });
-  const record = (evidence: { version: Seqno; digest: Digest }) =>
+  const record = (evidence: { snapshotSeqno: Seqno; digest: Digest }) =>
     snapshotter.recordEvidence(toSeqno(++last), {
       ...evidence,
       writeSetDigest: new Uint8Array(32),
@@ -128,7 +128,7 @@ export async function soakSimulated(
   while (started < generations) {
     for (const evidence of submitted.splice(0)) {
       record(evidence);
-      if (rolledBack.delete(evidence.version)) snapshotter.rollback(toSeqno(--last));
+      if (rolledBack.delete(evidence.snapshotSeqno)) snapshotter.rollback(toSeqno(--last));
     }
     const seqno = toSeqno(++last);
     snapshotter.recordCommittable(seqno);

@@ -15,7 +15,7 @@ import { fakeProcesses } from '../files/fake-processes.ts';
 import { LogHost } from '../helpers/log-host.ts';
 
 interface Evidence {
-  readonly version: Seqno;
+  readonly snapshotSeqno: Seqno;
   readonly digest: Digest;
 }
 

@@ -303,7 +303,16 @@ function isFailureEvent({ type, ...fields }: Readonly<Record<string, unknown>>):
   );
 }
 
-const detailKeys = ['seqno', 'version', 'kind', 'file', 'reason', 'status', 'outcome'] as const;
+const detailKeys = [
+  'seqno',
+  'snapshotSeqno',
+  'version',
+  'kind',
+  'file',
+  'reason',
+  'status',
+  'outcome',
+] as const;
 
 function detailOf(event: Readonly<Record<string, unknown>>): string {
   const fields = { ...event, ...fieldsOf(event['action']), ...fieldsOf(event['output']) };

@@ -57,38 +57,39 @@ const answerCases: readonly EvidenceLogCase[] = [
     title: 'evidence that is taken is answered with a seqno behind the snapshot',
     async run(watched) {
       await watched.log.append();
-      const version = watched.log.last();
+      const snapshotSeqno = watched.log.last();
       const seqno = seqnoOf(await submit(watched, 1));
-      check(seqno > version, `the evidence of ${version} is at ${seqno}`);
+      check(seqno > snapshotSeqno, `the evidence of ${snapshotSeqno} is at ${seqno}`);
       check(seqno <= watched.log.last(), `${seqno} is above the last entry`);
     },
   },
   {
     rule: 'E2',
-    title: 'the entry at the answered seqno holds version and digest as they were submitted',
+    title:
+      'the entry at the answered seqno holds the snapshot’s seqno and digest as they were submitted',
     async run(watched) {
       for (let number = 1; number <= 4; number++) {
         await watched.log.append();
-        const version = watched.log.last();
+        const snapshotSeqno = watched.log.last();
         const seqno = seqnoOf(await submit(watched, number));
-        const expected = { version, digest: digestOf(number) };
+        const expected = { snapshotSeqno, digest: digestOf(number) };
         checkSame(watched.log.evidenceAt(seqno), expected, `the evidence in the entry ${seqno}`);
       }
     },
   },
   {
     rule: 'E2',
-    title: 'evidence of a snapshot that lies back is held with its own version',
+    title: 'evidence of a snapshot that lies back is held with its own seqno',
     async run(watched) {
       const { log } = watched;
       await log.append();
-      const version = log.last();
+      const snapshotSeqno = log.last();
       // A snapshot is serialised while the log goes on.
       for (let count = 0; count < 3; count++) await log.append();
       const { signal } = new AbortController();
       const answers = [];
       for (const number of [1, 2]) {
-        const evidence = { version, digest: digestOf(number) };
+        const evidence = { snapshotSeqno, digest: digestOf(number) };
         answers.push({ evidence, answer: await log.evidence.submit(evidence, { signal }) });
         await log.append();
       }
@@ -96,7 +97,11 @@ const answerCases: readonly EvidenceLogCase[] = [
         const seqno = seqnoOf(answer);
         checkSame(log.evidenceAt(seqno), evidence, `the evidence in the entry ${seqno}`);
         const fact = await factAt(watched, seqno);
-        checkSame(fact.version, version, `the version that was told of ${seqno}`);
+        checkSame(
+          fact.snapshotSeqno,
+          snapshotSeqno,
+          `the snapshot’s seqno that was told of ${seqno}`,
+        );
       }
     },
   },
@@ -141,9 +146,9 @@ const answerCases: readonly EvidenceLogCase[] = [
     title: 'evidence that is submitted again is answered with a transaction that holds it',
     async run(watched) {
       await watched.log.append();
-      const version = watched.log.last();
+      const snapshotSeqno = watched.log.last();
       const { signal } = new AbortController();
-      const evidence = { version, digest: digestOf(1) };
+      const evidence = { snapshotSeqno, digest: digestOf(1) };
       for (let attempt = 0; attempt < 3; attempt++) {
         const seqno = seqnoOf(await watched.log.evidence.submit(evidence, { signal }));
         checkSame(watched.log.evidenceAt(seqno), evidence, `the evidence at ${seqno}`);
@@ -201,16 +206,16 @@ const toldCases: readonly EvidenceLogCase[] = [
   },
   {
     rule: 'E4',
-    title: 'what is told has the version and the digest of that seqno',
+    title: 'what is told has the snapshot’s seqno and the digest of that seqno',
     async run(watched) {
       await watched.log.append();
       const answers = await Promise.all([submit(watched, 1), submit(watched, 2)]);
       for (const [index, answer] of answers.entries()) {
         const seqno = seqnoOf(answer);
-        const { version, digest } = await factAt(watched, seqno);
+        const { snapshotSeqno, digest } = await factAt(watched, seqno);
         checkSame(digest, digestOf(index + 1), `the digest that was told of ${seqno}`);
         const held = watched.log.evidenceAt(seqno);
-        checkSame({ version, digest }, held, `what was told of ${seqno}`);
+        checkSame({ snapshotSeqno, digest }, held, `what was told of ${seqno}`);
       }
     },
   },
@@ -315,9 +320,9 @@ const refusalCases: readonly EvidenceLogCase[] = [
         checkSame(watched.log.evidenceAt(seqno)?.digest, digestOf(2), `the digest at ${seqno}`);
         await checkProvable(watched, seqno);
         for (const { seqno: at, fact } of watched.told) {
-          const { version, digest } = fact;
+          const { snapshotSeqno, digest } = fact;
           const held = watched.log.evidenceAt(at);
-          checkSame({ version, digest }, held, `what was told of ${at}`);
+          checkSame({ snapshotSeqno, digest }, held, `what was told of ${at}`);
         }
         const told = await seqnosTold(watched);
         checkSame(told, seqnosHeld(watched), 'what was told, beside what the log holds');

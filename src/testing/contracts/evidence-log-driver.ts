@@ -7,7 +7,7 @@ import type { Closable, ContractCase } from './framework.ts';
 
 /** A snapshot's evidence: what `submit` is given, and what the log must hold. */
 export interface Evidence {
-  readonly version: Seqno;
+  readonly snapshotSeqno: Seqno;
   readonly digest: Digest;
 }
 
@@ -49,7 +49,7 @@ export const evidenceLogRules = {
   E1: 'submit answers with a seqno, or with "refused"',
   E2: 'the answer is the seqno of the transaction that holds this very evidence',
   E3: 'each evidence transaction in the log is told once, in order, before the next is answered',
-  E4: 'what is told is what was submitted: version and digest',
+  E4: 'what is told is what was submitted: the snapshot’s seqno and digest',
   E5: "the digest is the transaction's claims digest: with it the leaf is the one in the tree",
   E6: 'the commit evidence names the transaction, and only the ledger secret can make it',
   E7: 'what is refused is neither in the log nor told',
@@ -84,7 +84,7 @@ export function submit(
   number: number,
   { signal } = new AbortController(),
 ): Promise<Answer> {
-  const evidence = { version: log.last(), digest: digestOf(number) };
+  const evidence = { snapshotSeqno: log.last(), digest: digestOf(number) };
   return log.evidence.submit(evidence, { signal });
 }
 

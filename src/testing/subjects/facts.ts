@@ -22,10 +22,10 @@ export const committed = (value: number, primary = true) => ({
   primary,
 });
 
-/** Evidence of the snapshot `version`, with a digest of one hex digit over and over. */
-export const evidence = (value: number, version: number, hex = 'd') => ({
+/** Evidence of the snapshot `snapshotSeqno`, with a digest of one hex digit over and over. */
+export const evidence = (value: number, snapshotSeqno: number, hex = 'd') => ({
   ...fact('evidence.recorded', value),
-  version: seqno(version),
+  snapshotSeqno: seqno(snapshotSeqno),
   digest: digest(hex.repeat(64)),
 });
 

@@ -88,7 +88,7 @@ const moreOfGeneration = (form: SignatureProof['form'], otherForm: SignatureProo
   ({
     'serialised otherwise': actionCompleted.serialisedOtherwise,
     'evidence of another digest': evidence(at.evidence, at.snapshot, 'e'),
-    'evidence of another version': evidence(at.evidence, at.snapshot + 1),
+    'evidence of another snapshot': evidence(at.evidence, at.snapshot + 1),
     'evidence not after the snapshot': evidence(at.snapshot, at.snapshot),
     'signature not after the evidence': fact('signature.recorded', at.evidence),
     'later signature': fact('signature.recorded', at.laterSignature),

@@ -122,7 +122,7 @@ class Charts {
   #answer(version: Seqno): void {
     const evidence = this.#next();
     const type = 'evidence.recorded';
-    this.#send({ type, seqno: evidence, version, digest: snapshotDigest });
+    this.#send({ type, seqno: evidence, snapshotSeqno: version, digest: snapshotDigest });
     const signature = this.#next();
     this.#sign(signature);
     this.#send({ type: 'commit.advanced', seqno: signature, primary: true });

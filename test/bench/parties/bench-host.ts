@@ -193,10 +193,16 @@ export class BenchHost implements SnapshotSource, EvidenceLog {
   }
 
   /** Appends evidence and signature and commits them, all before it answers. */
-  async submit({ version, digest }: { readonly version: Seqno; readonly digest: Digest }) {
+  async submit({
+    snapshotSeqno,
+    digest,
+  }: {
+    readonly snapshotSeqno: Seqno;
+    readonly digest: Digest;
+  }) {
     this.marks.digestMs = performance.now();
     this.marks.digestCpuMs = ownCpuNs() / 1e6;
-    const answer = this.#foreseen ?? (await this.#makeAnswer(version, digest));
+    const answer = this.#foreseen ?? (await this.#makeAnswer(snapshotSeqno, digest));
     if (answer.recorded.digest !== digest) throw new Error(`not the digest foreseen: ${digest}`);
     this.marks.releaseMs = performance.now();
     const snapshotter = this.#attached();
@@ -217,16 +223,16 @@ export class BenchHost implements SnapshotSource, EvidenceLog {
   }
 
   /** Evidence and signature as they follow the last transaction; of them, the tree has the evidence's leaf alone. */
-  async #makeAnswer(version: Seqno, digest: Digest): Promise<Answer> {
+  async #makeAnswer(snapshotSeqno: Seqno, digest: Digest): Promise<Answer> {
     const at = seqno(this.last + 1);
-    const value = encodeSnapshotEvidence({ version, hash: digest });
+    const value = encodeSnapshotEvidence({ version: snapshotSeqno, hash: digest });
     const maps = [singleton(tables.snapshotEvidence, value)];
     const { entry, leaf } = this.#seal(at, maps, new Uint8Array(fromHex(digest)));
     this.#tree.append(leaf);
     const signature = await this.#signRoot(seqno(at + 1));
     const tree = this.#tree.serialise({ flushed: at });
     const digests = { writeSetDigest: writeSetDigest(entry), commitEvidence: this.#evidenceOf(at) };
-    return { at, maps, signature, tree, recorded: { version, digest, ...digests } };
+    return { at, maps, signature, tree, recorded: { snapshotSeqno, digest, ...digests } };
   }
 
   #applyAnswer({ at, maps, tree }: Answer): void {

@@ -6,7 +6,7 @@ import type { Digest, Seqno, TxId } from '../../../src/index.ts';
 export interface Entry extends TxId {
   /** New values; null removes a key. */
   readonly put?: Readonly<Record<string, string | null>>;
-  readonly evidence?: { readonly version: Seqno; readonly digest: Digest };
+  readonly evidence?: { readonly snapshotSeqno: Seqno; readonly digest: Digest };
   /** Signs the tree of all entries before this one; both in base64. */
   readonly signature?: { readonly cose: string; readonly tree: string };
 }

@@ -71,7 +71,7 @@ export class AppendOnlyLog {
 
   /** Puts a snapshot's digest into the log, and tells the snapshotter before any signature covers it. */
   submitEvidence(
-    evidence: { readonly version: Seqno; readonly digest: Digest },
+    evidence: { readonly snapshotSeqno: Seqno; readonly digest: Digest },
     signal: AbortSignal,
   ): Promise<{ readonly seqno: Seqno } | 'refused'> {
     return this.#inOrder(async () => {

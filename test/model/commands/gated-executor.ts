@@ -21,7 +21,7 @@ export class GatedExecutor implements JobExecutor<SnapshotJobs> {
   readonly #options: ExecutorOptions;
   readonly #inner: InlineExecutor<SnapshotJobs>;
   /** Verifications do not say whose they are; the proof that is asked with each does. */
-  readonly #nameless: { port: 'verify'; version: number }[] = [];
+  readonly #nameless: { port: 'verify'; snapshotSeqno: number }[] = [];
   /** Jobs that have begun and not answered. */
   running = 0;
 
@@ -76,32 +76,32 @@ export class GatedExecutor implements JobExecutor<SnapshotJobs> {
     }[keyof SnapshotJobs];
     switch (asked.job) {
       case 'serialise':
-        return { port: 'serialise', version: asked.input.state.seqno };
+        return { port: 'serialise', snapshotSeqno: asked.input.state.seqno };
       case 'verifySignature': {
-        const ticket = { port: 'verify' as const, version: 0 };
+        const ticket = { port: 'verify' as const, snapshotSeqno: 0 };
         this.#nameless.push(ticket);
         return ticket;
       }
       case 'proveEvidence': {
-        const version = this.#options.versionOfEvidence(asked.input.evidenceSeqno);
+        const snapshotSeqno = this.#options.versionOfEvidence(asked.input.evidenceSeqno);
         const verification = this.#nameless.shift();
-        if (verification !== undefined) verification.version = version;
-        return { port: 'prove', version };
+        if (verification !== undefined) verification.snapshotSeqno = snapshotSeqno;
+        return { port: 'prove', snapshotSeqno };
       }
       case 'checkReceipt':
-        return { port: 'check', version: this.#options.versionOfDigest(asked.input.digest) };
+        return { port: 'check', snapshotSeqno: this.#options.versionOfDigest(asked.input.digest) };
       default:
         return undefined;
     }
   }
 
-  #failIfArmed({ port, version }: Ticket): void {
+  #failIfArmed({ port, snapshotSeqno }: Ticket): void {
     const { faults } = this.#options;
-    if (port === 'serialise' && faults.take('serialise-throws', version)) throw broken(port);
-    if (port === 'verify' && faults.take('verify-throws', version)) throw broken(port);
+    if (port === 'serialise' && faults.take('serialise-throws', snapshotSeqno)) throw broken(port);
+    if (port === 'verify' && faults.take('verify-throws', snapshotSeqno)) throw broken(port);
     if (port !== 'check') return;
-    if (faults.take('check-throws', version)) throw broken(port);
-    if (faults.take('check-refuses', version)) {
+    if (faults.take('check-throws', snapshotSeqno)) throw broken(port);
+    if (faults.take('check-refuses', snapshotSeqno)) {
       throw new VerificationError('CROSS_CHECK_DISAGREES', 'as the test wants it');
     }
   }

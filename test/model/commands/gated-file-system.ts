@@ -23,7 +23,7 @@ export interface GatedOptions {
 interface Step<Kind> {
   readonly port: Kind;
   readonly operation: FileOperation;
-  readonly version: number;
+  readonly snapshotSeqno: number;
   readonly path: string;
 }
 
@@ -51,13 +51,14 @@ export class GatedFileSystem implements FileSystem {
   }
 
   async open(path: string, options: OpenOptions): Promise<FileHandle> {
-    const version = versionOf(path);
-    if (version === undefined || options.for === 'read') return this.#disk.open(path, options);
-    if (options.for === 'fill') return this.#filler(path, version);
+    const snapshotSeqno = versionOf(path);
+    if (snapshotSeqno === undefined || options.for === 'read')
+      return this.#disk.open(path, options);
+    if (options.for === 'fill') return this.#filler(path, snapshotSeqno);
     this.#own.add(path);
-    const step = { port: 'open', operation: 'open', version, path } as const;
+    const step = { port: 'open', operation: 'open', snapshotSeqno, path } as const;
     const handle = await this.#step(step, () => this.#disk.open(path, options));
-    return this.#writer(handle, path, version);
+    return this.#writer(handle, path, snapshotSeqno);
   }
 
   readFile(path: string, options: ReadFileOptions): Promise<Uint8Array> {
@@ -70,12 +71,12 @@ export class GatedFileSystem implements FileSystem {
 
   /** Asked only of a final name, and only by a spool that is about to take it. */
   async stat(path: string): Promise<FileStat | undefined> {
-    const version = publishedVersionOf(path);
-    if (version === undefined) return this.#disk.stat(path);
-    await this.#gates.pass({ port: 'publish', version });
-    if (this.#faults.take('conflict', version)) await plant(this.#disk, path, otherBytes);
-    else if (this.#faults.take('duplicate', version)) {
-      const spool = await this.#spoolOf(version);
+    const snapshotSeqno = publishedVersionOf(path);
+    if (snapshotSeqno === undefined) return this.#disk.stat(path);
+    await this.#gates.pass({ port: 'publish', snapshotSeqno });
+    if (this.#faults.take('conflict', snapshotSeqno)) await plant(this.#disk, path, otherBytes);
+    else if (this.#faults.take('duplicate', snapshotSeqno)) {
+      const spool = await this.#spoolOf(snapshotSeqno);
       await plant(this.#disk, path, await this.#disk.readFile(spool, { bytesMax: 1e6 }));
     }
     return this.#disk.stat(path);
@@ -86,46 +87,48 @@ export class GatedFileSystem implements FileSystem {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    const version = versionOf(from);
-    if (version === undefined) return this.#disk.rename(from, to);
-    this.#failIfArmed({ port: 'rename', operation: 'rename', version, path: from });
+    const snapshotSeqno = versionOf(from);
+    if (snapshotSeqno === undefined) return this.#disk.rename(from, to);
+    this.#failIfArmed({ port: 'rename', operation: 'rename', snapshotSeqno, path: from });
     await this.#disk.rename(from, to);
-    this.#renamed.push(version);
+    this.#renamed.push(snapshotSeqno);
   }
 
   async remove(path: string): Promise<void> {
-    const version = versionOf(path);
+    const snapshotSeqno = versionOf(path);
     const call = () => this.#disk.remove(path);
     // What an earlier process left is swept before anything begins.
-    if (version === undefined || !this.#own.has(path)) return call();
-    return this.#step({ port: 'remove', operation: 'remove', version, path }, call);
+    if (snapshotSeqno === undefined || !this.#own.has(path)) return call();
+    return this.#step({ port: 'remove', operation: 'remove', snapshotSeqno, path }, call);
   }
 
   async syncDirectory(path: string): Promise<void> {
-    const version = this.#renamed.shift();
+    const snapshotSeqno = this.#renamed.shift();
     const call = () => this.#disk.syncDirectory(path);
-    if (version === undefined) return call();
-    return this.#step({ port: 'dirsync', operation: 'syncDirectory', version, path }, call);
+    if (snapshotSeqno === undefined) return call();
+    return this.#step({ port: 'dirsync', operation: 'syncDirectory', snapshotSeqno, path }, call);
   }
 
-  #writer(handle: FileHandle, path: string, version: number): FileHandle {
+  #writer(handle: FileHandle, path: string, snapshotSeqno: number): FileHandle {
     return {
       size: () => handle.size(),
       read: (position, length) => handle.read(position, length),
       truncate: (size) => handle.truncate(size),
       write: (bytes, position) => {
         if (this.#filling.has(path)) this.violations.push(`${path} was appended to while filled`);
-        const step = { port: 'append', operation: 'write', version, path } as const;
+        const step = { port: 'append', operation: 'write', snapshotSeqno, path } as const;
         return this.#step(step, () => handle.write(bytes, position));
       },
       sync: () =>
-        this.#step({ port: 'sync', operation: 'sync', version, path }, () => handle.sync()),
+        this.#step({ port: 'sync', operation: 'sync', snapshotSeqno, path }, () => handle.sync()),
       close: () =>
-        this.#step({ port: 'close', operation: 'close', version, path }, () => handle.close()),
+        this.#step({ port: 'close', operation: 'close', snapshotSeqno, path }, () =>
+          handle.close(),
+        ),
     };
   }
 
-  async #filler(path: string, version: number): Promise<FileHandle> {
+  async #filler(path: string, snapshotSeqno: number): Promise<FileHandle> {
     if (this.#filling.has(path)) this.violations.push(`${path} was filled twice at once`);
     const handle = await this.#disk.open(path, { for: 'fill' });
     this.#filling.add(path);
@@ -135,7 +138,7 @@ export class GatedFileSystem implements FileSystem {
       truncate: (size) => handle.truncate(size),
       sync: () => handle.sync(),
       write: async (bytes, position) => {
-        this.#failIfArmed({ port: 'fill', operation: 'write', version, path });
+        this.#failIfArmed({ port: 'fill', operation: 'write', snapshotSeqno, path });
         await handle.write(bytes, position);
       },
       close: async () => {
@@ -150,20 +153,20 @@ export class GatedFileSystem implements FileSystem {
    * call, so that no other call can take it.
    */
   async #step<T>(step: Step<Port & FaultKind>, call: () => Promise<T>): Promise<T> {
-    await this.#gates.pass({ port: step.port, version: step.version });
+    await this.#gates.pass({ port: step.port, snapshotSeqno: step.snapshotSeqno });
     this.#failIfArmed(step);
     return call();
   }
 
-  #failIfArmed({ port, operation, version, path }: Step<FaultKind>): void {
-    if (!this.#faults.take(port, version)) return;
+  #failIfArmed({ port, operation, snapshotSeqno, path }: Step<FaultKind>): void {
+    if (!this.#faults.take(port, snapshotSeqno)) return;
     const errno = port === 'fill' || port === 'append' ? 'ENOSPC' : 'EIO';
     this.#disk.failNext(operation, errno, { path: (called) => called === path, bytesWritten: 5 });
   }
 
-  async #spoolOf(version: number): Promise<string> {
+  async #spoolOf(snapshotSeqno: number): Promise<string> {
     const names = (await this.#disk.list(directory)).map(({ name }) => name);
-    const spool = names.filter((name) => parseSpoolName(name)?.seqno === version).at(-1);
+    const spool = names.filter((name) => parseSpoolName(name)?.seqno === snapshotSeqno).at(-1);
     return join(directory, spool ?? 'none');
   }
 }

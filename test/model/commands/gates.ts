@@ -28,10 +28,10 @@ export type FaultKind =
 /** One port's call for one generation, by the seqno of its snapshot. */
 export interface Ticket {
   readonly port: Port;
-  readonly version: number;
+  readonly snapshotSeqno: number;
 }
 
-export const ticketKey = ({ port, version }: Ticket): string => `${port} ${version}`;
+export const ticketKey = ({ port, snapshotSeqno }: Ticket): string => `${port} ${snapshotSeqno}`;
 
 /**
  * Where the calls of a schedule wait until it is their turn. While they are open, every call goes through at
@@ -77,13 +77,13 @@ export class Faults {
     return [...this.#armed].sort();
   }
 
-  arm(kind: FaultKind, version: number): void {
-    this.#armed.push(`${kind} ${version}`);
+  arm(kind: FaultKind, snapshotSeqno: number): void {
+    this.#armed.push(`${kind} ${snapshotSeqno}`);
   }
 
   /** Whether this call must fail. */
-  take(kind: FaultKind, version: number): boolean {
-    const index = this.#armed.indexOf(`${kind} ${version}`);
+  take(kind: FaultKind, snapshotSeqno: number): boolean {
+    const index = this.#armed.indexOf(`${kind} ${snapshotSeqno}`);
     if (index < 0) return false;
     this.#armed.splice(index, 1);
     return true;

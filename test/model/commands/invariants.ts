@@ -44,7 +44,7 @@ export class Invariants {
     // 6
     hold('10.4.6', slots.length <= capacity, `${slots.length} slots of ${capacity} are taken`);
     hold('10.4.6', snapshotter.live.length === slots.length, 'every slot has one generation');
-    hold('10.4.8', new Set(slots.map(({ seqno }) => seqno)).size === slots.length, 'one a version');
+    hold('10.4.8', new Set(slots.map(({ seqno }) => seqno)).size === slots.length, 'one a seqno');
     // 9
     hold('10.4.9', baseline >= this.#baseline, `from ${this.#baseline} back to ${baseline}`);
     this.#baseline = baseline;
@@ -86,7 +86,11 @@ export class Invariants {
       trustedKeys: [ledger.publicKey],
     });
     const evidence = ledger.entryAt(evidenceSeqno)?.evidence;
-    hold('10.4.3', evidence?.version === seqno, `${name} has its evidence at ${evidenceSeqno}`);
+    hold(
+      '10.4.3',
+      evidence?.snapshotSeqno === seqno,
+      `${name} has its evidence at ${evidenceSeqno}`,
+    );
     hold('10.4.4', evidence?.digest === digest, `${name} has digest ${digest}`);
     hold('10.4.4', ledger.digestAt(seqno) === digest, `${name} is not the state at ${seqno}`);
     const { signature } = decodeCoseReceipt(splitSnapshotFile(bytes).receipt);

@@ -43,7 +43,7 @@ export interface LogEntry {
   readonly leaf: Uint8Array;
   readonly tables: ReadonlyMap<string, StoreTable>;
   /** Of an evidence transaction. */
-  readonly evidence?: { readonly version: Seqno; readonly digest: Digest };
+  readonly evidence?: { readonly snapshotSeqno: Seqno; readonly digest: Digest };
   /** Of a signature transaction: the message as recorded, and whether signature and tree are true. */
   readonly signature?: { readonly message: Uint8Array; readonly isTrue: boolean };
 }
@@ -93,8 +93,11 @@ export class Ledger {
   }
 
   /** Appends the evidence transaction and says what the host would record of it. */
-  appendEvidence(version: Seqno, claim: Digest): { seqno: Seqno; evidence: RecordedEvidence } {
-    const value = encodeSnapshotEvidence({ version, hash: claim });
+  appendEvidence(
+    snapshotSeqno: Seqno,
+    claim: Digest,
+  ): { seqno: Seqno; evidence: RecordedEvidence } {
+    const value = encodeSnapshotEvidence({ version: snapshotSeqno, hash: claim });
     const maps = [
       {
         name: tables.snapshotEvidence,
@@ -103,11 +106,16 @@ export class Ledger {
       },
     ];
     const claims = new Uint8Array(Buffer.from(claim, 'hex'));
-    const entry = this.#append('evidence', maps, { evidence: { version, digest: claim } }, claims);
+    const entry = this.#append(
+      'evidence',
+      maps,
+      { evidence: { snapshotSeqno, digest: claim } },
+      claims,
+    );
     return {
       seqno: this.last,
       evidence: {
-        version,
+        snapshotSeqno,
         digest: claim,
         writeSetDigest: writeSetDigest(entry),
         commitEvidence: commitEvidence(this.secret, { view, seqno: this.last }),

@@ -35,7 +35,7 @@ export class ModelFile {
   }
 
   get spoolName(): string {
-    return `spool_${this.#of.version}_${this.#attempt}.tmp`;
+    return `spool_${this.#of.snapshotSeqno}_${this.#attempt}.tmp`;
   }
 
   /** The step that failed for good. */
@@ -100,7 +100,7 @@ export class ModelFile {
   }
 
   #publish(): void {
-    const name = `snapshot_${this.#of.version}_${this.#of.evidence}.committed`;
+    const name = `snapshot_${this.#of.snapshotSeqno}_${this.#of.evidence}.committed`;
     const isConflict = this.#fails('conflict');
     const isDuplicate = !isConflict && this.#fails('duplicate');
     this.#around.leaveLock();
@@ -179,6 +179,6 @@ export class ModelFile {
   }
 
   #fails(kind: FaultKind): boolean {
-    return this.#around.faults.take(kind, this.#of.version);
+    return this.#around.faults.take(kind, this.#of.snapshotSeqno);
   }
 }

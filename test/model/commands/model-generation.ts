@@ -9,7 +9,7 @@ type Result = 'done' | 'failed' | 'threw';
 /** What a generation begins with. */
 export interface Begun {
   readonly number: number;
-  readonly version: number;
+  readonly snapshotSeqno: number;
   readonly digest: string;
   /** When its point was recorded. */
   readonly recordedMs: number;
@@ -64,8 +64,8 @@ export class ModelGeneration {
     this.file.open();
   }
 
-  get version(): number {
-    return this.begun.version;
+  get snapshotSeqno(): number {
+    return this.begun.snapshotSeqno;
   }
 
   get knownDigest(): string | undefined {
@@ -162,7 +162,7 @@ export class ModelGeneration {
   }
 
   #fails(kind: FaultKind): boolean {
-    return this.#around.faults.take(kind, this.version);
+    return this.#around.faults.take(kind, this.snapshotSeqno);
   }
 
   #resultOf(port: 'serialise' | 'check'): Result {

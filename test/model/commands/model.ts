@@ -148,9 +148,9 @@ export class Model implements Surroundings {
     }
   }
 
-  evidence(seqno: number, version: number, digest: string): void {
+  evidence(seqno: number, snapshotSeqno: number, digest: string): void {
     if (this.isClosing) return;
-    const of = this.generations.find((generation) => generation.version === version);
+    const of = this.generations.find((generation) => generation.snapshotSeqno === snapshotSeqno);
     if (of === undefined) this.#tell(`refused evidence.recorded ${seqno}`);
     else of.evidenceSeen(seqno, digest);
   }
@@ -246,8 +246,8 @@ export class Model implements Surroundings {
 
   /** A proof that nobody waits for any more: nothing follows but that an armed fault has fired. */
   releaseOrphan(key: string): void {
-    const [port, version] = key.split(' ');
-    if (port === 'verify') this.faults.take('verify-throws', Number(version));
+    const [port, snapshotSeqno] = key.split(' ');
+    if (port === 'verify') this.faults.take('verify-throws', Number(snapshotSeqno));
   }
 
   elapsed(): number {
@@ -255,7 +255,7 @@ export class Model implements Surroundings {
   }
 
   ask(port: Port, of: ModelGeneration): void {
-    this.#tickets.push({ port, version: of.version, of, turn: this.#turn });
+    this.#tickets.push({ port, snapshotSeqno: of.snapshotSeqno, of, turn: this.#turn });
   }
 
   withdraw(of: ModelGeneration): boolean {
@@ -294,12 +294,12 @@ export class Model implements Surroundings {
   ended(of: ModelGeneration): void {
     this.generations = this.generations.filter((generation) => generation !== of);
     const { begun, outcome, step, evidence, signature, knownDigest, refusedEvidence } = of;
-    const { number, version, recordedMs } = begun;
+    const { number, snapshotSeqno, recordedMs } = begun;
     const isThere = ['committed', 'committed-not-durable', 'duplicate'].includes(outcome ?? '');
-    if (isThere) this.#countFrom(version, recordedMs);
+    if (isThere) this.#countFrom(snapshotSeqno, recordedMs);
     const { name: file, leftover } = of.file;
     const more = { outcome, digest: knownDigest, evidence, signature, file, step };
-    this.#tell(`ended ${number} ${version} ${words({ ...more, refusedEvidence, leftover })}`);
+    this.#tell(`ended ${number} ${snapshotSeqno} ${words({ ...more, refusedEvidence, leftover })}`);
   }
 
   #answer(index: number): void {
@@ -308,13 +308,13 @@ export class Model implements Surroundings {
     this.#startReached();
   }
 
-  #generate({ seqno: version, forced, recordedMs }: ModelPoint, digest: string): void {
-    this.points = this.points.filter(({ seqno }) => seqno !== version);
-    if (!forced) this.#countFrom(version, recordedMs);
-    this.#tell(`point ${version} generated`);
+  #generate({ seqno: snapshotSeqno, forced, recordedMs }: ModelPoint, digest: string): void {
+    this.points = this.points.filter(({ seqno }) => seqno !== snapshotSeqno);
+    if (!forced) this.#countFrom(snapshotSeqno, recordedMs);
+    this.#tell(`point ${snapshotSeqno} generated`);
     const number = ++this.#started;
-    this.#tell(`started ${number} ${version}`);
-    this.generations.push(new ModelGeneration({ number, version, digest, recordedMs }, this));
+    this.#tell(`started ${number} ${snapshotSeqno}`);
+    this.generations.push(new ModelGeneration({ number, snapshotSeqno, digest, recordedMs }, this));
   }
 
   #skipReached(reason: string): void {

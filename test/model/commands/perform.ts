@@ -82,10 +82,10 @@ export function perform(run: Both, command: Command): void {
       model.jump(command.ms);
       return;
     case 'status': {
-      const version = toSeqno(command.pick % (ledger.last + 1));
+      const snapshotSeqno = toSeqno(command.pick % (ledger.last + 1));
       const ms = world.clock.now() - command.ageMs;
-      world.snapshotter.recordStatus({ version, timestamp: BigInt(ms) * 1_000_000n });
-      model.status(version, ms);
+      world.snapshotter.recordStatus({ snapshotSeqno, timestamp: BigInt(ms) * 1_000_000n });
+      model.status(snapshotSeqno, ms);
       return;
     }
     case 'cancel': {
@@ -124,11 +124,11 @@ function commit(run: Both, to: Seqno): void {
   model.commit(to, isPrimary);
 }
 
-function recordEvidence(run: Both, version: Seqno, claim: Digest): void {
+function recordEvidence(run: Both, snapshotSeqno: Seqno, claim: Digest): void {
   const { world, model, ledger } = run;
-  const { seqno, evidence: recorded } = ledger.appendEvidence(version, claim);
+  const { seqno, evidence: recorded } = ledger.appendEvidence(snapshotSeqno, claim);
   world.snapshotter.recordEvidence(seqno, recorded);
-  model.evidence(seqno, version, claim);
+  model.evidence(seqno, snapshotSeqno, claim);
 }
 
 const wrongDigest = digest('ab'.repeat(32));
@@ -141,7 +141,7 @@ function evidence(run: Both, { claim, pick }: Extract<Command, { kind: 'evidence
   }
   // The right digest of a generation that has not serialised yet is early evidence.
   const right = digest(target.begun.digest);
-  recordEvidence(run, toSeqno(target.version), claim === 'right' ? right : wrongDigest);
+  recordEvidence(run, toSeqno(target.snapshotSeqno), claim === 'right' ? right : wrongDigest);
 }
 
 /** As a host does it that is in no one's way: all of it in one turn. */
@@ -149,7 +149,7 @@ function prove(run: Both): void {
   const waits = ({ phase, evidence: seen }: ModelGeneration) =>
     seen === undefined && (phase === 'serialised' || phase === 'awaiting-evidence');
   for (const { begun } of run.model.generations.filter(waits)) {
-    recordEvidence(run, toSeqno(begun.version), digest(begun.digest));
+    recordEvidence(run, toSeqno(begun.snapshotSeqno), digest(begun.digest));
   }
   sign(run, 'none', false);
   commit(run, run.ledger.last);
@@ -160,12 +160,12 @@ function answer(run: Both, { answer: how, pick }: Extract<Command, { kind: 'answ
   const submission = picked(world.submissions, pick);
   if (submission === undefined) return;
   world.submissions.splice(world.submissions.indexOf(submission), 1);
-  const { version, resolve, reject } = submission;
+  const { snapshotSeqno, resolve, reject } = submission;
   const seqno = toSeqno(ledger.last + 1);
   if (how === 'accept') resolve({ seqno });
   else if (how === 'refuse') resolve('refused');
   else reject(new TypeError('the log is broken'));
-  const of = model.generations.find((generation) => generation.version === version);
+  const of = model.generations.find((generation) => generation.snapshotSeqno === snapshotSeqno);
   if (how === 'accept') of?.answerSubmission({ seqno });
   else of?.answerSubmission(how === 'refuse' ? 'refused' : 'threw');
 }
@@ -180,15 +180,15 @@ function fault(run: Both, command: Extract<Command, { kind: 'fault' }>): void {
     return;
   }
   const versions = [
-    ...model.generations.map(({ version }) => version),
+    ...model.generations.map(({ snapshotSeqno }) => snapshotSeqno),
     ...model.points.map(({ seqno }) => seqno),
     ledger.last + 1,
   ];
-  const version = picked(versions, pick);
-  if (version === undefined) return;
+  const snapshotSeqno = picked(versions, pick);
+  if (snapshotSeqno === undefined) return;
   for (let i = 0; i < times; i++) {
-    world.faults.arm(kind, version);
-    model.faults.arm(kind, version);
+    world.faults.arm(kind, snapshotSeqno);
+    model.faults.arm(kind, snapshotSeqno);
   }
 }
 
@@ -207,12 +207,12 @@ const faultsOf: Readonly<Record<Port, readonly FaultKind[]>> = {
 };
 
 /** Lets the next call of this port fail, one way or another, if it can. */
-export function armAt({ world, model }: Both, { port, version }: Ticket, pick: number): void {
+export function armAt({ world, model }: Both, { port, snapshotSeqno }: Ticket, pick: number): void {
   const kinds = faultsOf[port];
   const chosen = kinds[pick % kinds.length];
   if (chosen === undefined) return;
-  world.faults.arm(chosen, version);
-  model.faults.arm(chosen, version);
+  world.faults.arm(chosen, snapshotSeqno);
+  model.faults.arm(chosen, snapshotSeqno);
 }
 
 /** Calls of a host that has lost count: each is refused with its code, and changes nothing. */

@@ -306,7 +306,7 @@ const liveText = (live: { generation: number; seqno: number; phase: string }) =>
   `${live.generation} ${live.seqno} ${live.phase}`;
 
 const modelText = ({ begun, phase }: ModelGeneration) =>
-  `${begun.number} ${begun.version} ${phase}`;
+  `${begun.number} ${begun.snapshotSeqno} ${phase}`;
 
 function contextText({ context }: World): string {
   const points = context.points.map(({ seqno, forced, frozen }) => [seqno, forced, frozen]);

@@ -10,10 +10,12 @@ const answersMax = 60;
 
 /** Goes on until a generation has come to the port, and does to it there what the command says. */
 export async function strike(run: Run, { port, fails, pick, meanwhile }: Strike): Promise<void> {
-  const version = await goTo(run, port);
-  if (version === undefined) return;
-  if (fails) armAt(run, { port, version }, pick);
-  const live = run.model.generations.find((generation) => generation.version === version);
+  const snapshotSeqno = await goTo(run, port);
+  if (snapshotSeqno === undefined) return;
+  if (fails) armAt(run, { port, snapshotSeqno }, pick);
+  const live = run.model.generations.find(
+    (generation) => generation.snapshotSeqno === snapshotSeqno,
+  );
   switch (meanwhile) {
     case 'cancel':
       run.world.snapshotter.cancel(live?.begun.number ?? 0);
@@ -37,7 +39,7 @@ async function goTo(run: Run, port: Strike['port']): Promise<number | undefined>
   for (let i = 0; i < answersMax; i++) {
     const { waiting } = run.world.gates;
     const found = waiting.find((ticket) => ticket.port === port);
-    if (found !== undefined) return found.version;
+    if (found !== undefined) return found.snapshotSeqno;
     if (waiting.length > 0) {
       await run.answer(0);
     } else {
@@ -48,7 +50,7 @@ async function goTo(run: Run, port: Strike['port']): Promise<number | undefined>
       await run.compare();
     }
   }
-  return run.model.generations[0]?.version;
+  return run.model.generations[0]?.snapshotSeqno;
 }
 
 /** Gives what the generations wait for; to come to a proof, all but the commit, since a rollback may follow. */

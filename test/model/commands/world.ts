@@ -32,7 +32,7 @@ export interface WorldOptions {
 
 /** A submission that the host has not answered. */
 export interface Submission {
-  readonly version: Seqno;
+  readonly snapshotSeqno: Seqno;
   readonly resolve: (answer: { readonly seqno: Seqno } | 'refused') => void;
   readonly reject: (error: Error) => void;
   readonly signal: AbortSignal;
@@ -68,7 +68,7 @@ export class World {
       ...ports,
       fileSystem: this.#gated,
       isReal,
-      versionOfEvidence: (seqno) => options.ledger.entryAt(seqno)?.evidence?.version ?? 0,
+      versionOfEvidence: (seqno) => options.ledger.entryAt(seqno)?.evidence?.snapshotSeqno ?? 0,
       versionOfDigest: (digest) => this.#versions.get(digest as Digest) ?? 0,
     });
   }
@@ -150,15 +150,15 @@ export class World {
   }
 
   async #submit(
-    { version, digest }: { readonly version: Seqno; readonly digest: Digest },
+    { snapshotSeqno, digest }: { readonly snapshotSeqno: Seqno; readonly digest: Digest },
     signal: AbortSignal,
   ): Promise<{ readonly seqno: Seqno } | 'refused'> {
-    this.#versions.set(digest, version);
+    this.#versions.set(digest, snapshotSeqno);
     if (this.policy === 'refuse') return 'refused';
     if (this.policy === 'throw') throw new TypeError('the log is broken');
     if (this.policy === 'accept') return { seqno: toSeqno(this.options.ledger.last + 1) };
     return new Promise((resolve, reject) => {
-      this.submissions.push({ version, resolve, reject, signal });
+      this.submissions.push({ snapshotSeqno, resolve, reject, signal });
     });
   }
 

@@ -125,7 +125,9 @@ const mutants = {
   'evidence that matches by its version alone': {
     ...machines,
     generation: generationMachine.provide({
-      guards: { evidenceMatches: ({ context }, { version }) => version === context.seqno },
+      guards: {
+        evidenceMatches: ({ context }, { snapshotSeqno: version }) => version === context.seqno,
+      },
     }),
   },
   'a slot that is never freed': {

@@ -87,7 +87,7 @@ export const foundInState: Readonly<Record<string, Found>> = {
       'evidence log E2: other transactions that come meanwhile do not take its place',
       'evidence log E3: the log holds the evidence that was told, and no other',
       'evidence log E3: evidence is told in the order of the log',
-      'evidence log E4: what is told has the version and the digest of that seqno',
+      'evidence log E4: what is told has the snapshot’s seqno and the digest of that seqno',
     ],
   },
   'unclaiming-log': {

@@ -165,7 +165,7 @@ class NodeLog {
     const value = writes && singletonValue(writes);
     if (value === undefined) return undefined;
     const { version, hash } = decodeSnapshotEvidence(value);
-    return { version, digest: hash };
+    return { snapshotSeqno: version, digest: hash };
   }
 
   async close(): Promise<void> {
