@@ -56,7 +56,7 @@ export function whatOf(error: LedgerSnapshotterError): string {
       return `${file} is not a directory`;
     case 'SYMLINK_REFUSED':
       // One that was followed, and led to no file, says where it led.
-      if (error.limit !== undefined) return error.message;
+      if (error.expected !== undefined) return error.message;
       return `${file} is a symbolic link, which is not followed`;
     case 'NOT_A_REGULAR_FILE':
       return `${file} is not a regular file`;

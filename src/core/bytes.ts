@@ -86,7 +86,7 @@ export class ByteReader {
       throw new FormatError(
         'LENGTH_EXCEEDS_PARENT',
         `${what} needs ${size} bytes at offset ${this.#offset}, ${this.remaining} are left`,
-        { offset: this.#offset, actual: size, limit: this.remaining },
+        { offset: this.#offset, actual: size, expected: this.remaining },
       );
     }
     const at = this.#offset;
@@ -142,7 +142,7 @@ export class ByteReader {
       throw new FormatError(
         'LENGTH_EXCEEDS_PARENT',
         `${what} declares ${length} bytes at offset ${at}, ${this.remaining} are left`,
-        { offset: at, actual: length.toString(), limit: this.remaining },
+        { offset: at, actual: length.toString(), expected: this.remaining },
       );
     }
     return this.take(Number(length), what);
@@ -164,7 +164,7 @@ export class ByteReader {
       throw new FormatError(
         'COUNT_EXCEEDS_BYTES',
         `${what} is ${count} at offset ${at}, ${this.remaining} bytes are left`,
-        { offset: at, actual: count.toString(), limit: this.remaining },
+        { offset: at, actual: count.toString(), expected: this.remaining },
       );
     }
     return Number(count);

@@ -10,7 +10,7 @@ export interface ErrorPlace {
   readonly key?: string;
   /** What was found, and the bound or value that was expected. */
   readonly actual?: number | string;
-  readonly limit?: number | string;
+  readonly expected?: number | string;
   readonly cause?: unknown;
 }
 
@@ -171,7 +171,7 @@ export abstract class LedgerSnapshotterError<Code extends ErrorCode = ErrorCode>
   readonly table: string | undefined;
   readonly key: string | undefined;
   readonly actual: number | string | undefined;
-  readonly limit: number | string | undefined;
+  readonly expected: number | string | undefined;
 
   constructor(code: Code, message: string, place: ErrorPlace = {}) {
     super(message, place.cause === undefined ? undefined : { cause: place.cause });
@@ -182,7 +182,7 @@ export abstract class LedgerSnapshotterError<Code extends ErrorCode = ErrorCode>
     this.table = place.table;
     this.key = place.key;
     this.actual = place.actual;
-    this.limit = place.limit;
+    this.expected = place.expected;
   }
 }
 

@@ -79,12 +79,17 @@ export interface SnapshotSource {
  * **Contract:** `submit` proposes a transaction that writes the digest to
  * `public:ccf.internal.snapshot_evidence`, with the digest as its claims digest. It answers with the
  * transaction's seqno, or `refused` when the log did not take it; it may answer after the transaction
- * was already recorded. Version and digest are the snapshot's, which lies back: they are written and told as given.
+ * was already recorded. Seqno and digest are the snapshot's, which lies back: they are written and told as given.
  * When `signal` aborts nobody awaits the answer any more; what the log has taken by then is told all the same.
  */
 export interface EvidenceLog {
   submit(
-    evidence: { readonly snapshotSeqno: Seqno; readonly digest: Digest },
+    evidence: {
+      readonly snapshotSeqno: Seqno;
+      readonly digest: Digest;
+      /** @deprecated `snapshotSeqno` under its name in release 0.1; it is given until 0.3. */
+      readonly version?: Seqno;
+    },
     options: { readonly signal: AbortSignal },
   ): Promise<{ readonly seqno: Seqno } | 'refused'>;
 }

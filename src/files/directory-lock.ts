@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { StorageError } from '../core/errors.ts';
 import { LockFile, type LockOptions, lockName } from './lock-file.ts';
 import { lockedError } from './lock-holder.ts';
-import { SerialQueue } from './mutex.ts';
+import { Mutex } from './mutex.ts';
 
 export { isLockName, type LockOptions } from './lock-file.ts';
 
@@ -27,7 +27,7 @@ export async function lockDirectory(
 export class DirectoryLock {
   readonly directory: string;
   readonly #file: LockFile;
-  readonly #queue = new SerialQueue();
+  readonly #queue = new Mutex();
   #isReleased = false;
 
   constructor(directory: string, file: LockFile) {

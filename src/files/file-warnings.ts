@@ -51,9 +51,9 @@ function warningError(
 ): StorageError {
   if (code === 'HARDLINK_REFUSED') {
     const message = `${file} has ${links} names (hard links): whoever has another one can change it, expected 1`;
-    return new StorageError(code, message, { file, actual: links ?? 0, limit: 1 });
+    return new StorageError(code, message, { file, actual: links ?? 0, expected: 1 });
   }
   const actual = `0${mode.toString(8)}`;
   const message = `${file} has mode ${actual}: its group or everybody may write it, expected at most 0755`;
-  return new StorageError(code, message, { file, actual, limit: '0755' });
+  return new StorageError(code, message, { file, actual, expected: '0755' });
 }

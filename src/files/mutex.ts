@@ -2,7 +2,7 @@
  * Runs operations one after another in the order of their requests. **Order contract:** an operation starts
  * only when the one before it has ended, well or badly; a failure does not stop those behind it.
  */
-export class SerialQueue {
+export class Mutex {
   #last: Promise<unknown> = Promise.resolve();
 
   run<T>(operation: () => Promise<T>): Promise<T> {

@@ -49,7 +49,7 @@ async function targetOf(fileSystem: FileSystem, path: string): Promise<string | 
   throw new StorageError('SYMLINK_REFUSED', message, {
     file: path,
     actual: target,
-    limit: 'a file',
+    expected: 'a file',
   });
 }
 

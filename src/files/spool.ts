@@ -5,7 +5,7 @@ import { parseSnapshotName, spoolName } from '../formats/encoding/file-name.ts';
 import type { FileHandle, FileSystem } from '../io/file-system.ts';
 import type { DirectoryLock } from './directory-lock.ts';
 import { equalFiles } from './equal-files.ts';
-import { SerialQueue } from './mutex.ts';
+import { Mutex } from './mutex.ts';
 import { removeIfThere } from './remove-if-there.ts';
 
 export interface SpoolOptions {
@@ -41,7 +41,7 @@ export class Spool {
   readonly path: string;
   readonly #fileSystem: FileSystem;
   readonly #lock: DirectoryLock;
-  readonly #queue = new SerialQueue();
+  readonly #queue = new Mutex();
   #state: SpoolState = 'new';
   /** Whether the file under the spool's name is ours: another's must not be removed, nor one that came later. */
   #isOnDisk = false;

@@ -94,7 +94,7 @@ export function badLinkError(
   return new StorageError('SYMLINK_REFUSED', message, {
     file: path,
     actual: target,
-    limit: 'a file',
+    expected: 'a file',
   });
 }
 
@@ -108,7 +108,7 @@ export function tooLargeError(path: string, size: number, bytesMax: number): Sto
   return new StorageError('TOO_LARGE', `${path} has ${size} bytes, at most ${bytesMax} are read`, {
     file: path,
     actual: size,
-    limit: bytesMax,
+    expected: bytesMax,
   });
 }
 

@@ -65,7 +65,7 @@ function wrongSeqno(seqno: Seqno, signed: Seqno): VerificationError {
   return new VerificationError(
     'SEQNO_MISMATCH',
     `the signature at seqno ${seqno} says it is of seqno ${signed}`,
-    { seqno, actual: signed, limit: seqno },
+    { seqno, actual: signed, expected: seqno },
   );
 }
 
@@ -113,7 +113,7 @@ function treeOf(bytes: Uint8Array, signatureSeqno: Seqno): MerkleTree {
     throw new VerificationError(
       'TREE_MISMATCH',
       `the tree at seqno ${signatureSeqno} has ${tree.leafCount} leaves`,
-      { seqno: signatureSeqno, actual: tree.leafCount, limit: signatureSeqno },
+      { seqno: signatureSeqno, actual: tree.leafCount, expected: signatureSeqno },
     );
   }
   return tree;

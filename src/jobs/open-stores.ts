@@ -6,7 +6,7 @@ import type { BuiltStore } from '../store/memory/built-store.ts';
 import { SharedStore } from '../store/shared/shared-store.ts';
 
 /** How a state is kept. */
-export interface StoreKeeping {
+export interface StoreOptions {
   /**
    * Whether removed keys leave tombstones.
    * @default false
@@ -18,11 +18,11 @@ export interface StoreKeeping {
 export type OpenStore = (
   seqno: Seqno,
   tables: ReadonlyMap<string, StoreTable>,
-  keeping?: StoreKeeping,
+  keeping?: StoreOptions,
 ) => LedgerStore;
 
 /** Takes over a state that a job has loaded, as `keeping` says that it did. */
-export type AdoptStore = (built: BuiltStore, keeping?: StoreKeeping) => LedgerStore;
+export type AdoptStore = (built: BuiltStore, keeping?: StoreOptions) => LedgerStore;
 
 /** Opens a store on the JavaScript heap. */
 export const openVersionedStore: OpenStore = (seqno, tables, keeping) =>

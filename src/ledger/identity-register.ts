@@ -136,7 +136,7 @@ export class IdentityRegister {
     const named = text === undefined || text === known.pem ? known : this.#readBeside(text);
     if (named.keyId !== known.keyId || known.keyId !== node) {
       const message = `the certificate beside the signature is not of node ${node}`;
-      throw new VerificationError('KID_MISMATCH', message, { actual: named.keyId, limit: node });
+      throw new VerificationError('KID_MISMATCH', message, { actual: named.keyId, expected: node });
     }
     return known;
   }

@@ -57,7 +57,7 @@ export function startOfLedger<Store extends VerifiedStore>(
     throw new FormatError(
       'CHUNK_GAP',
       `the ledger in ${ledger.directory} begins at seqno ${ledger.first}: start from a snapshot of seqno ${ledger.first - 1} or later (--from)`,
-      { file: ledger.directory, seqno: ledger.first, limit: 1 },
+      { file: ledger.directory, seqno: ledger.first, expected: 1 },
     );
   }
   return {
@@ -133,7 +133,7 @@ export function treeOf({ publicMaps, seqno, leaf }: SnapshotContent): MerkleTree
       {
         seqno,
         actual: tree.leafCount,
-        limit: seqno,
+        expected: seqno,
       },
     );
   }

@@ -260,17 +260,17 @@ export function checkOrder(
   if (isSnapshot) throw new FormatError('BAD_IV', 'a ledger entry has the IV of a snapshot');
   const expected = before.last + 1;
   if (seqno !== expected || domain.seqno !== seqno) {
-    const place = { actual: domain.seqno, limit: expected };
+    const place = { actual: domain.seqno, expected: expected };
     const message = `seqno ${expected} was expected, the entry says ${domain.seqno}, its IV ${seqno}`;
     throw new VerificationError('SEQNO_MISMATCH', message, place);
   }
   if (view > viewMax) {
-    const place = { actual: view, limit: viewMax };
+    const place = { actual: view, expected: viewMax };
     throw new FormatError('NUMBER_TOO_LARGE', `view ${view} is above ${viewMax}`, place);
   }
   if (view < before.view) {
     const message = `view ${view} comes after view ${before.view}`;
-    throw new VerificationError('VIEW_MISMATCH', message, { actual: view, limit: before.view });
+    throw new VerificationError('VIEW_MISMATCH', message, { actual: view, expected: before.view });
   }
 }
 
@@ -309,7 +309,7 @@ function checkCommitEvidence(
 /** The same error, saying at which entry it was found. */
 export function atEntry(error: unknown, { seqno, file, offset }: LedgerEntry): unknown {
   if (!(error instanceof FormatError || error instanceof VerificationError)) return error;
-  const { actual, limit, table, key } = error;
+  const { actual, expected, table, key } = error;
   const place = {
     file,
     offset,
@@ -318,7 +318,7 @@ export function atEntry(error: unknown, { seqno, file, offset }: LedgerEntry): u
     ...(table === undefined ? {} : { table }),
     ...(key === undefined ? {} : { key }),
     ...(actual === undefined ? {} : { actual }),
-    ...(limit === undefined ? {} : { limit }),
+    ...(expected === undefined ? {} : { expected }),
   };
   const message = `seqno ${seqno} (${file} at offset ${offset}): ${error.message}`;
   return error instanceof FormatError

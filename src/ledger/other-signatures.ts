@@ -139,7 +139,7 @@ function checkTxId(protectedHeader: CborMap, own: string): void {
   const signed = cborText(ccf.get('txid'), 'txid', 'COSE_STRUCTURE');
   if (signed === own) return;
   const message = `the signature says it is of ${signed.slice(0, 80)}, it lies at ${own}`;
-  throw new VerificationError('SEQNO_MISMATCH', message, { limit: own });
+  throw new VerificationError('SEQNO_MISMATCH', message, { expected: own });
 }
 
 /** Whether an endorsement could be verified, under the key that it names itself. */

@@ -111,7 +111,7 @@ async function verifyNode(
     throw new VerificationError(
       'MERKLE_ROOT_MISMATCH',
       `the signed root is ${toHex(signature.root)}, the ledger's ${toHex(root)}`,
-      { actual: toHex(signature.root), limit: toHex(root) },
+      { actual: toHex(signature.root), expected: toHex(root) },
     );
   }
   const { publicKey, spki } = read(domain, tables.signatures, () => register.nodeOf(signature));
@@ -143,7 +143,7 @@ async function verifyCose(
 function checkView(signed: View, view: View): void {
   if (signed === view) return;
   const message = `the signature says it is of view ${signed}, its entry is of view ${view}`;
-  throw new VerificationError('VIEW_MISMATCH', message, { actual: signed, limit: view });
+  throw new VerificationError('VIEW_MISMATCH', message, { actual: signed, expected: view });
 }
 
 function checkSeqno(signed: Seqno, seqno: Seqno): void {
@@ -151,6 +151,6 @@ function checkSeqno(signed: Seqno, seqno: Seqno): void {
   throw new VerificationError(
     'SEQNO_MISMATCH',
     `the signature says it is of seqno ${signed}, it lies at ${seqno}`,
-    { actual: signed, limit: seqno },
+    { actual: signed, expected: seqno },
   );
 }

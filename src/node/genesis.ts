@@ -13,7 +13,7 @@ import { MerkleTree } from '../formats/merkle/merkle-tree.ts';
 import { signIdentityEndorsement } from '../formats/signatures/identity-endorsement.ts';
 import { VersionedStore } from '../store/heap/versioned-store.ts';
 import type { NodeKeys } from './keys.ts';
-import { Log } from './node-ledger.ts';
+import { NodeLedger } from './node-ledger.ts';
 import { makeSignature } from './signing.ts';
 import { jsonRecord, singleton, table, textRecord } from './system-tables.ts';
 
@@ -45,7 +45,7 @@ export async function makeGenesis(options: GenesisOptions): Promise<readonly Uin
     tree: MerkleTree.genesis(),
     viewHistory: [],
   };
-  const log = new Log(start, { at: () => secret });
+  const log = new NodeLedger(start, { at: () => secret });
   const { service, node } = makeCertificates(options);
   const introduced = log.append(introductions(options, service, node), { view });
   const opened = log.append(await opening(options, service, secret), { view });

@@ -56,7 +56,7 @@ const claimsNothing = new Uint8Array(32);
  * The log of a node as far as it is in memory: the state after the last entry and the uncommitted ones
  * before it, the Merkle tree, and what the next entry is made of.
  */
-export class Log {
+export class NodeLedger {
   readonly #secrets: Secrets;
   readonly #store: LedgerStore;
   readonly #tree: MerkleTree;

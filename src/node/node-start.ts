@@ -134,7 +134,7 @@ function checkLedgerEnd({ snapshot, seqno }: RecoveredLedger, { ledger }: NodePa
   throw new VerificationError(
     'LEDGER_BEHIND_SNAPSHOT',
     `${ledger} ends at seqno ${seqno}, before ${snapshot.evidenceSeqno}, the evidence of ${snapshot.file}`,
-    { file: snapshot.file, seqno, limit: snapshot.evidenceSeqno },
+    { file: snapshot.file, seqno, expected: snapshot.evidenceSeqno },
   );
 }
 

@@ -17,7 +17,7 @@ import { Transaction } from '../store/transaction.ts';
 import { appendTimes } from './append-times.ts';
 import type { LedgerNode, NodeSnapshots, NodeStatus } from './ledger-node.ts';
 import type { NodeLocks } from './locks.ts';
-import { Log } from './node-ledger.ts';
+import { NodeLedger } from './node-ledger.ts';
 import type { NodeOptions, NodeSettings } from './node-options.ts';
 import type { NodePlace, OpenedService } from './node-place.ts';
 import { makeNodeReceipt } from './receipt.ts';
@@ -40,7 +40,7 @@ export interface NodeStart extends NodePlace {
 export async function startNode(start: NodeStart): Promise<LedgerNode> {
   const { options, settings, environment, service } = start;
   const { recovered, secrets } = service;
-  const log = new Log(
+  const log = new NodeLedger(
     {
       store: recovered.store,
       tree: recovered.tree,
@@ -148,7 +148,7 @@ function lastSnapshotMs({ store }: RecoveredLedger): number | undefined {
 }
 
 interface NodeParts {
-  readonly log: Log;
+  readonly log: NodeLedger;
   readonly sequencer: Sequencer;
   readonly consensus: Consensus;
   readonly writer: LedgerWriter;

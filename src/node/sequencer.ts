@@ -10,12 +10,12 @@ import type { Certificate } from '../formats/keys/certificate.ts';
 import type { Snapshotter } from '../snapshotter/create-snapshotter.ts';
 import { DelayedTasks, type TimedTaskHandle } from '../tasks/delayed-tasks.ts';
 import type { NodeKeys } from './keys.ts';
-import type { Appended, Log } from './node-ledger.ts';
-import { Turnstile } from './serial-queue.ts';
+import type { Appended, NodeLedger } from './node-ledger.ts';
+import { SerialQueue } from './serial-queue.ts';
 import { makeSignature } from './signing.ts';
 import { evidenceChanges } from './system-tables.ts';
 import { type TransactionBody, TransactionRun } from './transaction-run.ts';
-import { Milestone } from './watermark.ts';
+import { Watermark } from './watermark.ts';
 
 export interface SequencerSettings {
   /** Transactions after which a signature follows. */
@@ -29,7 +29,7 @@ export interface SequencerSettings {
 }
 
 export interface SequencerOptions {
-  readonly log: Log;
+  readonly log: NodeLedger;
   readonly keys: NodeKeys;
   /** The node's certificate, which the service has endorsed. */
   readonly node: Certificate;
@@ -72,9 +72,9 @@ const attemptsMax = 10;
  */
 export class Sequencer {
   readonly #options: SequencerOptions;
-  readonly #turnstile: Turnstile;
-  readonly #durable: Milestone;
-  readonly #committed: Milestone;
+  readonly #turnstile: SerialQueue;
+  readonly #durable: Watermark;
+  readonly #committed: Watermark;
   #parts: SequencerParts | undefined;
   #unsigned: number;
   /** Last seqno at which a snapshot could be due. */
@@ -88,9 +88,9 @@ export class Sequencer {
     const { log, committed, lastSnapshot } = options;
     this.#options = options;
     this.#delayed = new DelayedTasks(options.clock, (error) => this.#broke(error));
-    this.#durable = new Milestone(log.last);
-    this.#committed = new Milestone(committed);
-    this.#turnstile = new Turnstile(() => this.#the.writer.pendingBytes < pendingBytesMax);
+    this.#durable = new Watermark(log.last);
+    this.#committed = new Watermark(committed);
+    this.#turnstile = new SerialQueue(() => this.#the.writer.pendingBytes < pendingBytesMax);
     this.#unsigned = log.last - log.lastSignature;
     this.#lastPoint = lastSnapshot;
   }

@@ -1,4 +1,4 @@
-import { SerialQueue } from '../files/mutex.ts';
+import { Mutex } from '../files/mutex.ts';
 
 /** A step that waits its turn. */
 interface Step {
@@ -13,23 +13,23 @@ const stepsPerTurn = 32;
  * Lets steps through one at a time, in the order in which they came, and none while something is held
  * exclusively or there is no room. A step is synchronous, so nothing comes between its begin and its end.
  */
-export class Turnstile {
+export class SerialQueue {
   readonly #hasRoom: () => boolean;
   readonly #steps = new Set<Step>();
-  readonly #exclusive = new SerialQueue();
+  readonly #exclusive = new Mutex();
   #held = 0;
   #isTurning = false;
   #isScheduled = false;
   #closed: Error | undefined;
 
-  /** @param hasRoom asked before each step; when it changes to true, {@link Turnstile.turn} is called */
+  /** @param hasRoom asked before each step; when it changes to true, {@link SerialQueue.turn} is called */
   constructor(hasRoom: () => boolean) {
     this.#hasRoom = hasRoom;
   }
 
   /**
    * Runs a step when its turn comes. What it returns may be a promise: only the caller waits for that.
-   * @throws what the step throws, and what {@link Turnstile.close} was given
+   * @throws what the step throws, and what {@link SerialQueue.close} was given
    */
   pass<T>(step: () => T | PromiseLike<T>): Promise<T> {
     return new Promise((resolve, reject) => {

@@ -7,7 +7,7 @@ import {
   signRootSignature,
 } from '../formats/signatures/root-signature.ts';
 import type { NodeKeys } from './keys.ts';
-import type { Log } from './node-ledger.ts';
+import type { NodeLedger } from './node-ledger.ts';
 import { signatureChanges } from './system-tables.ts';
 
 export interface SigningOptions {
@@ -32,7 +32,10 @@ export interface MadeSignature {
  * Signs the log's root as service and as node, on the thread pool. Until the entry is appended nothing else
  * may be: the tree that is serialised must be the one that was signed.
  */
-export async function makeSignature(log: Log, options: SigningOptions): Promise<MadeSignature> {
+export async function makeSignature(
+  log: NodeLedger,
+  options: SigningOptions,
+): Promise<MadeSignature> {
   const { keys, view, node, nowMs } = options;
   const seqno = log.next;
   const root = log.tree.root();

@@ -34,7 +34,7 @@ export async function setTailAside(
   if (unsigned === undefined) return;
   const { seqno, last, steering, file, offset, acknowledged, isOpen } = unsigned;
   const what = `entry ${steering.seqno} in ${paths.ledger} writes ${steering.table}, and no signature covers it: entries ${seqno} to ${last} (${file} from offset ${offset} on) are not believed`;
-  const place = { file, offset, seqno: steering.seqno, limit: verifiedUntil };
+  const place = { file, offset, seqno: steering.seqno, expected: verifiedUntil };
   if (acknowledged !== undefined) {
     const why = `entry ${acknowledged} among them may have been acknowledged to a caller, so they were not cut off`;
     throw new VerificationError('UNSIGNED_TAIL', `${what}; ${why}`, place);

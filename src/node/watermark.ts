@@ -7,7 +7,7 @@ interface Waiter {
 }
 
 /** How far something has come along the log, and who waits until it has come further. */
-export class Milestone {
+export class Watermark {
   #reached: Seqno;
   /** Ascending by seqno. */
   readonly #waiters: Waiter[] = [];

@@ -61,7 +61,7 @@ export function applicationClaimsDigest(claims: readonly ApplicationClaim[]): st
 export function digestOfClaims(value: JsonValue): Uint8Array {
   const claims = jsonArray(value, 'applicationClaims', code);
   if (claims.length === 0 || claims.length > claimsMax) {
-    const place = { actual: claims.length, limit: claimsMax };
+    const place = { actual: claims.length, expected: claimsMax };
     throw new FormatError(code, `${claims.length} application claims`, place);
   }
   const count = new Uint8Array(4);
@@ -87,7 +87,7 @@ function digestOfEntry(value: JsonValue | undefined): Uint8Array {
   const protocol = text('protocol');
   if (protocol !== 'LedgerEntryV1') {
     const message = `a ledger entry of the unknown protocol ${JSON.stringify(protocol)}`;
-    throw new FormatError(code, message, { actual: protocol, limit: 'LedgerEntryV1' });
+    throw new FormatError(code, message, { actual: protocol, expected: 'LedgerEntryV1' });
   }
   const secret = bytesOfBase64(text('secretKey'));
   const parts = [text('collectionId'), text('contents')];

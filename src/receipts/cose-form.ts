@@ -92,7 +92,7 @@ function treeOf(header: CborMap): ReceiptTree {
   if (tree !== undefined) return tree;
   const actual = typeof vds === 'number' || typeof vds === 'string' ? vds : typeof vds;
   const message = 'vds (395) is neither 2 (CCF_LEDGER_SHA256) nor 1 (RFC9162_SHA256)';
-  throw new FormatError('VDS', message, { actual, limit: '2 or 1' });
+  throw new FormatError('VDS', message, { actual, expected: '2 or 1' });
 }
 
 function proofsOf(tree: ReceiptTree, vdp: CborMap, mayPathBeEmpty: boolean): CoseProofs {
@@ -124,9 +124,9 @@ function proofBytes(vdp: CborMap, label: number, what: string): readonly Uint8Ar
   if (!vdp.has(label)) return [];
   const items = cborArray(vdp.get(label), what, 'VDP');
   if (items.length === 0)
-    throw new FormatError('VDP', `${what} are none: one at least is expected`, { limit: 1 });
+    throw new FormatError('VDP', `${what} are none: one at least is expected`, { expected: 1 });
   if (items.length > proofsMax) {
-    const place = { actual: items.length, limit: proofsMax };
+    const place = { actual: items.length, expected: proofsMax };
     throw new FormatError(
       'TOO_LARGE',
       `${what} are ${items.length}: at most ${proofsMax} are read`,

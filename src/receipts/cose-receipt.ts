@@ -131,7 +131,7 @@ function oneRoot(roots: readonly Uint8Array[]): Uint8Array {
   const other = others.find((root) => !equalBytes(root, first));
   if (other === undefined) return first;
   const message = 'the proofs of the receipt lead to different roots';
-  const place = { actual: hexOf(other), limit: hexOf(first) };
+  const place = { actual: hexOf(other), expected: hexOf(first) };
   throw new VerificationError('MERKLE_ROOT_MISMATCH', message, place);
 }
 
@@ -155,7 +155,7 @@ function trustedOf(
     trustedRoots.length === 0
       ? 'consistency proofs need a root that is already trusted: give it as trustedRoots'
       : 'a consistency proof of the receipt begins at a root that is not trusted';
-  const place = { actual: stranger.olderRoot, limit: trustedRoots[0] ?? '' };
+  const place = { actual: stranger.olderRoot, expected: trustedRoots[0] ?? '' };
   throw new VerificationError('MERKLE_ROOT_MISMATCH', message, place);
 }
 
@@ -201,7 +201,7 @@ function foldConsistencies(
       return { olderRoot, isTrusted: true };
     }
     const message = 'a consistency proof of the receipt begins at none of the trusted roots';
-    const place = { limit: trustedRoots[0] ?? '' };
+    const place = { expected: trustedRoots[0] ?? '' };
     throw new VerificationError('MERKLE_ROOT_MISMATCH', message, place);
   });
   return { roots, consistencies };
@@ -228,7 +228,7 @@ async function signerOf(
   const fitting = keys.filter(({ curve }) => curve === profile.curve);
   if (fitting.length === 0) {
     const message = `alg ${profile.name} needs a key on ${profile.curve}`;
-    const place = { actual: keys[0]?.curve ?? '', limit: profile.curve };
+    const place = { actual: keys[0]?.curve ?? '', expected: profile.curve };
     throw new VerificationError('ALG_KEY_MISMATCH', message, place);
   }
   for (const key of fitting) {
@@ -258,7 +258,7 @@ function namedKeys(
   const known = services.map(({ keyId }) => keyId).join(', ');
   const text = kidText(kid);
   const said = `the receipt names key ${JSON.stringify(text)}, which is none of the trusted: ${known}`;
-  throw new VerificationError('KID_MISMATCH', said, { actual: text, limit: known });
+  throw new VerificationError('KID_MISMATCH', said, { actual: text, expected: known });
 }
 
 /** CCF's kid is the key's id as text; a set may give another one, and some write the id as bytes. */

@@ -166,7 +166,7 @@ function leafOf(own: JsonObject): Pick<JsonForm, 'components' | 'leaf'> {
   if (components.claimsDigest !== undefined && components.commitEvidence === undefined) {
     // Such a leaf has the form of an inner node of the tree, whose halves would pass for an entry and its claims.
     throw new FormatError(code, 'a leaf with a claims digest and no commit evidence', {
-      limit: 'commit_evidence beside claims_digest, as every release wrote it',
+      expected: 'commit_evidence beside claims_digest, as every release wrote it',
     });
   }
   return { components, leaf: undefined };
@@ -189,7 +189,7 @@ function pathOf(own: JsonObject): MerklePath {
   if (own.has('signed_root') && !own.has('proof')) return [];
   const steps = jsonArray(own.get('proof'), 'proof', code);
   if (steps.length <= merklePathMax) return steps.map(stepOf);
-  const place = { actual: steps.length, limit: merklePathMax };
+  const place = { actual: steps.length, expected: merklePathMax };
   const message = `a path of ${steps.length} steps: at most ${merklePathMax} are read`;
   throw new FormatError('MERKLE_PATH', message, place);
 }
@@ -212,6 +212,6 @@ function endorsementsOf(value: JsonValue | undefined): readonly string[] {
   if (items.length <= endorsementsMax) {
     return items.map((item) => jsonText(item, 'a service endorsement', code));
   }
-  const place = { actual: items.length, limit: endorsementsMax };
+  const place = { actual: items.length, expected: endorsementsMax };
   throw new FormatError('TOO_LARGE', `${items.length} service endorsements`, place);
 }

@@ -111,7 +111,7 @@ function nodeOf(form: JsonForm, given: string | undefined): ReceiptCertificate {
   const message = `the receipt names node ${form.nodeId}, its certificate is of ${node.key.keyId}`;
   throw new VerificationError('KID_MISMATCH', message, {
     actual: form.nodeId,
-    limit: node.key.keyId,
+    expected: node.key.keyId,
   });
 }
 
@@ -176,7 +176,7 @@ function checkTransactionId(named: string | undefined, commitEvidence: string | 
   if (commitEvidence.startsWith(`ce:${named}:`)) return;
   const proved = commitEvidence.slice(0, 80);
   const message = `the answer names transaction ${named}, its receipt is of ${proved}`;
-  throw new VerificationError('EVIDENCE_MISMATCH', message, { actual: named, limit: proved });
+  throw new VerificationError('EVIDENCE_MISMATCH', message, { actual: named, expected: proved });
 }
 
 function inclusionOf(

@@ -56,7 +56,7 @@ function decodeThree(bytes: Uint8Array): readonly [number, number, readonly Uint
 function hashesOf(items: readonly CborValue[]): readonly Uint8Array[] {
   // A consistency proof may begin with the node that it starts from: one hash more than a path.
   if (items.length > 0 && items.length <= merklePathMax + 1) return items.map(hashOf);
-  const place = { actual: items.length, limit: merklePathMax + 1 };
+  const place = { actual: items.length, expected: merklePathMax + 1 };
   throw new FormatError('MERKLE_PATH', `a path of ${items.length} hashes`, place);
 }
 

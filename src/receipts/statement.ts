@@ -38,7 +38,7 @@ export type MessageKind = 'receipt' | 'statement';
  */
 export function sign1Items(bytes: Uint8Array): Sign1Items {
   if (bytes.length > statementBytesMax) {
-    const place = { actual: bytes.length, limit: statementBytesMax };
+    const place = { actual: bytes.length, expected: statementBytesMax };
     throw new FormatError('TOO_LARGE', `a COSE message of ${bytes.length} bytes`, place);
   }
   const value = decodeCbor(bytes, { tags: [sign1Tag] });
@@ -132,7 +132,7 @@ function receiptsOf({ unprotectedHeader }: Sign1Items): readonly Uint8Array[] {
     throw new FormatError('RECEIPT_MISSING', 'the statement’s list of receipts (394) is empty');
   }
   if (items.length > receiptsMax) {
-    const place = { actual: items.length, limit: receiptsMax };
+    const place = { actual: items.length, expected: receiptsMax };
     throw new FormatError('TOO_LARGE', `a statement with ${items.length} receipts`, place);
   }
   return items.map((item) => cborBytes(item, 'a receipt of the statement', 'COSE_STRUCTURE'));

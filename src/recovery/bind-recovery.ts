@@ -7,10 +7,10 @@ import {
   type SnapshotCandidate,
 } from '../../machines/ports.ts';
 import { recoveryMachine } from '../../machines/recovery.ts';
-import type { RecoveryEffects } from './recovery-ports.ts';
+import type { RecoveryPorts } from './recovery-ports.ts';
 
 /** Gives the recovery's ports their effects, in the same order. */
-export function bindRecovery(effects: RecoveryEffects): typeof recoveryMachine {
+export function bindRecovery(effects: RecoveryPorts): typeof recoveryMachine {
   return recoveryMachine.provide({
     actors: {
       listSources: later<void, RecoverySources>(() => effects.listSources()),

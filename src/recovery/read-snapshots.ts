@@ -1,7 +1,7 @@
 import { assert } from '../core/errors.ts';
 import type { SnapshotContent } from '../formats/snapshot/snapshot-body.ts';
 import type { Environment } from '../jobs/environment.ts';
-import type { AdoptStore, StoreKeeping } from '../jobs/open-stores.ts';
+import type { AdoptStore, StoreOptions } from '../jobs/open-stores.ts';
 import { type SnapshotJobs, snapshotJobs } from '../jobs/snapshot-jobs.ts';
 import { orForeign, type ReplayStart, startWith } from '../ledger/ledger-start.ts';
 import type { LoadedSnapshot, UsedMemory } from '../snapshots/load-shared.ts';
@@ -27,7 +27,7 @@ export interface SnapshotPlace {
 /** How the snapshots of a recovery are read. */
 export interface SnapshotReaderOptions {
   readonly environment: Environment;
-  readonly keeping: StoreKeeping;
+  readonly keeping: StoreOptions;
   readonly signal: AbortSignal | undefined;
 }
 

@@ -5,10 +5,10 @@ import type { FrozenTable } from '../core/host-ports.ts';
 import type { LedgerAccess } from '../files/ledger/ledger-listing.ts';
 import { guarded } from '../inspect/guarded.ts';
 import { environmentOf } from '../jobs/environment.ts';
-import type { StoreKeeping } from '../jobs/open-stores.ts';
+import type { StoreOptions } from '../jobs/open-stores.ts';
 import type { LedgerStore } from '../store/ledger-store.ts';
 import { bindRecovery } from './bind-recovery.ts';
-import { RecoveryEffects } from './recovery-ports.ts';
+import { RecoveryPorts } from './recovery-ports.ts';
 import type { Recovered, RecoveredLedger, RecoverOptions } from './report.ts';
 
 export type { Recovered, RecoveredLedger } from './report.ts';
@@ -52,11 +52,11 @@ export function tablesOf(store: LedgerStore): ReadonlyMap<string, FrozenTable> {
  */
 export async function recoverLedger(
   options: RecoverOptions,
-  keeping: StoreKeeping = {},
+  keeping: StoreOptions = {},
   access: LedgerAccess = 'any',
 ): Promise<RecoveredLedger> {
   if (typeof options.ledger !== 'string') throw new TypeError('ledger must name a directory');
-  const effects = new RecoveryEffects(options, environmentOf(options.environment), {
+  const effects = new RecoveryPorts(options, environmentOf(options.environment), {
     ...keeping,
     access,
   });
@@ -76,7 +76,7 @@ export async function recoverLedger(
 }
 
 async function runMachine(
-  effects: RecoveryEffects,
+  effects: RecoveryPorts,
   { inspect, logger, signal }: RecoverOptions,
 ): Promise<RecoveryOutput> {
   const actor = createActor(bindRecovery(effects), {
@@ -114,5 +114,5 @@ function noStartError(
       : `of ${refused.length} refused the newest, ${newest.file}: ${newest.reason}`;
   const message = `${ledger}: ${reason} (${tried})`;
   if (first === undefined) return new FormatError('EMPTY_LEDGER', message, { file: ledger });
-  return new FormatError('CHUNK_GAP', message, { file: ledger, seqno: first, limit: 1 });
+  return new FormatError('CHUNK_GAP', message, { file: ledger, seqno: first, expected: 1 });
 }

@@ -18,7 +18,7 @@ import { CrashedLedger } from '../files/ledger/crashed-ledger.ts';
 import { entryAt } from '../files/ledger/ledger-directory.ts';
 import type { LedgerAccess } from '../files/ledger/ledger-listing.ts';
 import type { Environment } from '../jobs/environment.ts';
-import type { StoreKeeping } from '../jobs/open-stores.ts';
+import type { StoreOptions } from '../jobs/open-stores.ts';
 import { leafOf } from '../ledger/entry-leaf.ts';
 import { checkEvidenceEntry } from '../ledger/evidence-entry.ts';
 import { type ReplayStart, startOfLedger } from '../ledger/ledger-start.ts';
@@ -38,12 +38,12 @@ import type { RecoveredLedger, RecoverOptions } from './report.ts';
 export type RecoveredState = Omit<RecoveredLedger, 'refused'>;
 
 /** How a ledger is read, and the state that comes of it kept. */
-export interface RecoveryKeeping extends StoreKeeping {
+export interface RecoveryKeeping extends StoreOptions {
   readonly access: LedgerAccess;
 }
 
 /** What a recovery's machine asks for, done on files: everything that it knows by name lies here. */
-export class RecoveryEffects {
+export class RecoveryPorts {
   readonly #options: RecoverOptions;
   readonly #environment: Environment;
   readonly #keeping: RecoveryKeeping;
@@ -207,7 +207,7 @@ export class RecoveryEffects {
     if (first === undefined) return undefined;
     if (seqno + 1 < first) {
       const message = `the ledger in ${directory} begins at seqno ${first}: those behind the snapshot, from ${seqno + 1} on, are missing`;
-      return new FormatError('CHUNK_GAP', message, { file, seqno: seqno + 1, limit: first });
+      return new FormatError('CHUNK_GAP', message, { file, seqno: seqno + 1, expected: first });
     }
     if (seqno + 1 === first) return this.#evidenceFlaw(file, proven);
     const entry = await entryAt(this.#open, seqno);

@@ -115,11 +115,11 @@ async function serviceSignerOf(
 function checkSame(
   code: 'SEQNO_MISMATCH' | 'VIEW_MISMATCH' | 'KID_MISMATCH',
   actual: number | string,
-  limit: number | string,
+  expected: number | string,
 ): void {
-  if (actual === limit) return;
-  throw new VerificationError(code, `the signature says ${actual}, expected is ${limit}`, {
+  if (actual === expected) return;
+  throw new VerificationError(code, `the signature says ${actual}, expected is ${expected}`, {
     actual,
-    limit,
+    expected,
   });
 }

@@ -23,7 +23,7 @@ import { readSignedLedger, type SignedLedger } from '../ledger/signed-ledger.ts'
 import { steeringIn } from '../ledger/unsigned-tail.ts';
 import { pinnedKeys } from '../ledger/vouching.ts';
 import { startFromSnapshot } from '../recovery/load-heap.ts';
-import { drawState } from '../serialising/copy-state.ts';
+import { copyState } from '../serialising/copy-state.ts';
 import { type ExistingSnapshot, ExistingSnapshots } from '../snapshots/existing.ts';
 import { type Pipeline, startPipeline } from '../snapshotter/pipeline.ts';
 import type { PipelineOptions } from '../snapshotter/pipeline-options.ts';
@@ -34,7 +34,7 @@ import { replayLevels } from './level.ts';
 import type { ReplayOptions } from './options.ts';
 import { byVersion, type PlannedSnapshot, planReplay, type ReplayPlan } from './plan.ts';
 import type { ReplayedFrom, ReplayedSnapshot, ReplayReport } from './report.ts';
-import { PortLog, searchRelease, tablesMentioned } from './search.ts';
+import { SearchNotes, searchRelease, tablesMentioned } from './search.ts';
 import { SnapshotReplay } from './snapshot-replay.ts';
 
 /**
@@ -64,7 +64,7 @@ export async function replayLedger(options: ReplayOptions): Promise<ReplayReport
   const executor = environment.startExecutor();
   try {
     const reading = await openReading(options, environment);
-    const log = new PortLog();
+    const log = new SearchNotes();
     const pipeline = await startPipeline(pipelineOptions(reading, executor, log));
     try {
       const report = await feed(reading, snapshotReplay(reading, { executor, pipeline, log }));
@@ -147,7 +147,7 @@ async function readIndex(
 function pipelineOptions(
   reading: Reading,
   executor: JobExecutor<SnapshotJobs>,
-  log: PortLog,
+  log: SearchNotes,
 ): PipelineOptions {
   const { options, environment, plan, verifier, ledger, secrets } = reading;
   const evidences = byVersion(plan);
@@ -189,7 +189,7 @@ function outOf({ out }: ReplayOptions): string {
 interface Machinery {
   readonly executor: JobExecutor<SnapshotJobs>;
   readonly pipeline: Pipeline;
-  readonly log: PortLog;
+  readonly log: SearchNotes;
 }
 
 function snapshotReplay(reading: Reading, machinery: Machinery): SnapshotReplay {
@@ -206,7 +206,7 @@ function snapshotReplay(reading: Reading, machinery: Machinery): SnapshotReplay 
     isComparable: (seqno: Seqno) => verifier.isComplete && secrets.secretAt(seqno) !== undefined,
     comparePublic: async (planned: PlannedSnapshot, { publicDigest }: ExistingSnapshot) => {
       const { leaf, viewHistory, tables } = verifier.freeze();
-      const pieces = await drawState(tables);
+      const pieces = await copyState(tables);
       const state = { seqno: planned.snapshotSeqno, leaf, viewHistory, pieces };
       const lateMaps = await tablesMentioned(ledger, secrets, planned);
       return executor.run('comparePublic', { state, lateMaps, publicDigest });

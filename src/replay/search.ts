@@ -17,7 +17,7 @@ import type { JobExecutor } from '../tasks/job.ts';
 import type { PlannedSnapshot } from './plan.ts';
 
 /** What replay's ports learn of each snapshot while its generation lives. */
-export class PortLog {
+export class SearchNotes {
   readonly #submissions = new Map<Seqno, Submission>();
   readonly #releases = new Map<Seqno, Map<Digest, ProducerProfile | undefined>>();
   readonly #others = new Map<Seqno, Digest>();
@@ -78,7 +78,7 @@ export interface SearchOptions {
   readonly ledger: LedgerDirectory;
   readonly secrets: LedgerSecrets;
   readonly executor: JobExecutor<SnapshotJobs>;
-  readonly log: PortLog;
+  readonly log: SearchNotes;
   /** All evidences of a snapshotSeqno, in their order. */
   readonly evidencesOf: (snapshotSeqno: Seqno) => readonly PlannedSnapshot[];
 }

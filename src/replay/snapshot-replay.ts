@@ -14,7 +14,7 @@ import type { LiveGeneration } from '../snapshotter/live-generation.ts';
 import type { Pipeline } from '../snapshotter/pipeline.ts';
 import { byVersion, type PlannedSnapshot, type ReplayPlan } from './plan.ts';
 import { noSecretsReason, type ReplayedSnapshot, type ReplayResult } from './report.ts';
-import type { PortLog } from './search.ts';
+import type { SearchNotes } from './search.ts';
 
 export interface SnapshotReplayOptions {
   readonly plan: ReplayPlan;
@@ -38,7 +38,7 @@ export interface SnapshotReplayOptions {
  */
 export class SnapshotReplay {
   readonly #options: SnapshotReplayOptions;
-  readonly #log: PortLog;
+  readonly #log: SearchNotes;
   readonly #byVersion: ReadonlyMap<Seqno, readonly PlannedSnapshot[]>;
   readonly #byEvidence: ReadonlyMap<Seqno, PlannedSnapshot>;
   readonly #generations = new Map<Seqno, LiveGeneration>();
@@ -49,7 +49,7 @@ export class SnapshotReplay {
   #reporting: Promise<void> = Promise.resolve();
   #lastSignature = 0;
 
-  constructor(options: SnapshotReplayOptions, log: PortLog) {
+  constructor(options: SnapshotReplayOptions, log: SearchNotes) {
     this.#options = options;
     this.#log = log;
     this.#byVersion = byVersion(options.plan);
@@ -337,13 +337,13 @@ function checkEvidence({ seqno, domain }: AppliedEntry): void {
   );
   if (snapshotSeqno >= seqno) {
     const message = `seqno ${seqno}: evidence of a snapshot of seqno ${snapshotSeqno}, which is not before it`;
-    const place = { seqno, actual: snapshotSeqno, limit: seqno };
+    const place = { seqno, actual: snapshotSeqno, expected: seqno };
     throw new VerificationError('EVIDENCE_NOT_AFTER_SNAPSHOT', message, place);
   }
   if (domain.claimsDigest === undefined || toHex(domain.claimsDigest) === hash) return;
   throw new VerificationError(
     'EVIDENCE_MISMATCH',
     `seqno ${seqno}: the claims digest is not that of the snapshot evidence`,
-    { seqno, actual: toHex(domain.claimsDigest), limit: hash },
+    { seqno, actual: toHex(domain.claimsDigest), expected: hash },
   );
 }

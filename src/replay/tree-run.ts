@@ -156,7 +156,7 @@ export class TreeRun {
     }
     const tree = MerkleTree.deserialise(value);
     if (tree.leafCount !== seqno) {
-      const place = { actual: tree.leafCount, limit: seqno };
+      const place = { actual: tree.leafCount, expected: seqno };
       const message = `the tree that it carries has ${tree.leafCount} leaves, before it are ${seqno}`;
       throw new VerificationError('TREE_MISMATCH', message, place);
     }

@@ -13,7 +13,7 @@ import { candidates, ownContent, type SnapshotState } from './release-candidates
 import { unpackState } from './state-transfer.ts';
 
 /** A frozen state as it was drawn: the pieces move to the worker. */
-export interface DrawnState {
+export interface CopiedState {
   readonly seqno: Seqno;
   readonly leaf: Uint8Array;
   readonly viewHistory: readonly number[];
@@ -28,7 +28,7 @@ export interface ReleaseSearch {
 }
 
 export interface SerialiseJob {
-  readonly state: DrawnState;
+  readonly state: CopiedState;
   /** Ledger secret in force at the snapshot's seqno, 32 bytes. */
   readonly secret: Uint8Array;
   /** Where the entry is written; the file exists already. */
@@ -48,7 +48,7 @@ export interface SerialisedState {
 }
 
 export interface ComparePublicJob {
-  readonly state: DrawnState;
+  readonly state: CopiedState;
   readonly lateMaps: readonly string[];
   /** SHA-256 of an existing snapshot's public domain. */
   readonly publicDigest: Uint8Array;
@@ -88,7 +88,7 @@ export async function comparePublic(
   return undefined;
 }
 
-function stateOf({ pieces, ...state }: DrawnState): SnapshotState {
+function stateOf({ pieces, ...state }: CopiedState): SnapshotState {
   return { ...state, tables: unpackState(pieces) };
 }
 
@@ -108,7 +108,7 @@ async function entryOf(
   throw new VerificationError(
     'SNAPSHOT_DIGEST_MISMATCH',
     `no release of CCF would write this state of seqno ${state.seqno} with digest ${search.digest}`,
-    { seqno: state.seqno, limit: search.digest, ...(likeliest && { actual: likeliest }) },
+    { seqno: state.seqno, expected: search.digest, ...(likeliest && { actual: likeliest }) },
   );
 }
 

@@ -6,7 +6,7 @@ import { packState } from './state-transfer.ts';
  * thread never stands still for long whatever the size of the state.
  * @throws the signal's reason when it aborts
  */
-export async function drawState(
+export async function copyState(
   tables: Iterable<FrozenTable>,
   signal?: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>[]> {

@@ -7,14 +7,14 @@ import {
   type ProducerProfile,
   type SnapshotContent,
 } from '../formats/snapshot/snapshot-body.ts';
-import type { DrawnTable } from './state-transfer.ts';
+import type { CopiedTable } from './state-transfer.ts';
 
 /** What a snapshot is made of, before it is known which release made it. */
 export interface SnapshotState {
   readonly seqno: Seqno;
   readonly leaf: Uint8Array;
   readonly viewHistory: readonly number[];
-  readonly tables: readonly DrawnTable[];
+  readonly tables: readonly CopiedTable[];
 }
 
 /** One way in which a CCF node may have written the state. */
@@ -112,7 +112,7 @@ function sortedBy(
 }
 
 function* tieOrders(
-  tables: readonly DrawnTable[],
+  tables: readonly CopiedTable[],
   permutationsMax: number,
 ): Generator<Order, void, undefined> {
   yield asStdSort;
@@ -131,7 +131,7 @@ interface TiedGroup {
   readonly keys: readonly Uint8Array[];
 }
 
-function tiedGroups({ name, live, tombstones }: DrawnTable): TiedGroup[] {
+function tiedGroups({ name, live, tombstones }: CopiedTable): TiedGroup[] {
   const byHash = new Map<number, Uint8Array[]>();
   for (const { key } of [...live, ...tombstones]) {
     const hash = sipHash24Low32(key);

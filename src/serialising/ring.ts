@@ -42,7 +42,7 @@ function takeMemory(pages: number): SharedMemory {
     return createSharedMemory({ initial: pages, maximum: pages });
   } catch (cause) {
     const message = `no memory for ${pages * pageBytes} bytes of a snapshot`;
-    throw new StorageError('OUT_OF_MEMORY', message, { limit: pages * pageBytes, cause });
+    throw new StorageError('OUT_OF_MEMORY', message, { expected: pages * pageBytes, cause });
   }
 }
 

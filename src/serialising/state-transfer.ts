@@ -2,7 +2,7 @@ import { ByteReader, ByteWriter, concatBytes } from '../core/bytes.ts';
 import type { FrozenTable, RecordSet, StoreRecord } from '../core/host-ports.ts';
 
 /** A table on its way to a worker: its records in the store's own order. */
-export interface DrawnTable {
+export interface CopiedTable {
   readonly name: string;
   readonly version: number;
   readonly live: readonly StoreRecord[];
@@ -59,9 +59,9 @@ function* both(live: RecordSet, tombstones: RecordSet): Generator<StoreRecord, v
 }
 
 /** Reads what {@link packState} drew. @throws FormatError when pieces are missing */
-export function unpackState(pieces: readonly Uint8Array[]): DrawnTable[] {
+export function unpackState(pieces: readonly Uint8Array[]): CopiedTable[] {
   const reader = new ByteReader(concatBytes(pieces));
-  const tables: DrawnTable[] = [];
+  const tables: CopiedTable[] = [];
   while (reader.remaining > 0) {
     const name = reader.text('table name');
     const version = reader.u64('table version');

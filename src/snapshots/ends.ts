@@ -57,7 +57,7 @@ export function checkFileBytes(
   bytesMax: number = snapshotFileBytesMax,
 ): void {
   if (fileBytes <= bytesMax) return;
-  const place = { file: fileName, actual: fileBytes, limit: bytesMax };
+  const place = { file: fileName, actual: fileBytes, expected: bytesMax };
   const message = `${fileName} has ${fileBytes} bytes, ${bytesMax} are allowed: raise snapshotBytesMax (--max-snapshot-bytes) if it is yours`;
   throw new FormatError('SNAPSHOT_TOO_LARGE', message, place);
 }

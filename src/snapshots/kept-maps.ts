@@ -43,7 +43,7 @@ export class HeldBytes {
   add(bytes: number, what: string): void {
     this.#bytes += bytes;
     if (this.#bytes <= heldBytesMax) return;
-    const place = { actual: this.#bytes, limit: heldBytesMax };
+    const place = { actual: this.#bytes, expected: heldBytesMax };
     throw new FormatError('TOO_LARGE', `${what} take more than ${heldBytesMax} bytes`, place);
   }
 }

@@ -71,7 +71,7 @@ export async function readSnapshot(
 function tooLarge(file: string, actual: number): StorageError {
   const bound = `readSnapshot holds a file whole, of ${snapshotBytesMax} bytes at most`;
   const message = `${file} has ${actual} bytes; ${bound}: summariseSnapshot reads one of any size`;
-  return new StorageError('TOO_LARGE', message, { file, actual, limit: snapshotBytesMax });
+  return new StorageError('TOO_LARGE', message, { file, actual, expected: snapshotBytesMax });
 }
 
 async function check(

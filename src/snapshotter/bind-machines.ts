@@ -15,7 +15,7 @@ import { snapshotterMachine } from '../../machines/snapshotter.ts';
 import { writerMachine } from '../../machines/writer.ts';
 import { isUndecided, LedgerSnapshotterError } from '../core/errors.ts';
 import type { InclusionProof, SignatureProof } from '../core/proofs.ts';
-import type { Effects } from './generation-work.ts';
+import type { GenerationWork } from './generation-work.ts';
 import type { StepTimes, TimedStep } from './step-times.ts';
 
 /**
@@ -24,7 +24,7 @@ import type { StepTimes, TimedStep } from './step-times.ts';
  * **Order contract:** every port's work starts in a microtask after the step that asked for it, so that
  * no code of a host or of ours runs inside a step.
  */
-export function bindMachines(effects: Effects, times: StepTimes): typeof snapshotterMachine {
+export function bindMachines(effects: GenerationWork, times: StepTimes): typeof snapshotterMachine {
   const chain = orderedTasksMachine.provide({
     actors: {
       runAction: later((input: RunActionInput) =>
@@ -53,7 +53,7 @@ export function bindMachines(effects: Effects, times: StepTimes): typeof snapsho
   return snapshotterMachine.provide({ actors: { generation } });
 }
 
-function bindWriter(effects: Effects, times: StepTimes): typeof writerMachine {
+function bindWriter(effects: GenerationWork, times: StepTimes): typeof writerMachine {
   const step = (name: TimedStep, run: (ref: GenerationRef) => Promise<void>) =>
     later<GenerationRef, void>((ref) => times.time(name, ref, () => run(ref)));
   return writerMachine.provide({
@@ -74,7 +74,7 @@ function bindWriter(effects: Effects, times: StepTimes): typeof writerMachine {
 }
 
 /** What the world refuses is a failed action, to be run again; anything else thrown is a fault of ours. */
-async function runAction(effects: Effects, input: RunActionInput): Promise<ActionResult> {
+async function runAction(effects: GenerationWork, input: RunActionInput): Promise<ActionResult> {
   try {
     return { status: 'completed', output: await effects.run(input, input.action) };
   } catch (error) {

@@ -14,8 +14,9 @@ import { type Environment, environmentOf } from '../jobs/environment.ts';
 import { type CrossCheck, type CrossCheckVerdict, crossCheckMode } from '../jobs/second-opinion.ts';
 import {
   checkBytes,
-  checkEvidence,
   checkRole,
+  type Earlier,
+  evidenceOf,
   type RecordedEvidence,
   type RecordedStatus,
   statusOf,
@@ -93,13 +94,13 @@ export interface LedgerPosition {
 export interface Snapshotter {
   /** True when this signature transaction is a snapshot point: end the ledger chunk with it. */
   recordCommittable(seqno: Seqno): boolean;
-  recordEvidence(seqno: Seqno, evidence: RecordedEvidence): void;
+  recordEvidence(seqno: Seqno, evidence: RecordedEvidence | Earlier<RecordedEvidence>): void;
   /** @throws ConsensusError `PROOF_BELOW_COMMIT` */
   recordSignature(seqno: Seqno, coseSign1: Uint8Array): void;
   /** @throws ConsensusError `PROOF_BELOW_COMMIT` */
   recordTree(seqno: Seqno, serialisedTree: Uint8Array): void;
   /** Call it when a status is committed: the next snapshot's intervals are counted from there. */
-  recordStatus(status: RecordedStatus): void;
+  recordStatus(status: RecordedStatus | Earlier<RecordedStatus>): void;
   /** @throws ConsensusError `COMMIT_BELOW_COMMIT` */
   commit(seqno: Seqno, role: { readonly primary: boolean }): void;
   /** @throws ConsensusError `ROLLBACK_BELOW_COMMIT` */
@@ -291,8 +292,8 @@ class HostSnapshotter implements Snapshotter {
     return this.#pipeline.recordCommittable(toSeqno(seqno));
   }
 
-  recordEvidence(seqno: Seqno, evidence: RecordedEvidence): void {
-    checkEvidence(evidence);
+  recordEvidence(seqno: Seqno, fact: RecordedEvidence | Earlier<RecordedEvidence>): void {
+    const evidence = evidenceOf(fact);
     const leaf = entryLeafOf({
       type: 4,
       writeSetDigest: evidence.writeSetDigest,
@@ -313,7 +314,7 @@ class HostSnapshotter implements Snapshotter {
     this.#pipeline.recordTree(toSeqno(seqno), serialisedTree);
   }
 
-  recordStatus(status: RecordedStatus): void {
+  recordStatus(status: RecordedStatus | Earlier<RecordedStatus>): void {
     const { seqno, timestampMs } = statusOf(status);
     this.#pipeline.recordStatus(seqno, timestampMs);
   }

@@ -64,7 +64,7 @@ interface Work {
  * The effects behind the machines' ports, and the bytes that the machines know by name only: frozen
  * states, evidence, signatures and trees by their seqno, spools and receipts by their generation.
  */
-export class Effects {
+export class GenerationWork {
   readonly #options: EffectsOptions;
   readonly #frozen = new Map<Seqno, FrozenState>();
   readonly #evidences = new Map<Seqno, EvidenceFact>();
@@ -222,7 +222,11 @@ export class Effects {
     const { seqno } = ref;
     const { abort, evidence } = this.#work(ref);
     const { signal } = abort;
-    const asked = this.#options.evidence.submit({ snapshotSeqno: seqno, digest }, { signal });
+    const asked = this.#options.evidence.submit(
+      // Hosts of release 0.1 read `version`.
+      { snapshotSeqno: seqno, version: seqno, digest },
+      { signal },
+    );
     const answer = await untilAborted(Promise.race([asked, evidence]), signal);
     if (answer === 'refused') {
       throw new VerificationError('EVIDENCE_REFUSED', `the log refused the evidence of ${seqno}`, {

@@ -10,13 +10,20 @@ export function checkBytes(what: string, value: unknown, length?: number): void 
 }
 
 /** @throws TypeError, RangeError, FormatError `BAD_HEX` */
-export function checkEvidence(evidence: RecordedEvidence): void {
-  const { snapshotSeqno, digest, writeSetDigest, commitEvidence } = evidence;
-  toSeqno(snapshotSeqno);
+export function evidenceOf(
+  evidence: RecordedEvidence | Earlier<RecordedEvidence>,
+): RecordedEvidence {
+  const { digest, writeSetDigest, commitEvidence } = evidence;
+  const snapshotSeqno = snapshotSeqnoOf(evidence);
   if (typeof digest !== 'string') throw new TypeError('digest must be a string of hex');
   toDigest(digest);
   checkBytes('writeSetDigest', writeSetDigest, 32);
   if (typeof commitEvidence !== 'string') throw new TypeError('commitEvidence must be a string');
+  return { snapshotSeqno, digest, writeSetDigest, commitEvidence };
+}
+
+function snapshotSeqnoOf(fact: OfSnapshot | Earlier<OfSnapshot>): Seqno {
+  return toSeqno('version' in fact ? fact.version : fact.snapshotSeqno);
 }
 
 /** @throws TypeError */
@@ -25,33 +32,43 @@ export function checkRole(role: { readonly primary: boolean }): void {
 }
 
 /** A status with its time in milliseconds. @throws TypeError, RangeError */
-export function statusOf({ snapshotSeqno, timestamp }: RecordedStatus): {
+export function statusOf(status: RecordedStatus | Earlier<RecordedStatus>): {
   readonly seqno: Seqno;
   readonly timestampMs: number;
 } {
+  const { timestamp } = status;
   if (typeof timestamp !== 'bigint' && typeof timestamp !== 'number') {
     throw new TypeError('timestamp must be a bigint or a number of nanoseconds');
   }
   const timestampMs =
     typeof timestamp === 'bigint' ? Number(timestamp / 1_000_000n) : Math.floor(timestamp / 1e6);
   if (timestamp >= 0 && Number.isSafeInteger(timestampMs)) {
-    return { seqno: toSeqno(snapshotSeqno), timestampMs };
+    return { seqno: snapshotSeqnoOf(status), timestampMs };
   }
   throw new RangeError(`not a time in nanoseconds since 1970: ${timestamp}`);
 }
 
-/** The value of CCF's `public:ccf.internal.snapshot_status`: the newest snapshot of the whole service. */
-export interface RecordedStatus {
+interface OfSnapshot {
   /** Seqno of the snapshot. */
   readonly snapshotSeqno: Seqno;
+}
+
+/**
+ * The same under the name that release 0.1 had, which is CCF's JSON's own.
+ * @deprecated It is accepted until 0.3.
+ */
+export type Earlier<Fact extends OfSnapshot> = Omit<Fact, 'snapshotSeqno'> & {
+  readonly version: Seqno;
+};
+
+/** The value of CCF's `public:ccf.internal.snapshot_status`: the newest snapshot of the whole service. */
+export interface RecordedStatus extends OfSnapshot {
   /** When it was scheduled, in nanoseconds since the Unix epoch: more than a number can say exactly. */
   readonly timestamp: bigint | number;
 }
 
 /** What the host knows of an evidence transaction once it is in the log. */
-export interface RecordedEvidence {
-  /** Seqno of the snapshot. */
-  readonly snapshotSeqno: Seqno;
+export interface RecordedEvidence extends OfSnapshot {
   readonly digest: Digest;
   /** SHA-256 of the whole ledger entry, 32 bytes. */
   readonly writeSetDigest: Uint8Array;

@@ -19,7 +19,7 @@ import { type CrossCheckVerdict, SecondOpinion } from '../jobs/second-opinion.ts
 import type { LedgerSignatures } from '../ledger/ledger-signatures.ts';
 import type { SerialisedState } from '../serialising/copied.ts';
 import { bindMachines } from './bind-machines.ts';
-import { Effects } from './generation-work.ts';
+import { GenerationWork } from './generation-work.ts';
 import type { LiveGeneration, PipelineListener } from './live-generation.ts';
 import { logEmitted } from './log-lines.ts';
 import { type EndedGeneration, MetricsSinks, recordMetrics } from './metrics.ts';
@@ -66,7 +66,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #lock: DirectoryLock;
   readonly #opinion: SecondOpinion;
-  readonly #effects: Effects;
+  readonly #effects: GenerationWork;
   readonly #actor: Actor<typeof snapshotterMachine>;
   readonly #live = new Map<number, Deferred>();
   readonly #listeners = new Set<PipelineListener>();
@@ -82,7 +82,7 @@ export class Pipeline {
     this.#options = options;
     this.#opinion = opinion;
     this.#lock = lock;
-    this.#effects = new Effects({
+    this.#effects = new GenerationWork({
       fileSystem: options.environment.fileSystem,
       lock,
       executor: options.executor,
@@ -217,7 +217,7 @@ export class Pipeline {
     const limit = this.#settled;
     if (seqno < limit) {
       const message = `commit went back to ${seqno} from ${limit}`;
-      throw new ConsensusError('COMMIT_BELOW_COMMIT', message, { seqno, limit });
+      throw new ConsensusError('COMMIT_BELOW_COMMIT', message, { seqno, expected: limit });
     }
     this.#send({ type: 'commit.advanced', seqno, primary });
     this.#effects.forgetUnneeded(seqno);
@@ -228,7 +228,7 @@ export class Pipeline {
     const limit = this.#settled;
     if (seqno < limit) {
       const message = `rollback to ${seqno}, but ${limit} is committed`;
-      throw new ConsensusError('ROLLBACK_BELOW_COMMIT', message, { seqno, limit });
+      throw new ConsensusError('ROLLBACK_BELOW_COMMIT', message, { seqno, expected: limit });
     }
     this.#send({ type: 'rollback.occurred', seqno });
     this.#effects.forgetAbove(seqno);
@@ -301,7 +301,7 @@ export class Pipeline {
     throw new ConsensusError(
       'PROOF_BELOW_COMMIT',
       `the ${what} of ${seqno} came after ${this.#committed} was committed`,
-      { seqno, limit: this.#committed },
+      { seqno, expected: this.#committed },
     );
   }
 

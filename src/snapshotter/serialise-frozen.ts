@@ -4,12 +4,12 @@ import type { Seqno } from '../core/words.ts';
 import type { ProducerProfile } from '../formats/snapshot/snapshot-body.ts';
 import type { SnapshotJobs } from '../jobs/snapshot-jobs.ts';
 import type {
-  DrawnState,
+  CopiedState,
   FindReleaseJob,
   SerialisedState,
   SerialiseJob,
 } from '../serialising/copied.ts';
-import { drawState } from '../serialising/copy-state.ts';
+import { copyState } from '../serialising/copy-state.ts';
 import type { SerialiseProgress } from '../serialising/progress.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 
@@ -50,9 +50,9 @@ type Drawable = Pick<FrozenToSerialise, 'seqno' | 'frozen'>;
 async function draw(
   { seqno, frozen }: Drawable,
   signal: AbortSignal,
-): Promise<{ readonly state: DrawnState; readonly transfer: readonly ArrayBuffer[] }> {
+): Promise<{ readonly state: CopiedState; readonly transfer: readonly ArrayBuffer[] }> {
   const { leaf, viewHistory, tables } = frozen;
-  const pieces = await drawState(tables, signal);
+  const pieces = await copyState(tables, signal);
   const transfer = pieces.map(({ buffer }) => buffer);
   return { state: { seqno, leaf, viewHistory, pieces }, transfer };
 }

@@ -45,7 +45,7 @@ function placeOf({
   table,
   key,
   actual,
-  limit,
+  expected: limit,
 }: LedgerSnapshotterError): Omit<ErrorPlace, 'cause'> {
   return {
     ...(file !== undefined && { file }),
@@ -54,7 +54,7 @@ function placeOf({
     ...(table !== undefined && { table }),
     ...(key !== undefined && { key }),
     ...(actual !== undefined && { actual }),
-    ...(limit !== undefined && { limit }),
+    ...(limit !== undefined && { expected: limit }),
   };
 }
 

@@ -79,7 +79,7 @@ export class FanIn {
     // The next one never waits behind a gap, so that it can always come and make room.
     if (this.#waiting.size >= this.#waitingMax && index !== this.#next) {
       const message = `task ${index} was refused: ${this.#waitingMax} wait for task ${this.#next}`;
-      throw new StorageError('QUEUE_FULL', message, { limit: this.#waitingMax });
+      throw new StorageError('QUEUE_FULL', message, { expected: this.#waitingMax });
     }
   }
 

@@ -51,7 +51,7 @@ export class JobBoard<Job extends WaitingJob> {
       job.reject(closedError('board', `job ${job.job}`));
     } else if (queue.size >= limit) {
       const message = `job ${job.job} was refused: ${limit} ${job.jobClass} jobs wait already`;
-      job.reject(new StorageError('QUEUE_FULL', message, { limit }));
+      job.reject(new StorageError('QUEUE_FULL', message, { expected: limit }));
     } else {
       queue.add(job);
     }

@@ -9,5 +9,5 @@ import { VerificationError } from '../core/errors.ts';
 export function checkFloor(seqno: number, floor: number | undefined, what: string): void {
   if (floor === undefined || seqno >= floor) return;
   const message = `${what} leads to seqno ${seqno}, below the floor ${floor}: newer files were there, find them`;
-  throw new VerificationError('ROLLBACK_REFUSED', message, { file: what, seqno, limit: floor });
+  throw new VerificationError('ROLLBACK_REFUSED', message, { file: what, seqno, expected: floor });
 }

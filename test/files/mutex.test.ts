@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { SerialQueue } from '../../src/files/mutex.ts';
+import { Mutex } from '../../src/files/mutex.ts';
 
 test('SerialQueue.run() starts an operation only after the one before has ended', async () => {
-  const queue = new SerialQueue();
+  const queue = new Mutex();
   const steps: string[] = [];
   const operation = (name: string) => async () => {
     steps.push(`${name} begins`);
@@ -14,7 +14,7 @@ test('SerialQueue.run() starts an operation only after the one before has ended'
 });
 
 test('SerialQueue.run() gives each caller its own result, and goes on after a failure', async () => {
-  const queue = new SerialQueue();
+  const queue = new Mutex();
   const failing = queue.run(() => Promise.reject(new Error('a')));
   const working = queue.run(async () => 'b');
   await expect(failing).rejects.toThrow('a');

@@ -6,7 +6,7 @@ import { signRootSignature } from '../../src/formats/signatures/root-signature.t
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
 import { SecondOpinion } from '../../src/jobs/second-opinion.ts';
 import { type SnapshotJobs, snapshotJobs } from '../../src/jobs/snapshot-jobs.ts';
-import { Effects, type EffectsOptions } from '../../src/snapshotter/generation-work.ts';
+import { type EffectsOptions, GenerationWork } from '../../src/snapshotter/generation-work.ts';
 import { InlineExecutor } from '../../src/tasks/inline-executor.ts';
 import { countingRandomness, fakeProcesses } from '../files/fake-processes.ts';
 
@@ -40,7 +40,7 @@ export class EffectsHost {
   /** The host's log; by default it never answers. */
   submit: EffectsOptions['evidence']['submit'] = () => new Promise(() => {});
   readonly options: EffectsOptions;
-  effects: Effects;
+  effects: GenerationWork;
 
   private constructor(lock: EffectsOptions['lock'], fileSystem: MemoryFileSystem) {
     this.fileSystem = fileSystem;
@@ -61,7 +61,7 @@ export class EffectsHost {
         error: (details, message) => this.errors.push([details, message]),
       },
     };
-    this.effects = new Effects(this.options);
+    this.effects = new GenerationWork(this.options);
   }
 
   static async make(): Promise<EffectsHost> {
@@ -73,8 +73,8 @@ export class EffectsHost {
   }
 
   /** Begins anew, with nobody to tell of errors. */
-  forgetLog(): Effects {
-    this.effects = new Effects({ ...this.options, logger: undefined });
+  forgetLog(): GenerationWork {
+    this.effects = new GenerationWork({ ...this.options, logger: undefined });
     return this.effects;
   }
 

@@ -233,7 +233,7 @@ describe.each([
     await expect(fileSystem.readFile(at('a'), { bytesMax: 4 })).rejects.toMatchObject({
       code: 'TOO_LARGE',
       actual: 5,
-      limit: 4,
+      expected: 4,
     });
   });
 

@@ -5,7 +5,7 @@ import { decodeEnvelope } from '../../src/formats/entries/entry.ts';
 import { decodePublicDomain } from '../../src/formats/entries/write-set.ts';
 import { commitEvidence } from '../../src/formats/merkle/commit-evidence.ts';
 import { MerkleTree } from '../../src/formats/merkle/merkle-tree.ts';
-import { type Appended, Log } from '../../src/node/node-ledger.ts';
+import { type Appended, NodeLedger } from '../../src/node/node-ledger.ts';
 import { VersionedStore } from '../../src/store/heap/versioned-store.ts';
 import { MadeLedger } from '../helpers/make-ledger.ts';
 import { makeMembers } from '../helpers/make-members.ts';
@@ -30,23 +30,23 @@ beforeAll(async () => {
   await ledger.signature();
 });
 
-function emptyLog(): Log {
+function emptyLog(): NodeLedger {
   const start = {
     store: new VersionedStore(seqno(0), new Map()),
     tree: MerkleTree.genesis(),
     viewHistory: [],
   };
-  return new Log(start, { at: (at) => ledger.secrets.at(at) });
+  return new NodeLedger(start, { at: (at) => ledger.secrets.at(at) });
 }
 
 /** Appends what a made entry writes, as it was written there. */
-function append(log: Log, { maps, bytes, view: of }: MadeEntry): Appended {
+function append(log: NodeLedger, { maps, bytes, view: of }: MadeEntry): Appended {
   const { flags, publicDomain } = decodeEnvelope(bytes);
   const { claimsDigest } = decodePublicDomain(publicDomain);
   return log.append(maps, { view: of, flags, ...(claimsDigest && { claims: claimsDigest }) });
 }
 
-function logUpTo(last: number): Log {
+function logUpTo(last: number): NodeLedger {
   const log = emptyLog();
   for (const entry of ledger.entries.slice(0, last)) append(log, entry);
   return log;
@@ -106,7 +106,7 @@ test('Log.lastSignature is that of the last signature transaction, and 0 before 
 });
 
 test('Log.append() applies nothing when a secret is missing', () => {
-  const log = new Log(
+  const log = new NodeLedger(
     {
       store: new VersionedStore(seqno(0), new Map()),
       tree: MerkleTree.genesis(),
@@ -210,5 +210,7 @@ test('Log.append() does not keep the bytes that it is given', () => {
 test('Log begins only with a tree that has a leaf for each entry', () => {
   const store = new VersionedStore(seqno(3), new Map());
   const start = { store, tree: MerkleTree.genesis(), viewHistory: [] };
-  expect(() => new Log(start, { at: () => new Uint8Array(32) })).toThrow('a leaf for each entry');
+  expect(() => new NodeLedger(start, { at: () => new Uint8Array(32) })).toThrow(
+    'a leaf for each entry',
+  );
 });

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { Turnstile } from '../../src/node/serial-queue.ts';
+import { SerialQueue } from '../../src/node/serial-queue.ts';
 import { turn } from '../helpers/node-host.ts';
 
-const open = () => new Turnstile(() => true);
+const open = () => new SerialQueue(() => true);
 
 /** Lets the microtasks run that are due. */
 async function microtasks(): Promise<void> {
@@ -124,7 +124,7 @@ test('Turnstile.hold() rejects with what its operation throws, and lets the step
 
 test('Turnstile lets nothing through without room, and goes on at the turn after there is some', async () => {
   let hasRoom = false;
-  const turnstile = new Turnstile(() => hasRoom);
+  const turnstile = new SerialQueue(() => hasRoom);
   const seen: number[] = [];
   const steps = [1, 2, 3].map((i) => turnstile.pass(() => seen.push(i)));
   await turn();
@@ -137,7 +137,7 @@ test('Turnstile lets nothing through without room, and goes on at the turn after
 
 test('Turnstile asks for room before each step', async () => {
   let room = 2;
-  const turnstile = new Turnstile(() => room > 0);
+  const turnstile = new SerialQueue(() => room > 0);
   const seen: number[] = [];
   const steps = [1, 2, 3].map((i) =>
     turnstile.pass(() => {
@@ -153,7 +153,7 @@ test('Turnstile asks for room before each step', async () => {
 });
 
 test('Turnstile.close() refuses the steps that wait and those that come, with the first reason', async () => {
-  const turnstile = new Turnstile(() => false);
+  const turnstile = new SerialQueue(() => false);
   const [first, second] = [new Error('first'), new Error('second')];
   const waiting = turnstile.pass(() => 'never');
   turnstile.close(first);
@@ -183,7 +183,7 @@ test('Turnstile.close() from inside a step refuses the steps behind it', async (
 
 test('Turnstile lets the event loop turn while it has many steps', async () => {
   let hasRoom = false;
-  const turnstile = new Turnstile(() => hasRoom);
+  const turnstile = new SerialQueue(() => hasRoom);
   let passed = 0;
   const steps = Array.from({ length: 1000 }, () =>
     turnstile.pass(() => {

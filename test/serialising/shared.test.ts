@@ -200,7 +200,7 @@ test('SharedSerialiser without memory for its ring is OUT_OF_MEMORY, and works a
   });
   await expect(serialiser.serialise(job, never)).rejects.toMatchObject({
     code: 'OUT_OF_MEMORY',
-    limit: 8 * 2 ** 21,
+    expected: 8 * 2 ** 21,
   });
   vi.unstubAllGlobals();
   await serialiser.serialise(job, never);

@@ -200,7 +200,7 @@ test('readSnapshot() says how large a file is, may be, and what reads a larger o
   await expect(readSnapshot(path, { fileSystem })).rejects.toMatchObject({
     code: 'TOO_LARGE',
     actual: snapshotBytesMax + 1,
-    limit: snapshotBytesMax,
+    expected: snapshotBytesMax,
     message: expect.stringMatching(/2147483649 bytes.*2147483648.*summariseSnapshot/),
   });
 });

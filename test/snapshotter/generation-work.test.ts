@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { ActionRequest } from '../../machines/ports.ts';
 import { AbortedError } from '../../src/core/errors.ts';
 import { seqno, view } from '../../src/core/words.ts';
-import { Effects } from '../../src/snapshotter/generation-work.ts';
+import { GenerationWork } from '../../src/snapshotter/generation-work.ts';
 import { EffectsHost, first, other, own, root } from '../helpers/effects-host.ts';
 
 /** The signature of a node of CCF 1.x. */
@@ -24,7 +24,7 @@ const receiptOf = (signature: number, receipt: 'cose' | 'none' = 'cose'): Action
 });
 
 let host: EffectsHost;
-let effects: Effects;
+let effects: GenerationWork;
 
 beforeEach(async () => {
   host = await EffectsHost.make();
@@ -99,7 +99,7 @@ describe('Effects, of a frozen state,', () => {
       throw error;
     };
     effects.releaseTaken(seqno(6), { ...host.stateOf('one'), release });
-    new Effects({ ...host.options, logger: undefined }).releaseTaken(seqno(6), {
+    new GenerationWork({ ...host.options, logger: undefined }).releaseTaken(seqno(6), {
       ...host.stateOf('one'),
       release,
     });

@@ -5,7 +5,7 @@ import { decodeError, encodeError } from '../../src/tasks/error-transfer.ts';
 const transferred = (error: unknown) => decodeError(structuredClone(encodeError(error)));
 
 test('decodeError() restores class, code, message, stack and place', () => {
-  const place = { file: 'a', offset: 1, seqno: 2, actual: 'three', limit: 4 };
+  const place = { file: 'a', offset: 1, seqno: 2, actual: 'three', expected: 4 };
   const error = new VerificationError('SIG_INVALID', 'bad', place);
   const restored = transferred(error);
   expect(restored).toBeInstanceOf(VerificationError);

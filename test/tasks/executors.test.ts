@@ -58,7 +58,7 @@ describe.each(kinds)('%s', (_name, makeExecutor) => {
     expect(outputs).toEqual(inputs);
   });
 
-  const place = { file: 'a', offset: 1, seqno: 2, actual: 3, limit: 'four', message: 'bad' };
+  const place = { file: 'a', offset: 1, seqno: 2, actual: 3, expected: 'four', message: 'bad' };
   test.each([
     ['FormatError', FormatError, { ...place, code: 'BAD_NAME' }],
     ['VerificationError', VerificationError, { ...place, code: 'SIG_INVALID' }],

@@ -110,7 +110,7 @@ test('TSK-30 FanIn.run() fails with what its task throws, and the tasks behind i
 test('FanIn.run() refuses one task more than may wait, but never the one they wait for', async () => {
   const fanIn = new FanIn({ waitingMax: 2 });
   const waiting = [1, 2].map((index) => fanIn.run(index, () => index));
-  const full = { name: 'StorageError', code: 'QUEUE_FULL', limit: 2 };
+  const full = { name: 'StorageError', code: 'QUEUE_FULL', expected: 2 };
   await expect(fanIn.run(3, () => 3)).rejects.toMatchObject(full);
   expect(await fanIn.run(0, () => 0)).toBe(0);
   expect(await Promise.all(waiting)).toEqual([1, 2]);

@@ -208,7 +208,7 @@ test('WorkerPool refuses a job more than may wait', async () => {
   await expect(pool.run('echo', 2)).rejects.toMatchObject({
     name: 'StorageError',
     code: 'QUEUE_FULL',
-    limit: 1,
+    expected: 1,
   });
   blocker.stop();
   expect(await waiting).toBe(1);

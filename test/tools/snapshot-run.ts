@@ -3,7 +3,7 @@ import { SimulatedClock } from 'xstate';
 import type { Clock } from '../../src/core/clock.ts';
 import { assert } from '../../src/core/errors.ts';
 import { type Digest, type Seqno, seqno } from '../../src/core/words.ts';
-import { SerialQueue } from '../../src/files/mutex.ts';
+import { Mutex } from '../../src/files/mutex.ts';
 import { InspectionBridge } from '../../src/inspect/bridge.ts';
 import { type Frame, loadRecording, saveRecording } from '../../src/inspect/recorder.ts';
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
@@ -73,7 +73,7 @@ export async function recordSnapshot(): Promise<readonly Frame[]> {
 /** Two jobs at once would answer in an order that depends on the machine. */
 function oneAtATime(fileSystem: MemoryFileSystem): JobExecutor<SnapshotJobs> {
   const executor = new InlineExecutor<SnapshotJobs>(snapshotJobs(fileSystem));
-  const queue = new SerialQueue();
+  const queue = new Mutex();
   return {
     run: (job, input, options) => queue.run(() => executor.run(job, input, options)),
     close: () => executor.close(),

@@ -127,7 +127,7 @@ describe('a floor', () => {
     await expect(verify(good, { minSeqno: 11 })).rejects.toMatchObject({
       code: 'ROLLBACK_REFUSED',
       seqno: 10,
-      limit: 11,
+      expected: 11,
     });
     expect((await verify(good, { minSeqno: 10 })).seqno).toBe(10);
   });

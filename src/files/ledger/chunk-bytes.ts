@@ -84,7 +84,7 @@ export async function readPinned(
       bytes.length === end && equalBytes(sha256(bytes.subarray(chunkHeaderBytes)), digest);
     if (!isSameAsBefore) {
       const message = `${path} was changed while the ledger was read: its first ${end} bytes were others before`;
-      throw new StorageError('CHANGED_WHILE_READING', message, { file: path, limit: end });
+      throw new StorageError('CHANGED_WHILE_READING', message, { file: path, expected: end });
     }
     bytes.fill(0, 0, chunkHeaderBytes);
     return bytes;

@@ -253,7 +253,7 @@ function takenError(file: string): StorageError {
   return new StorageError('ALREADY_EXISTS', message, { file });
 }
 
-function shrunkError(file: string, actual: number, limit: number): StorageError {
-  const message = `${file} has ${actual} bytes, its entries ended at ${limit} when it was read`;
-  return new StorageError('CHANGED_WHILE_READING', message, { file, actual, limit });
+function shrunkError(file: string, actual: number, expected: number): StorageError {
+  const message = `${file} has ${actual} bytes, its entries ended at ${expected} when it was read`;
+  return new StorageError('CHANGED_WHILE_READING', message, { file, actual, expected });
 }

@@ -243,7 +243,12 @@ export class LedgerDirectory {
     throw new FormatError(
       isGap ? 'CHUNK_GAP' : 'CHUNK_OVERLAP',
       `between ${chunk.file} and ${next.file}: ${what}`,
-      { file: next.file, seqno: seqno(Math.min(end, next.first)), actual: next.first, limit: end },
+      {
+        file: next.file,
+        seqno: seqno(Math.min(end, next.first)),
+        actual: next.first,
+        expected: end,
+      },
     );
   }
 }

@@ -93,7 +93,7 @@ class Decoder {
 
   /** Fewer bytes than the input itself declares: `limit` is how long it would have to be at least. */
   #short(needed: number, message: string): FormatError {
-    const place = { actual: this.#bytes.length, limit: this.offset + needed };
+    const place = { actual: this.#bytes.length, expected: this.offset + needed };
     const text = `${message}, at offset ${this.offset}`;
     return new FormatError('CBOR_LENGTH', text, { offset: this.offset, ...place });
   }

@@ -33,7 +33,7 @@ export type JsonValue =
  */
 export function parseJson(bytes: Uint8Array): JsonValue {
   if (bytes.length > jsonBytesMax) {
-    const place = { actual: bytes.length, limit: jsonBytesMax };
+    const place = { actual: bytes.length, expected: jsonBytesMax };
     throw new FormatError('TOO_LARGE', `a JSON text of ${bytes.length} bytes`, place);
   }
   const parser = new Parser(fromUtf8(bytes));

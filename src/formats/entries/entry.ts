@@ -71,7 +71,7 @@ export function readEntrySize(
     throw new FormatError('BAD_FLAGS', `${where}: unknown flags 0x${flags.toString(16)}`, place);
   }
   if (size > bytesMax) {
-    const bounds = { ...place, actual: size, limit: bytesMax };
+    const bounds = { ...place, actual: size, expected: bytesMax };
     throw new FormatError('TOO_LARGE', `${where}: size ${size} is above ${bytesMax}`, bounds);
   }
   if (size === 0) throw new FormatError('EMPTY_BODY', `${where}: declared size 0`, place);
@@ -142,7 +142,7 @@ export function decodeEnvelopeHead(bytes: Uint8Array, entryBytes: number): ReadE
   const publicBytes = low + reader.u32('length of public domain') * 2 ** 32;
   const domainBytes = entryBytes - envelopeHeadBytes;
   if (publicBytes > domainBytes) {
-    const place = { offset: envelopeHeadBytes - 8, actual: publicBytes, limit: domainBytes };
+    const place = { offset: envelopeHeadBytes - 8, actual: publicBytes, expected: domainBytes };
     const message = `public domain declares ${publicBytes} bytes, ${domainBytes} are left`;
     throw new FormatError('LENGTH_EXCEEDS_PARENT', message, place);
   }
@@ -155,7 +155,7 @@ function checkExactSize(bytes: Uint8Array, size: number, options: EntryReadOptio
   throw new FormatError(
     actual < size ? 'TRUNCATED_BODY' : 'TRAILING_BYTES',
     `header declares ${size} bytes, ${actual} are there`,
-    { file: options.file, actual, limit: size },
+    { file: options.file, actual, expected: size },
   );
 }
 

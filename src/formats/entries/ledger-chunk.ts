@@ -274,7 +274,7 @@ function nextEntry(
   throw new VerificationError(
     'SEQNO_MISMATCH',
     `${place.file} at offset ${offset}: entry says seqno ${found}, its place ${expected}`,
-    { file: place.file, offset, seqno: expected, actual: found.toString(), limit: expected },
+    { file: place.file, offset, seqno: expected, actual: found.toString(), expected: expected },
   );
 }
 

@@ -46,7 +46,10 @@ export function decodeSigningIdentity(value: Uint8Array): Uint8Array {
   const kind = jsonText(object.get('kind'), 'kind');
   if (kind === 'X509_SPKI_DER') return fromBase64(jsonText(object.get('value'), 'value'));
   const message = `a signing identity of kind ${JSON.stringify(kind.slice(0, 80))}, not X509_SPKI_DER`;
-  throw new FormatError('BAD_KEY', message, { actual: kind.slice(0, 80), limit: 'X509_SPKI_DER' });
+  throw new FormatError('BAD_KEY', message, {
+    actual: kind.slice(0, 80),
+    expected: 'X509_SPKI_DER',
+  });
 }
 
 /**

@@ -27,11 +27,11 @@ export function readTableValue<T>(place: TablePlace, read: () => T): T {
 export function atTable(error: unknown, { table, key, seqno }: TablePlace): unknown {
   if (!(error instanceof FormatError || error instanceof VerificationError)) return error;
   if (error.table !== undefined) return error;
-  const { actual, limit } = error;
+  const { actual, expected } = error;
   const place = {
     ...{ table, key: keyText(key), seqno, cause: error },
     ...(actual === undefined ? {} : { actual }),
-    ...(limit === undefined ? {} : { limit }),
+    ...(expected === undefined ? {} : { expected }),
   };
   const message = `${table}, key ${keyText(key)}, seqno ${seqno}: ${error.message}`;
   return error instanceof FormatError

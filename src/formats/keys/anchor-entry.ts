@@ -30,6 +30,6 @@ export function privateKeyError(where: string): FormatError {
   const message = `${where} holds a private key: give the certificate or the public key, and keep the private one secret`;
   return new FormatError('PRIVATE_KEY', message, {
     actual: 'a private key',
-    limit: 'a public key',
+    expected: 'a public key',
   });
 }

@@ -66,7 +66,7 @@ export function readCoseKeys(bytes: Uint8Array): readonly AnchorEntry[] {
   if (!Array.isArray(value)) return [readKey(value, 'the COSE_Key')];
   const keys = value as readonly CborValue[]; // isArray forgets the element type
   if (keys.length > anchorKeysMax) {
-    const place = { actual: keys.length, limit: anchorKeysMax };
+    const place = { actual: keys.length, expected: anchorKeysMax };
     throw new FormatError('TOO_LARGE', `${keys.length} keys in one COSE_KeySet`, place);
   }
   return keys.map((key, index) => readKey(key, `key ${index}`));
@@ -152,6 +152,6 @@ function thumbprintOf(key: KeyObject, crv: number): string {
 const shown = (value: CborValue): string =>
   typeof value === 'number' || typeof value === 'string' ? JSON.stringify(value) : 'of no name';
 
-function badKey(place: string, what: string, limit: string): FormatError {
-  return new FormatError('BAD_KEY', `${place} ${what}: ${limit} is expected`, { limit });
+function badKey(place: string, what: string, expected: string): FormatError {
+  return new FormatError('BAD_KEY', `${place} ${what}: ${expected} is expected`, { expected });
 }

@@ -59,7 +59,7 @@ export function publicKeyOfPoint({ curve, x, y }: WrittenPoint, place: string): 
     return keyOfCoordinates(curve, point);
   } catch (cause) {
     const message = `${place} is no point of ${curve.name}`;
-    throw new FormatError('BAD_KEY', message, { limit: `a point of ${curve.name}`, cause });
+    throw new FormatError('BAD_KEY', message, { expected: `a point of ${curve.name}`, cause });
   }
 }
 
@@ -68,7 +68,7 @@ function checkLength(name: string, coordinate: Uint8Array, curve: CurveNames, pl
   const limit = curve.coordinateBytes;
   if (length === limit) return;
   const message = `${place}: ${name} has ${length} bytes, of ${curve.name} it has ${limit}`;
-  throw new FormatError('BAD_KEY', message, { actual: length, limit });
+  throw new FormatError('BAD_KEY', message, { actual: length, expected: limit });
 }
 
 function decompressed(curve: CurveNames, x: Uint8Array, isOdd: boolean): Uint8Array {
@@ -102,7 +102,7 @@ export function checkAlg(alg: unknown, curve: CurveNames, place: string): void {
   const actual = String(alg);
   const limit = `${jose} (${cose})`;
   const message = `${place} is of ${curve.name} and says alg ${actual}: ${limit} goes with that curve`;
-  throw new VerificationError('ALG_KEY_MISMATCH', message, { actual, limit });
+  throw new VerificationError('ALG_KEY_MISMATCH', message, { actual, expected: limit });
 }
 
 /**
@@ -115,7 +115,7 @@ export function checkKeyName(kid: string, ids: readonly string[], place: string)
   if (ids.includes(kid.toLowerCase())) return;
   const [limit = ''] = ids;
   const message = `${place}: its kid is the SHA-256 of another key, of this one it is ${limit}`;
-  throw new VerificationError('KID_MISMATCH', message, { actual: kid, limit });
+  throw new VerificationError('KID_MISMATCH', message, { actual: kid, expected: limit });
 }
 
 /** CCF's form of a key's name: hex SHA-256. */

@@ -21,7 +21,7 @@ export function readJsonWebKeys(bytes: Uint8Array): readonly AnchorEntry[] {
   if (keys === undefined) return [readKey(object, 'the JWK')];
   if (!Array.isArray(keys)) throw badKey('the JWK Set', 'has keys that are no array', 'an array');
   if (keys.length > anchorKeysMax) {
-    const place = { actual: keys.length, limit: anchorKeysMax };
+    const place = { actual: keys.length, expected: anchorKeysMax };
     throw new FormatError('TOO_LARGE', `${keys.length} keys in one JWK Set`, place);
   }
   return (keys as readonly JsonValue[]).map((key, index) => readKey(key, `key ${index}`)); // isArray forgets it
@@ -96,6 +96,6 @@ function coordinateOf(key: JsonObject, name: 'x' | 'y', place: string): Uint8Arr
   throw badKey(place, `has an ${name} that is no base64url`, 'base64url without padding');
 }
 
-function badKey(place: string, what: string, limit: string): FormatError {
-  return new FormatError('BAD_KEY', `${place} ${what}: ${limit} is expected`, { limit });
+function badKey(place: string, what: string, expected: string): FormatError {
+  return new FormatError('BAD_KEY', `${place} ${what}: ${expected} is expected`, { expected });
 }

@@ -90,12 +90,12 @@ function blocksOf(text: string): readonly PemBlock[] {
 function checkCount(count: number): void {
   if (count <= anchorKeysMax) return;
   const message = `more than ${anchorKeysMax} PEM blocks in one file of keys`;
-  throw new FormatError('TOO_LARGE', message, { actual: count, limit: anchorKeysMax });
+  throw new FormatError('TOO_LARGE', message, { actual: count, expected: anchorKeysMax });
 }
 
 function unclosed(label: string): FormatError {
   const message = `a PEM ${label} has no end: -----END ${label}----- is expected`;
-  return new FormatError('BAD_CERTIFICATE', message, { limit: `-----END ${label}-----` });
+  return new FormatError('BAD_CERTIFICATE', message, { expected: `-----END ${label}-----` });
 }
 
 function derOf(label: string, body: string): Uint8Array {
@@ -120,7 +120,7 @@ function severalKeys(labels: readonly string[], count: number): FormatError {
   const what = areCertificates ? 'certificates' : 'keys';
   const number = count === 2 ? 'two' : String(count);
   const message = `${number} ${what} where one is expected: give each a file of its own`;
-  return new FormatError('SEVERAL_KEYS', message, { actual: count, limit: 1 });
+  return new FormatError('SEVERAL_KEYS', message, { actual: count, expected: 1 });
 }
 
 /** Whether bytes are a DER sequence by their head, and no text. */

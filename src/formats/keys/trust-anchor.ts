@@ -37,7 +37,7 @@ export const anchorBytesMax = 1024 * 1024;
  */
 export function readTrustAnchors(bytes: Uint8Array): TrustAnchors {
   if (bytes.length > anchorBytesMax) {
-    const place = { actual: bytes.length, limit: anchorBytesMax };
+    const place = { actual: bytes.length, expected: anchorBytesMax };
     const message = `${bytes.length} bytes: a file of keys has at most ${anchorBytesMax}`;
     throw new FormatError('TOO_LARGE', message, place);
   }
@@ -96,7 +96,7 @@ function noKey(skipped: readonly SkippedKey[]): FormatError {
   const more = skipped.length > reasonsMax ? `; and ${skipped.length - reasonsMax} more` : '';
   const why = reasons.length === 0 ? 'it has none' : `${reasons.join('; ')}${more}`;
   const message = `no P-256 or P-384 public key or certificate: ${why}`;
-  return new FormatError('NO_KEY', message, { actual: skipped.length, limit: 'one at least' });
+  return new FormatError('NO_KEY', message, { actual: skipped.length, expected: 'one at least' });
 }
 
 /** One name for two keys: whoever trusts a key by that name cannot know which. */
@@ -111,7 +111,7 @@ function checkKids(usable: readonly UsableKey[]): void {
     const message = `${other.place} and ${entry.place} are two keys of one kid, ${JSON.stringify(entry.kid)}`;
     throw new FormatError('DUPLICATE_KID', message, {
       actual: entry.kid,
-      limit: 'a kid for each key',
+      expected: 'a kid for each key',
     });
   }
 }

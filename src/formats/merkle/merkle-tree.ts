@@ -255,7 +255,7 @@ function readTreeCounts(bytes: Uint8Array): { leafCount: number; flushed: number
     throw new FormatError(
       'BAD_TREE',
       `${leafCount} leaves from ${flushed} on do not make ${bytes.length} bytes`,
-      { actual: bytes.length, limit: 16 + hashes * sha256Bytes },
+      { actual: bytes.length, expected: 16 + hashes * sha256Bytes },
     );
   }
   return { leafCount, flushed };

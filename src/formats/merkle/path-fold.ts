@@ -34,7 +34,7 @@ export type Sha256 = (bytes: Uint8Array) => Uint8Array;
  */
 export function foldPathWith(hashOf: Sha256, leaf: Uint8Array, path: MerklePath): FoldedPath {
   if (path.length > merklePathMax) {
-    const bounds = { actual: path.length, limit: merklePathMax };
+    const bounds = { actual: path.length, expected: merklePathMax };
     const message = `a path of ${path.length} steps: at most ${merklePathMax} are read`;
     throw new FormatError('MERKLE_PATH', message, bounds);
   }

@@ -78,7 +78,7 @@ export function decodeProofPath(map: CborMap, mayBeEmpty = false): MerklePath {
   const steps = cborArray(map.get(2), 'the path (2)', 'VDP');
   const isBounded = steps.length > 0 || mayBeEmpty;
   if (isBounded && steps.length <= merklePathMax) return steps.map(decodeStep);
-  const place = { actual: steps.length, limit: merklePathMax };
+  const place = { actual: steps.length, expected: merklePathMax };
   const message = `a path of ${steps.length} steps: 1 to ${merklePathMax} are expected`;
   throw new FormatError('MERKLE_PATH', message, place);
 }

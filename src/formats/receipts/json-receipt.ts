@@ -116,7 +116,7 @@ function digestOf(value: JsonValue | undefined, what: string): Uint8Array {
 function decodePath(value: JsonValue | undefined): MerklePath {
   const steps = jsonArray(value, 'proof', 'RECEIPT_FORMAT');
   if (steps.length <= merklePathMax) return steps.map(decodeStep);
-  const place = { actual: steps.length, limit: merklePathMax };
+  const place = { actual: steps.length, expected: merklePathMax };
   throw new FormatError('MERKLE_PATH', `a path of ${steps.length} steps`, place);
 }
 
@@ -240,6 +240,6 @@ function nodeOfReceipt(receipt: JsonReceipt): Certificate {
   const message = `the receipt names node ${receipt.nodeId}, its certificate is of ${node.keyId}`;
   throw new VerificationError('KID_MISMATCH', message, {
     actual: receipt.nodeId,
-    limit: node.keyId,
+    expected: node.keyId,
   });
 }

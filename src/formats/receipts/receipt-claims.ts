@@ -34,7 +34,7 @@ const commitEvidenceBytesMax = 1024;
 export function checkCommitEvidenceLength(text: string): void {
   const size = toUtf8(text).length;
   if (size > 0 && size <= commitEvidenceBytesMax) return;
-  const place = { actual: size, limit: commitEvidenceBytesMax };
+  const place = { actual: size, expected: commitEvidenceBytesMax };
   throw new FormatError('RECEIPT_FORMAT', `commit evidence of ${size} bytes`, place);
 }
 
@@ -58,6 +58,6 @@ export function txIdOfCommitEvidence(text: string): TxId {
 export function checkClaimsDigest(actualHex: string, expectedHex: string): void {
   if (actualHex === expectedHex) return;
   const message = `the receipt claims ${actualHex}, expected ${expectedHex}`;
-  const place = { actual: actualHex, limit: expectedHex };
+  const place = { actual: actualHex, expected: expectedHex };
   throw new VerificationError('CLAIMS_DIGEST_MISMATCH', message, place);
 }

@@ -86,7 +86,7 @@ function correctCodec(requireForCoseJs: NodeJS.Require): void {
 export function checkEllipticVersion(found: unknown): void {
   if (found === ellipticVersion) return;
   const message = `cose-js would use elliptic ${found}; install elliptic ${ellipticVersion}, for npm: "overrides": {"elliptic": "${ellipticVersion}"} in the application's package.json`;
-  const place = { actual: String(found), limit: ellipticVersion };
+  const place = { actual: String(found), expected: ellipticVersion };
   throw new VerificationError('CROSS_CHECK_UNAVAILABLE', message, place);
 }
 

@@ -94,7 +94,7 @@ export function openCoseSign1<Profile extends SignatureProfile>(
 
 function sign1Items(bytes: Uint8Array): readonly CborValue[] {
   if (bytes.length > receiptBytesMax) {
-    const place = { actual: bytes.length, limit: receiptBytesMax };
+    const place = { actual: bytes.length, expected: receiptBytesMax };
     throw new FormatError('TOO_LARGE', `a COSE message of ${bytes.length} bytes`, place);
   }
   if (bytes[0] !== (0xc0 | sign1Tag)) {
@@ -144,7 +144,7 @@ function allowedProfile<Profile extends SignatureProfile>(
 
 function checkSignatureLength(signature: Uint8Array, profile: SignatureProfile): void {
   if (signature.length === profile.signatureBytes) return;
-  const place = { actual: signature.length, limit: profile.signatureBytes };
+  const place = { actual: signature.length, expected: profile.signatureBytes };
   const message = `a signature of ${signature.length} bytes, not ${profile.signatureBytes}`;
   throw new FormatError('SIG_LENGTH', message, place);
 }

@@ -109,7 +109,7 @@ export async function verifyIdentityEndorsement(
   record: IdentityEndorsement,
 ): Promise<EndorsementLink> {
   if (record.endorsement.length > endorsementBytesMax) {
-    const place = { actual: record.endorsement.length, limit: endorsementBytesMax };
+    const place = { actual: record.endorsement.length, expected: endorsementBytesMax };
     throw new FormatError('TOO_LARGE', 'an endorsement above its size limit', place);
   }
   const message = decodeCoseSign1(record.endorsement, { payload: 'attached' });
@@ -234,7 +234,7 @@ async function* walkChain(
     bytes += link.bytes;
   }
   const message = `more than ${endorsementLinksMax} endorsements, or ${bytes} bytes of them, lead from key ${trustedKeyId}`;
-  throw new VerificationError('CHAIN_TOO_LONG', message, { limit: endorsementLinksMax });
+  throw new VerificationError('CHAIN_TOO_LONG', message, { expected: endorsementLinksMax });
 }
 
 /** Keys that are trusted, and where each began. */

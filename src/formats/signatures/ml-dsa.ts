@@ -65,7 +65,7 @@ function checkKid(kid: Uint8Array | undefined, { keyId }: MlDsaKey): void {
   const named = fromUtf8(kid, 'COSE_STRUCTURE');
   if (named === keyId) return;
   const message = `the message names key ${named.slice(0, 80)}, the identity is ${keyId}`;
-  throw new VerificationError('KID_MISMATCH', message, { limit: keyId });
+  throw new VerificationError('KID_MISMATCH', message, { expected: keyId });
 }
 
 /** On the thread pool; nothing but true is a valid signature. */

@@ -60,7 +60,7 @@ export function checkSignedAfter(evidence: TxId, signature: TxId | undefined): v
 export function checkSnapshotPlace({ snapshot, evidence }: Omit<ProofPlaces, 'signature'>): void {
   if (evidence.seqno <= snapshot.seqno) {
     const message = `evidence at ${evidence.seqno} cannot be of a snapshot at ${snapshot.seqno}`;
-    const place = { seqno: snapshot.seqno, actual: evidence.seqno, limit: snapshot.seqno };
+    const place = { seqno: snapshot.seqno, actual: evidence.seqno, expected: snapshot.seqno };
     throw new VerificationError('EVIDENCE_NOT_AFTER_SNAPSHOT', message, place);
   }
   if (snapshot.view <= evidence.view) return;
@@ -84,7 +84,7 @@ export function checkInEpoch(
     if (isInEpoch({ from, to }, txId)) continue;
     const epoch = `${textOf(from)} to ${textOf(to)}`;
     const message = `the service key ${keyId} was in force from ${epoch}: the ${what} at ${formatTxId(txId)} is not within that`;
-    const place = { seqno: txId.seqno, actual: formatTxId(txId), limit: epoch };
+    const place = { seqno: txId.seqno, actual: formatTxId(txId), expected: epoch };
     throw new VerificationError('CHAIN_BROKEN', message, place);
   }
 }
@@ -115,6 +115,6 @@ function mismatch(message: string, evidence: TxId, other: TxId | undefined): Ver
   return new VerificationError('EVIDENCE_MISMATCH', message, {
     seqno: evidence.seqno,
     actual: formatTxId(evidence),
-    ...(other && { limit: formatTxId(other) }),
+    ...(other && { expected: formatTxId(other) }),
   });
 }

@@ -144,7 +144,7 @@ export function checkServiceKeyId(signature: RootSignature, keyId: string): void
   throw new VerificationError(
     'KID_MISMATCH',
     `the message names key ${signature.serviceKeyId}, the key given is ${keyId}`,
-    { seqno: signature.txId.seqno, actual: signature.serviceKeyId, limit: keyId },
+    { seqno: signature.txId.seqno, actual: signature.serviceKeyId, expected: keyId },
   );
 }
 

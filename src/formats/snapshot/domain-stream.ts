@@ -182,6 +182,6 @@ export class DomainStream {
 function tooLarge(what: string, actual: number): FormatError {
   return new FormatError('TOO_LARGE', `a ${what} of ${actual} bytes`, {
     actual,
-    limit: headBytesMax,
+    expected: headBytesMax,
   });
 }

@@ -68,7 +68,7 @@ function checkNames(evidence: TxId, fileName: string | undefined): void {
   if (fileName === undefined) return;
   const { evidenceSeqno } = parseCommittedName(fileName);
   if (evidenceSeqno === evidence.seqno) return;
-  const place = { file: fileName, actual: evidenceSeqno, limit: evidence.seqno };
+  const place = { file: fileName, actual: evidenceSeqno, expected: evidence.seqno };
   const message = `${fileName} has its evidence at ${evidence.seqno}`;
   throw new VerificationError('NAME_EVIDENCE_MISMATCH', message, place);
 }

@@ -102,7 +102,7 @@ function exceeds(
   actual: number,
   { offset, left, from }: RecordPlace & { readonly from: number },
 ): FormatError {
-  const place = { offset: offset + from, actual, limit: left - from };
-  const message = `${what} needs ${actual} bytes at offset ${place.offset}, ${place.limit} are left`;
+  const place = { offset: offset + from, actual, expected: left - from };
+  const message = `${what} needs ${actual} bytes at offset ${place.offset}, ${place.expected} are left`;
   return new FormatError('LENGTH_EXCEEDS_PARENT', message, place);
 }

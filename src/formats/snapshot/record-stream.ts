@@ -151,7 +151,7 @@ export class RecordStream implements MapSink {
   }
 
   #tooLarge(actual: number): FormatError {
-    const place = { offset: this.#offset, actual, limit: heldRecordBytesMax };
+    const place = { offset: this.#offset, actual, expected: heldRecordBytesMax };
     return new FormatError('TOO_LARGE', `a record or key of ${actual} bytes`, place);
   }
 }

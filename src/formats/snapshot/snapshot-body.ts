@@ -183,7 +183,7 @@ export function snapshotEntryBytes(
   if (fileBytes === 0) throw new FormatError('EMPTY_FILE', 'snapshot file of 0 bytes');
   const { size } = readEntrySize(bytes, 0, { bytesMax: 2 ** 48 });
   const end = entryHeaderBytes + size;
-  const bounds = { offset: 2, actual: end, limit: Math.min(bytesMax, fileBytes) };
+  const bounds = { offset: 2, actual: end, expected: Math.min(bytesMax, fileBytes) };
   const message = `header declares ${end} bytes in all, the file has ${fileBytes}`;
   if (end > fileBytes) {
     const plausible = Math.min(bytesMax, snapshotBytesMax);
@@ -195,7 +195,7 @@ export function snapshotEntryBytes(
   }
   const receiptBytes = fileBytes - end;
   if (receiptBytes > receiptBytesMax) {
-    const limits = { offset: end, actual: receiptBytes, limit: receiptBytesMax };
+    const limits = { offset: end, actual: receiptBytes, expected: receiptBytesMax };
     throw new FormatError('TOO_LARGE', `a receipt of ${receiptBytes} bytes`, limits);
   }
   return end;
@@ -244,7 +244,7 @@ export function decodeSnapshotPublicDomain(bytes: Uint8Array): PublicSnapshotCon
   const reader = new ByteReader(bytes);
   const type = reader.u8('entry type');
   if (type !== snapshotType) {
-    const place = { offset: 0, actual: type, limit: snapshotType };
+    const place = { offset: 0, actual: type, expected: snapshotType };
     throw new FormatError('BAD_ENTRY_TYPE', `entry type ${type} is not a snapshot`, place);
   }
   return {

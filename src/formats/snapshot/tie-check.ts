@@ -36,7 +36,7 @@ export class TieCheck {
     if (this.#tied.has(name)) throw this.#error('DUPLICATE_KEY', key, 'comes twice');
     if (this.#tied.size === tiedKeysMax) {
       const message = `more than ${tiedKeysMax} keys of ${this.#mapName} have one hash`;
-      throw new FormatError('TOO_LARGE', message, { limit: tiedKeysMax });
+      throw new FormatError('TOO_LARGE', message, { expected: tiedKeysMax });
     }
     this.#tied.add(name);
   }

@@ -238,9 +238,9 @@ export function decodeReceipt(receipt: Uint8Array, offset: number): DecodedRecei
  */
 function endsTooEarly(error: FormatError, receipt: Uint8Array): boolean {
   if (receipt[0] === 0x7b) return error.offset === receipt.length;
-  const { code, actual, limit } = error;
+  const { code, actual, expected } = error;
   const isOfWhole = code === 'CBOR_LENGTH' && actual === receipt.length;
-  return isOfWhole && typeof limit === 'number' && limit <= receiptBytesMax;
+  return isOfWhole && typeof expected === 'number' && expected <= receiptBytesMax;
 }
 
 async function verifyCose(
@@ -329,7 +329,7 @@ function checkSigner(
   if (signer === undefined || signer.keyId === signerKeyId) return;
   if (identityInState(publicMaps).certificate?.keyId !== signerKeyId) return;
   const message = `the receipt is signed with the key of the service's certificate, ${signerKeyId}: ${tables.signingIdentities} in the snapshot names ${signer.keyId}`;
-  const place = { table: tables.signingIdentities, actual: signerKeyId, limit: signer.keyId };
+  const place = { table: tables.signingIdentities, actual: signerKeyId, expected: signer.keyId };
   throw new VerificationError('KID_MISMATCH', message, place);
 }
 
@@ -351,7 +351,7 @@ function checkName(seqno: Seqno, evidenceSeqno: Seqno, fileName: string | undefi
   if (fileName === undefined) return;
   const name = parseCommittedName(fileName);
   if (name.seqno !== seqno) {
-    const place = { file: fileName, actual: name.seqno, limit: seqno };
+    const place = { file: fileName, actual: name.seqno, expected: seqno };
     throw new VerificationError(
       'NAME_MISMATCH',
       `${fileName} holds the snapshot of ${seqno}`,
@@ -359,7 +359,7 @@ function checkName(seqno: Seqno, evidenceSeqno: Seqno, fileName: string | undefi
     );
   }
   if (name.evidenceSeqno !== evidenceSeqno) {
-    const place = { file: fileName, actual: name.evidenceSeqno, limit: evidenceSeqno };
+    const place = { file: fileName, actual: name.evidenceSeqno, expected: evidenceSeqno };
     const message = `${fileName} has its evidence at ${evidenceSeqno}`;
     throw new VerificationError('NAME_EVIDENCE_MISMATCH', message, place);
   }

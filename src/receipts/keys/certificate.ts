@@ -61,7 +61,7 @@ export function readReceiptCertificate(pem: string): ReceiptCertificate {
  */
 export function decodeCertificate(der: Uint8Array): ReceiptCertificate {
   if (der.length > certificateBytesMax) {
-    const place = { actual: der.length, limit: certificateBytesMax };
+    const place = { actual: der.length, expected: certificateBytesMax };
     throw new FormatError(code, `a certificate of ${der.length} bytes`, place);
   }
   const outer = new DerReader(der, code);

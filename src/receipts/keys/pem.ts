@@ -39,7 +39,7 @@ export function onlyPemBlock(text: string, label: string): Uint8Array {
  */
 export function pemBlocks(text: string): readonly PemBlock[] {
   if (text.length > pemCharactersMax) {
-    const place = { actual: text.length, limit: pemCharactersMax };
+    const place = { actual: text.length, expected: pemCharactersMax };
     throw new FormatError('TOO_LARGE', `a PEM text of ${text.length} characters`, place);
   }
   const blocks: PemBlock[] = [];

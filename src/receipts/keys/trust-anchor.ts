@@ -81,7 +81,7 @@ export function readTrustAnchors(source: string | Uint8Array | object): readonly
  */
 export function checkAnchors(anchors: readonly TrustAnchor[]): void {
   if (anchors.length > anchorsMax) {
-    const place = { actual: anchors.length, limit: anchorsMax };
+    const place = { actual: anchors.length, expected: anchorsMax };
     throw new FormatError('TOO_LARGE', `${anchors.length} trust anchors`, place);
   }
   const keyIds = new Map<string, string>();
@@ -106,7 +106,7 @@ function anchorsOf(source: string | Uint8Array | object): readonly TrustAnchor[]
 
 function anchorsOfBytes(bytes: Uint8Array): readonly TrustAnchor[] {
   if (bytes.length > anchorBytesMax) {
-    const place = { actual: bytes.length, limit: anchorBytesMax };
+    const place = { actual: bytes.length, expected: anchorBytesMax };
     throw new FormatError('TOO_LARGE', `trust anchors of ${bytes.length} bytes`, place);
   }
   const first = bytes.find((byte) => !isSpace(byte)) ?? 0;
@@ -140,7 +140,7 @@ function anchorOfPem(blocks: readonly PemBlock[]): TrustAnchor {
   }
   if (blocks.length > 1) {
     const message = `${blocks.length} PEM blocks where one is expected: give each service in a text of its own`;
-    throw new FormatError('BAD_CERTIFICATE', message, { actual: blocks.length, limit: 1 });
+    throw new FormatError('BAD_CERTIFICATE', message, { actual: blocks.length, expected: 1 });
   }
   if (block.label === 'CERTIFICATE') return anchorOf(decodeCertificate(block.der).key);
   if (block.label === 'PUBLIC KEY') return anchorOf(keyOfSpki(block.der, code));
@@ -172,7 +172,7 @@ const privateMembers = ['d', 'p', 'q', 'k', 'priv'];
 
 function privateKeyError(what: string): FormatError {
   const message = `${what} holds a private key: give the public key, and keep the private one secret`;
-  return new FormatError('PRIVATE_KEY', message, { limit: 'a public key' });
+  return new FormatError('PRIVATE_KEY', message, { expected: 'a public key' });
 }
 
 function anchorOfJwk(jwk: JsonObject): readonly TrustAnchor[] {
@@ -236,7 +236,10 @@ function checkAlg(alg: unknown, curve: CurveName): void {
   if (alg === undefined || algs[curve].includes(alg)) return;
   const message = `a key on ${curve} that says alg ${String(alg)}`;
   const limit = algs[curve].join(', ');
-  throw new VerificationError('ALG_KEY_MISMATCH', message, { actual: String(alg), limit });
+  throw new VerificationError('ALG_KEY_MISMATCH', message, {
+    actual: String(alg),
+    expected: limit,
+  });
 }
 
 function keyOfCoordinates(curve: CurveName, x: Uint8Array, y: Uint8Array): EcPublicKey {
@@ -245,5 +248,5 @@ function keyOfCoordinates(curve: CurveName, x: Uint8Array, y: Uint8Array): EcPub
     return keyOfPoint(curve, concatBytes([Uint8Array.of(4), x, y]), code);
   }
   const message = `coordinates of ${x.length} and ${y.length} bytes on ${curve}, where each has ${size}`;
-  throw new FormatError(code, message, { limit: size });
+  throw new FormatError(code, message, { expected: size });
 }

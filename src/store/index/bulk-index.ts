@@ -184,7 +184,7 @@ export class BulkIndex {
   #fanOf(refs: readonly Ref[]): Ref {
     if (refs.length > fanEntriesMax) {
       throw new StorageError('OUT_OF_MEMORY', 'too many keys share the bits of their hash', {
-        limit: fanEntriesMax,
+        expected: fanEntriesMax,
       });
     }
     const { arena, epochs, memories } = this.#workshop;

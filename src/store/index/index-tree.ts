@@ -120,7 +120,7 @@ export class IndexTree {
     const count = place.fan === 0 ? 1 : this.#get(place.fan, bucketCount);
     if (count === fanEntriesMax) {
       throw new StorageError('OUT_OF_MEMORY', 'too many keys share the bits of their hash', {
-        limit: fanEntriesMax,
+        expected: fanEntriesMax,
       });
     }
     const fan = arena.alloc((bucketSlots + count + 1) * 4);

@@ -246,7 +246,7 @@ export class Arena {
     }
     if (this.#fresh === this.#grown && !this.#grow()) {
       throw new StorageError('OUT_OF_MEMORY', 'the store has used up the memory it may take', {
-        limit: this.#memoriesMax * this.#size.maximum * pageBytes,
+        expected: this.#memoriesMax * this.#size.maximum * pageBytes,
       });
     }
     const page = this.#fresh;

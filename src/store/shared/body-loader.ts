@@ -252,7 +252,7 @@ export class BodyLoader {
   }
 
   #tooLarge(actual: number): FormatError {
-    const place = { offset: this.#offset(0), actual, limit: recordBytesMax };
+    const place = { offset: this.#offset(0), actual, expected: recordBytesMax };
     return new FormatError('TOO_LARGE', `a record of ${actual} bytes`, place);
   }
 }

@@ -77,7 +77,7 @@ describe('readEntrySize()', () => {
   test('readEntrySize() names file, offset, size and bound', () => {
     const read = () => readEntrySize(header('0100090000000000'), 0, { bytesMax: 8, file: 'x' });
     expect(read).toThrow(
-      expect.objectContaining({ code: 'TOO_LARGE', file: 'x', offset: 0, actual: 9, limit: 8 }),
+      expect.objectContaining({ code: 'TOO_LARGE', file: 'x', offset: 0, actual: 9, expected: 8 }),
     );
     expect(read).toThrow(/^x: entry at offset 0/);
   });
@@ -143,7 +143,7 @@ describe('decodeEnvelope()', () => {
     expect(() => decodeEnvelope(longer)).toThrow(
       expect.objectContaining({
         message: `header declares ${size} bytes, ${size + 1} are there`,
-        ...{ actual: size + 1, limit: size, file: undefined },
+        ...{ actual: size + 1, expected: size, file: undefined },
       }),
     );
     expect(() => decodeEnvelope(longer, { file: 'x' })).toThrow(

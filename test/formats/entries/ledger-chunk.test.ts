@@ -196,7 +196,7 @@ describe('decodeChunk()', () => {
     const bytes = encodeChunk([entry(5), entry(7)], { complete: false });
     expect(() => decodeChunk(bytes, openPlace)).toThrow(
       expect.objectContaining({
-        ...{ file: 'ledger_5', offset: 58, seqno: 6, actual: '7', limit: 6 },
+        ...{ file: 'ledger_5', offset: 58, seqno: 6, actual: '7', expected: 6 },
       }),
     );
   });

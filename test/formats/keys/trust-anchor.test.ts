@@ -119,16 +119,19 @@ describe('readTrustAnchors() refuses', () => {
   test('what is too large or has too many keys, at once', () => {
     expect(refusalOf(new Uint8Array(1024 * 1024 + 1))).toMatchObject({
       code: 'TOO_LARGE',
-      limit: 1024 * 1024,
+      expected: 1024 * 1024,
     });
     const keys = Array.from({ length: 1001 }, () => ({ kty: 'RSA' }));
-    expect(refusalOf(json({ keys }))).toMatchObject({ code: 'TOO_LARGE', limit: 1000 });
+    expect(refusalOf(json({ keys }))).toMatchObject({ code: 'TOO_LARGE', expected: 1000 });
     expect(refusalOf(cose(keys.map(() => new Map([[1, 3]]))))).toMatchObject({
       code: 'TOO_LARGE',
-      limit: 1000,
+      expected: 1000,
     });
     const block = '-----BEGIN X-----\n-----END X-----\n';
-    expect(refusalOf(toUtf8(block.repeat(1001)))).toMatchObject({ code: 'TOO_LARGE', limit: 1000 });
+    expect(refusalOf(toUtf8(block.repeat(1001)))).toMatchObject({
+      code: 'TOO_LARGE',
+      expected: 1000,
+    });
   });
 
   test.each([

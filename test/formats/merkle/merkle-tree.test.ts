@@ -363,7 +363,7 @@ describe('MerkleTree.deserialise()', () => {
     expect(() => MerkleTree.deserialise(bytes.subarray(0, -1))).toThrow(
       expect.objectContaining({
         message: `2 leaves from 5 on do not make ${bytes.length - 1} bytes`,
-        ...{ actual: bytes.length - 1, limit: bytes.length },
+        ...{ actual: bytes.length - 1, expected: bytes.length },
       }),
     );
     expect(() => MerkleTree.deserialise(new Uint8Array(16).fill(0xff))).toThrow(

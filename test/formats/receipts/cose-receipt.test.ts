@@ -204,7 +204,9 @@ describe('decodeCoseReceipt() refuses', () => {
 
   test('what it measured, and says the bound', () => {
     const steps = Array.from({ length: 54 }, () => [true, hash]);
-    expect(() => decodeWith(...steps)).toThrow(expect.objectContaining({ actual: 54, limit: 53 }));
+    expect(() => decodeWith(...steps)).toThrow(
+      expect.objectContaining({ actual: 54, expected: 53 }),
+    );
     expect(() => decodeWith([true, hash.subarray(1)])).toThrow(
       expect.objectContaining({ actual: 31 }),
     );

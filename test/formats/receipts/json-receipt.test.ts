@@ -62,7 +62,7 @@ test('decodeJsonReceipt() reads a path of 53 steps, the longest there is', () =>
 test('decodeJsonReceipt() says how long a path is, and may be', () => {
   const path = Array.from({ length: 54 }, () => ({ left: true, hash: claimsDigest }));
   expect(() => decodeJsonReceipt(encodeJsonReceipt({ ...receipt, path }))).toThrow(
-    expect.objectContaining({ code: 'MERKLE_PATH', actual: 54, limit: 53 }),
+    expect.objectContaining({ code: 'MERKLE_PATH', actual: 54, expected: 53 }),
   );
 });
 
@@ -318,7 +318,7 @@ describe('verifyJsonReceipt()', () => {
     const changed = { ...receipt, nodeId: 'ab'.repeat(32) };
     await expect(verifyJsonReceipt(changed, { claimsDigest })).rejects.toMatchObject({
       actual: 'ab'.repeat(32),
-      limit: nodeId,
+      expected: nodeId,
     });
   });
 

@@ -221,9 +221,9 @@ describe('decodeCoseSign1() refuses', () => {
   });
 
   test.each<[Uint8Array, object]>([
-    [new Uint8Array(2 * 1024 * 1024), { actual: 2_097_152, limit: 1_048_576 }],
+    [new Uint8Array(2 * 1024 * 1024), { actual: 2_097_152, expected: 1_048_576 }],
     [new Uint8Array(), { offset: 0 }],
-    [make({ signature: new Uint8Array(95) }), { actual: 95, limit: 96 }],
+    [make({ signature: new Uint8Array(95) }), { actual: 95, expected: 96 }],
     [make({ header: header([1, -36]) }), { actual: -36 }],
     [make({ header: header([1, 'none']) }), { actual: 'none' }],
     [make({ header: header([1, [1]]) }), { actual: 'object' }],

@@ -182,7 +182,7 @@ describe('decodeSnapshot()', () => {
   test.each<[Uint8Array, object]>([
     [
       sealed(encodeSnapshotPublicDomain(content).fill(4, 0, 1)),
-      { message: 'entry type 4 is not a snapshot', offset: 0, actual: 4, limit: 1 },
+      { message: 'entry type 4 is not a snapshot', offset: 0, actual: 4, expected: 1 },
     ],
     [entry.slice().fill(1, 1, 2), { message: 'a snapshot has no entry flags' }],
     [

@@ -65,21 +65,21 @@ describe('splitSnapshotFile()', () => {
       expect.objectContaining({
         code: 'TRUNCATED_BODY',
         message: `header declares ${all} bytes in all, the file has 9`,
-        ...{ offset: 2, actual: all, limit: 9 },
+        ...{ offset: 2, actual: all, expected: 9 },
       }),
     );
     expect(split(file, 9)).toThrow(
       expect.objectContaining({
         code: 'SNAPSHOT_TOO_LARGE',
         message: `header declares ${all} bytes in all, the file has ${file.length}, 9 are allowed`,
-        ...{ offset: 2, actual: all, limit: 9 },
+        ...{ offset: 2, actual: all, expected: 9 },
       }),
     );
     expect(split(concatBytes([entry, new Uint8Array(1024 * 1024 + 1)]))).toThrow(
       expect.objectContaining({
         code: 'TOO_LARGE',
         message: 'a receipt of 1048577 bytes',
-        ...{ offset: all, actual: 1_048_577, limit: 1_048_576 },
+        ...{ offset: all, actual: 1_048_577, expected: 1_048_576 },
       }),
     );
   });

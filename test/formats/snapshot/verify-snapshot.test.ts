@@ -158,13 +158,13 @@ describe.each(['cose', 'json'] as const)('verifySnapshotFile() says of a %s rece
       message: 'snapshot_11_12.committed holds the snapshot of 10',
       file: 'snapshot_11_12.committed',
       actual: 11,
-      limit: 10,
+      expected: 10,
     });
     await expect(verify('snapshot_10_13.committed')).rejects.toMatchObject({
       message: 'snapshot_10_13.committed has its evidence at 12',
       file: 'snapshot_10_13.committed',
       actual: 13,
-      limit: 12,
+      expected: 12,
     });
     await expect(verify('snapshot_10')).rejects.toMatchObject({
       message: 'not a snapshot file name',

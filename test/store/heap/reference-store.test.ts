@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { fromUtf8, toUtf8 } from '../../../src/core/bytes.ts';
 import { seqno } from '../../../src/core/words.ts';
 import { sipHash24Low32 } from '../../../src/formats/snapshot/key-order.ts';
-import { drawState } from '../../../src/serialising/copy-state.ts';
+import { copyState } from '../../../src/serialising/copy-state.ts';
 import { unpackState } from '../../../src/serialising/state-transfer.ts';
 import { ReferenceStore } from '../../../src/store/heap/reference-store.ts';
 
@@ -61,7 +61,7 @@ test('drawState() moves a state of many slices to where unpackState() reads it',
   const value = 'v'.repeat(1000);
   for (let n = 1; n <= 1000; n++) store.apply(seqno(n), table([write(`key ${n}`, value)]));
   store.apply(seqno(1001), table([], ['key 7']));
-  const pieces = await drawState(store.freeze().values());
+  const pieces = await copyState(store.freeze().values());
   expect(pieces.length).toBeGreaterThan(5);
   const [drawn] = unpackState(pieces);
   expect(drawn).toMatchObject({ name: 'public:t', version: 1001 });
@@ -76,7 +76,7 @@ test('drawState() draws no slice of many records, tables or large values', async
     store.apply(seqno(n), [{ name: `public:t${n}`, writes: [], removes: [toUtf8('x')] }]);
   }
   const tables = store.freeze();
-  const pieces = await drawState(tables.values());
+  const pieces = await copyState(tables.values());
   expect(pieces.map(({ length }) => length).filter((length) => length > 70_000)).toEqual([
     1_000_000,
   ]);
@@ -88,7 +88,7 @@ test('drawState() ends when it is aborted', async () => {
   const store = new ReferenceStore();
   store.apply(seqno(1), table([write('a', '1')]));
   const aborted = AbortSignal.abort(new Error('enough'));
-  await expect(drawState(store.freeze().values(), aborted)).rejects.toThrow('enough');
+  await expect(copyState(store.freeze().values(), aborted)).rejects.toThrow('enough');
 });
 
 test('ReferenceStore keeps the order that CCF has after a removal only beside tombstones', () => {

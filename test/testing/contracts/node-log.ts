@@ -20,7 +20,7 @@ import {
 import { createCertificate } from '../../../src/formats/keys/certificate.ts';
 import { MerkleTree } from '../../../src/formats/merkle/merkle-tree.ts';
 import { MemoryFileSystem } from '../../../src/io/memory-file-system.ts';
-import { Log } from '../../../src/node/node-ledger.ts';
+import { NodeLedger } from '../../../src/node/node-ledger.ts';
 import { Sequencer } from '../../../src/node/sequencer.ts';
 import { VersionedStore } from '../../../src/store/heap/versioned-store.ts';
 import type {
@@ -58,12 +58,16 @@ interface Made {
 class NodeLog {
   readonly snapshotter: RecordingSnapshotter;
   readonly sequencer: Sequencer;
-  readonly log: Log;
+  readonly log: NodeLedger;
   readonly made: Made[] = [];
   readonly #writer: LedgerWriter;
 
   private constructor(
-    parts: { readonly log: Log; readonly sequencer: Sequencer; readonly writer: LedgerWriter },
+    parts: {
+      readonly log: NodeLedger;
+      readonly sequencer: Sequencer;
+      readonly writer: LedgerWriter;
+    },
     consensus: Consensus,
     recorder?: EvidenceRecorder,
   ) {
@@ -85,7 +89,7 @@ class NodeLog {
       tree: MerkleTree.genesis(),
       viewHistory: [],
     };
-    const log = new Log(start, { at: () => secret });
+    const log = new NodeLedger(start, { at: () => secret });
     const sequencer = new Sequencer({
       log,
       keys: { service, node, members: [] },

@@ -2,7 +2,7 @@ import { toUtf8 } from '../../../src/core/bytes.ts';
 import { type Seqno, seqno as toSeqno, view as toView } from '../../../src/core/words.ts';
 import type { MapWrites } from '../../../src/formats/entries/write-set.ts';
 import { MerkleTree } from '../../../src/formats/merkle/merkle-tree.ts';
-import { Log } from '../../../src/node/node-ledger.ts';
+import { NodeLedger } from '../../../src/node/node-ledger.ts';
 import { ReferenceStore } from '../../../src/store/heap/reference-store.ts';
 import { VersionedStore } from '../../../src/store/heap/versioned-store.ts';
 import type { LedgerStore } from '../../../src/store/ledger-store.ts';
@@ -65,7 +65,7 @@ export function openNodeLog(
   store: LedgerStore = new VersionedStore(toSeqno(0), new Map()),
 ): SourceDriver {
   const secret = new Uint8Array(32).fill(7);
-  const log = new Log(
+  const log = new NodeLedger(
     {
       store,
       tree: MerkleTree.genesis(),

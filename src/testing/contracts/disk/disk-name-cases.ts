@@ -49,7 +49,7 @@ export const nameCases: readonly DiskCase[] = [
       await disk.write('a', hello);
       const reading = disk.fileSystem.readFile(disk.at('a'), { bytesMax: 4 });
       const error = await storageErrorOf(reading, ['TOO_LARGE'], 'readFile above the bound');
-      checkSame([error.actual, error.limit], [5, 4], 'size and bound in the error');
+      checkSame([error.actual, error.expected], [5, 4], 'size and bound in the error');
     },
   },
   {
