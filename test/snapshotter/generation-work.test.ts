@@ -162,7 +162,7 @@ describe('Effects, of a generation that is over,', () => {
 describe('Effects submits evidence', () => {
   test('and takes the host’s answer', async () => {
     host.submit = async (evidence, { signal }) => {
-      expect(evidence).toEqual({ version: 6, digest: own });
+      expect(evidence).toEqual({ snapshotSeqno: 6, version: 6, digest: own });
       expect(signal).toBe(host.signals[0]);
       return { seqno: seqno(8) };
     };
