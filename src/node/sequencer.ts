@@ -72,7 +72,7 @@ const attemptsMax = 10;
  */
 export class Sequencer {
   readonly #options: SequencerOptions;
-  readonly #turnstile: SerialQueue;
+  readonly #queue: SerialQueue;
   readonly #durable: Watermark;
   readonly #committed: Watermark;
   #parts: SequencerParts | undefined;
@@ -90,7 +90,7 @@ export class Sequencer {
     this.#delayed = new DelayedTasks(options.clock, (error) => this.#broke(error));
     this.#durable = new Watermark(log.last);
     this.#committed = new Watermark(committed);
-    this.#turnstile = new SerialQueue(() => this.#the.writer.pendingBytes < pendingBytesMax);
+    this.#queue = new SerialQueue(() => this.#the.writer.pendingBytes < pendingBytesMax);
     this.#unsigned = log.last - log.lastSignature;
     this.#lastPoint = lastSnapshot;
   }
@@ -126,12 +126,12 @@ export class Sequencer {
   async transaction<T>(body: TransactionBody<T>, until: Until): Promise<Applied<T>> {
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
       const tx = new TransactionRun<T>();
-      const atOnce = await this.#turnstile.pass(() =>
+      const atOnce = await this.#queue.pass(() =>
         tx.begin(body, this.#options.log.tables) ? this.#applyRun(tx, until) : undefined,
       );
       if (atOnce !== undefined) return atOnce;
       await tx.finish();
-      const applied = await this.#turnstile.pass(() => this.#applyRun(tx, until));
+      const applied = await this.#queue.pass(() => this.#applyRun(tx, until));
       if (applied !== undefined) return applied;
     }
     throw new ConsensusError(
@@ -165,7 +165,7 @@ export class Sequencer {
   ): Promise<{ readonly seqno: Seqno } | 'refused'> {
     const { clock } = this.#options;
     try {
-      return await this.#turnstile.pass(() => {
+      return await this.#queue.pass(() => {
         if (signal.aborted) return 'refused';
         const changes = evidenceChanges(evidence, clock.now());
         const appended = this.#append(changes, { claims: fromHex(evidence.digest) });
@@ -223,7 +223,7 @@ export class Sequencer {
 
   #signNow(): void {
     this.#forgetTimer();
-    this.#turnstile.hold(() => this.#sign()).catch((error: unknown) => this.#broke(error));
+    this.#queue.hold(() => this.#sign()).catch((error: unknown) => this.#broke(error));
   }
 
   /** Signs whatever is not signed yet; answers with the last signature's seqno once that is committed. */
@@ -234,7 +234,7 @@ export class Sequencer {
   }
 
   async #signAndCommit(): Promise<Seqno> {
-    const { signature, committed } = await this.#turnstile.hold(async () => {
+    const { signature, committed } = await this.#queue.hold(async () => {
       await this.#sign();
       const { lastSignature } = this.#options.log;
       // The wait begins while nothing else can: a rollback may give the seqno to another entry.
@@ -272,7 +272,7 @@ export class Sequencer {
    */
   async rollback(seqno: Seqno): Promise<void> {
     if (this.#closed) throw this.#closed;
-    await this.#turnstile.hold(async () => {
+    await this.#queue.hold(async () => {
       if (this.#failure) throw this.#failure;
       const { log } = this.#options;
       const { writer, consensus, snapshotter } = this.#the;
@@ -307,7 +307,7 @@ export class Sequencer {
     const { last } = this.#options.log;
     this.#durable.reach(seqno < last ? seqno : last);
     this.#the.consensus.persisted(seqno);
-    this.#turnstile.turn();
+    this.#queue.turn();
   }
 
   /** Everything up to `seqno` is committed. */
@@ -330,7 +330,7 @@ export class Sequencer {
     this.#options.logger?.error({ error }, 'the node has stopped: its ledger cannot be written');
     this.#forgetTimer();
     this.#parts?.snapshotter.fail(error);
-    this.#turnstile.close(error);
+    this.#queue.close(error);
     this.#durable.fail(error);
     this.#committed.fail(error);
   }
@@ -338,7 +338,7 @@ export class Sequencer {
   /** Lets nobody through any more, and signs and commits what was let through. */
   async close(): Promise<void> {
     const closed = new ConsensusError('CLOSED', 'the node is closed');
-    this.#turnstile.close(closed);
+    this.#queue.close(closed);
     this.#closed = closed;
     try {
       if (this.#failure) return;

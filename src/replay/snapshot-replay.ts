@@ -121,7 +121,7 @@ export class SnapshotReplay {
     const { pipeline } = this.#options;
     if (signatures === undefined) return;
     pipeline.recordSignatures(seqno, signatures);
-    pipeline.recordTree(seqno, signatures.tree);
+    pipeline.closeSignature(seqno, signatures.tree);
     pipeline.commit(seqno, { primary: true });
     this.#lastSignature = seqno;
     const started = pipeline.live.find((generation) => generation.seqno === seqno);

@@ -311,7 +311,7 @@ class HostSnapshotter implements Snapshotter {
 
   recordTree(seqno: Seqno, serialisedTree: Uint8Array): void {
     checkBytes('serialisedTree', serialisedTree);
-    this.#pipeline.recordTree(toSeqno(seqno), serialisedTree);
+    this.#pipeline.closeSignature(toSeqno(seqno), serialisedTree);
   }
 
   recordStatus(status: RecordedStatus | Earlier<RecordedStatus>): void {

@@ -186,7 +186,7 @@ export class Pipeline {
   }
 
   /** The last call for a signature transaction: a due state is frozen now, before any later one. */
-  recordTree(seqno: Seqno, tree: Uint8Array): void {
+  closeSignature(seqno: Seqno, tree: Uint8Array): void {
     this.#checkAboveCommit('tree', seqno);
     this.#effects.holdTree(seqno, tree);
     this.#send({ type: 'tree.recorded', seqno });

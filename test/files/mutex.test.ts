@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Mutex } from '../../src/files/mutex.ts';
 
-test('SerialQueue.run() starts an operation only after the one before has ended', async () => {
+test('Mutex.run() starts an operation only after the one before has ended', async () => {
   const queue = new Mutex();
   const steps: string[] = [];
   const operation = (name: string) => async () => {
@@ -13,7 +13,7 @@ test('SerialQueue.run() starts an operation only after the one before has ended'
   expect(steps).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
 });
 
-test('SerialQueue.run() gives each caller its own result, and goes on after a failure', async () => {
+test('Mutex.run() gives each caller its own result, and goes on after a failure', async () => {
   const queue = new Mutex();
   const failing = queue.run(() => Promise.reject(new Error('a')));
   const working = queue.run(async () => 'b');

@@ -55,12 +55,12 @@ function logUpTo(last: number): NodeLedger {
 const seqnosFrom = (first: number): Seqno[] =>
   ledger.entries.map(({ seqno: at }) => at).filter((at) => at >= first);
 
-test('Log.append() makes the entries that an independent maker makes, byte for byte', () => {
+test('NodeLedger.append() makes the entries that an independent maker makes, byte for byte', () => {
   const log = emptyLog();
   for (const made of ledger.entries) expect(append(log, made).bytes).toStrictEqual(made.bytes);
 });
 
-test('Log.append() puts the leaf of each entry into the tree', () => {
+test('NodeLedger.append() puts the leaf of each entry into the tree', () => {
   const log = emptyLog();
   for (const made of ledger.entries) {
     append(log, made);
@@ -68,7 +68,7 @@ test('Log.append() puts the leaf of each entry into the tree', () => {
   }
 });
 
-test('Log.append() tells place and commit evidence of each entry', () => {
+test('NodeLedger.append() tells place and commit evidence of each entry', () => {
   const log = emptyLog();
   for (const made of ledger.entries) {
     const txId = { view: made.view, seqno: made.seqno };
@@ -77,7 +77,7 @@ test('Log.append() tells place and commit evidence of each entry', () => {
   }
 });
 
-test('Log.append() keeps the history of views, those that were skipped too', () => {
+test('NodeLedger.append() keeps the history of views, those that were skipped too', () => {
   const log = emptyLog();
   for (const made of ledger.entries) {
     append(log, made);
@@ -87,7 +87,7 @@ test('Log.append() keeps the history of views, those that were skipped too', () 
   }
 });
 
-test('Log.tables is the state after each entry', () => {
+test('NodeLedger.tables is the state after each entry', () => {
   const log = emptyLog();
   for (const made of ledger.entries) {
     append(log, made);
@@ -95,7 +95,7 @@ test('Log.tables is the state after each entry', () => {
   }
 });
 
-test('Log.lastSignature is that of the last signature transaction, and 0 before the first', () => {
+test('NodeLedger.lastSignature is that of the last signature transaction, and 0 before the first', () => {
   const log = emptyLog();
   let expected = 0;
   for (const made of ledger.entries) {
@@ -105,7 +105,7 @@ test('Log.lastSignature is that of the last signature transaction, and 0 before 
   }
 });
 
-test('Log.append() applies nothing when a secret is missing', () => {
+test('NodeLedger.append() applies nothing when a secret is missing', () => {
   const log = new NodeLedger(
     {
       store: new VersionedStore(seqno(0), new Map()),
@@ -122,7 +122,7 @@ test('Log.append() applies nothing when a secret is missing', () => {
   expect([log.last, log.tree.leafCount, log.tables.size]).toEqual([0, 1, 0]);
 });
 
-test('Log.rollback() to any seqno, then the same entries again, gives the same roots and state', () => {
+test('NodeLedger.rollback() to any seqno, then the same entries again, gives the same roots and state', () => {
   const whole = logUpTo(ledger.entries.length);
   for (const to of [seqno(0), ...seqnosFrom(1)]) {
     const log = logUpTo(ledger.entries.length);
@@ -135,7 +135,7 @@ test('Log.rollback() to any seqno, then the same entries again, gives the same r
   }
 });
 
-test('Log.rollback() goes back to place, view and signature of the entry that is last then', () => {
+test('NodeLedger.rollback() goes back to place, view and signature of the entry that is last then', () => {
   for (const made of ledger.entries) {
     const log = logUpTo(ledger.entries.length);
     log.rollback(made.seqno);
@@ -145,7 +145,7 @@ test('Log.rollback() goes back to place, view and signature of the entry that is
   }
 });
 
-test('Log.compact() leaves root, state and rollbacks above it as they were', () => {
+test('NodeLedger.compact() leaves root, state and rollbacks above it as they were', () => {
   for (const to of seqnosFrom(1)) {
     const log = logUpTo(ledger.entries.length);
     const root = log.tree.root();
@@ -156,7 +156,7 @@ test('Log.compact() leaves root, state and rollbacks above it as they were', () 
   }
 });
 
-test('Log.compact() flushes the tree: what it writes then is what the maker writes', () => {
+test('NodeLedger.compact() flushes the tree: what it writes then is what the maker writes', () => {
   const log = emptyLog();
   for (const made of ledger.entries) {
     if (made.isSignature && log.lastSignature > 0) {
@@ -168,7 +168,7 @@ test('Log.compact() flushes the tree: what it writes then is what the maker writ
   }
 });
 
-test('Log.rollback() below what is compacted is refused, and changes nothing', () => {
+test('NodeLedger.rollback() below what is compacted is refused, and changes nothing', () => {
   const log = logUpTo(8);
   const root = log.tree.root();
   log.compact(seqno(6));
@@ -177,7 +177,7 @@ test('Log.rollback() below what is compacted is refused, and changes nothing', (
   expect(log.tree.root()).toStrictEqual(root);
 });
 
-test('Log.freeze() stays as it is, whatever comes after it', () => {
+test('NodeLedger.freeze() stays as it is, whatever comes after it', () => {
   const log = logUpTo(4);
   const frozen = log.freeze();
   for (const made of ledger.entries.slice(4)) append(log, made);
@@ -188,7 +188,7 @@ test('Log.freeze() stays as it is, whatever comes after it', () => {
   expect(frozen.viewHistory).toEqual(ledger.snapshot(seqno(4)).content.viewHistory);
 });
 
-test('Log.freeze() stays as it is through a rollback', () => {
+test('NodeLedger.freeze() stays as it is through a rollback', () => {
   const log = logUpTo(6);
   const frozen = log.freeze();
   log.rollback(seqno(3));
@@ -196,7 +196,7 @@ test('Log.freeze() stays as it is through a rollback', () => {
   expect(stateOf(frozen.tables)).toEqual(madeState(ledger, 6));
 });
 
-test('Log.append() does not keep the bytes that it is given', () => {
+test('NodeLedger.append() does not keep the bytes that it is given', () => {
   const log = emptyLog();
   const value = toUtf8('value');
   log.append([{ name: 't', writes: [{ key: toUtf8('k'), value }], removes: [] }], {
@@ -207,7 +207,7 @@ test('Log.append() does not keep the bytes that it is given', () => {
   expect(record?.value).toStrictEqual(toUtf8('value'));
 });
 
-test('Log begins only with a tree that has a leaf for each entry', () => {
+test('NodeLedger begins only with a tree that has a leaf for each entry', () => {
   const store = new VersionedStore(seqno(3), new Map());
   const start = { store, tree: MerkleTree.genesis(), viewHistory: [] };
   expect(() => new NodeLedger(start, { at: () => new Uint8Array(32) })).toThrow(

@@ -22,7 +22,7 @@ import type { Chains } from './chains.ts';
 import type { IndexReader } from './index-reader.ts';
 
 /** What all tables of a store work with. */
-export interface Workshop {
+export interface StoreContext {
   readonly arena: Arena;
   readonly memories: Memories;
   readonly epochs: Epochs;
@@ -45,15 +45,15 @@ const slotBytes = 6;
 
 /** Makes, copies and fills buckets; where they belong is the tree's. */
 export class Buckets {
-  readonly #workshop: Workshop;
+  readonly #context: StoreContext;
 
-  constructor(workshop: Workshop) {
-    this.#workshop = workshop;
+  constructor(context: StoreContext) {
+    this.#context = context;
   }
 
   /** An empty bucket. */
   create({ bits, extraBytes, extraSlots }: BucketPlan): Ref {
-    const { arena, memories, epochs } = this.#workshop;
+    const { arena, memories, epochs } = this.#context;
     const heap = arena.alloc(Math.min(extraBytes, heapBytesMax));
     const bucket = this.#allocBucket(extraSlots);
     const words = memories.wordsOf(bucket);
@@ -81,7 +81,7 @@ export class Buckets {
   }
 
   #liveOf(bucket: Ref, from: number, to: number): number {
-    const { memories, reader } = this.#workshop;
+    const { memories, reader } = this.#context;
     const words = memories.wordsOf(bucket);
     const at = memories.wordAt(bucket);
     if (to - from === word(words, at + bucketCount)) return word(words, at + bucketLive);
@@ -96,7 +96,7 @@ export class Buckets {
   }
 
   #copyRecords(source: Ref, from: number, to: number, bucket: Ref): void {
-    const { memories, reader } = this.#workshop;
+    const { memories, reader } = this.#context;
     const oldHeap = reader.heapOf(source);
     const oldWords = memories.wordsOf(oldHeap);
     const oldAt = memories.wordAt(oldHeap);
@@ -129,7 +129,7 @@ export class Buckets {
 
   /** The same bucket on the same heap, with room for `slots` more; the old one is the caller's to retire. */
   copy(source: Ref, slots: number): Ref {
-    const { memories, epochs } = this.#workshop;
+    const { memories, epochs } = this.#context;
     const count = word(memories.wordsOf(source), memories.wordAt(source) + bucketCount);
     const bucket = this.#allocBucket(count + slots);
     const oldWords = memories.wordsOf(source);
@@ -151,7 +151,7 @@ export class Buckets {
 
   /** Gives a bucket of our own a larger heap with all that the old one has, where it was; the old one is retired. */
   growHeap(bucket: Ref, bytes: number): void {
-    const { arena, memories, epochs } = this.#workshop;
+    const { arena, memories, epochs } = this.#context;
     const grown = arena.alloc(bytes);
     const words = memories.wordsOf(bucket);
     const at = memories.wordAt(bucket);
@@ -165,7 +165,7 @@ export class Buckets {
   }
 
   #allocBucket(slots: number): Ref {
-    const { arena, memories } = this.#workshop;
+    const { arena, memories } = this.#context;
     const bucket = arena.alloc(headBytes + slots * slotBytes);
     const capacity = Math.floor((arena.capacityOf(bucket) - headBytes) / slotBytes);
     memories.wordsOf(bucket)[memories.wordAt(bucket) + bucketCapacity] = capacity;
@@ -174,7 +174,7 @@ export class Buckets {
 
   /** Lets go of a bucket and its heap. */
   retire(bucket: Ref): void {
-    const { memories, epochs } = this.#workshop;
+    const { memories, epochs } = this.#context;
     const words = memories.wordsOf(bucket);
     const at = memories.wordAt(bucket);
     const heap = word(words, at + bucketHeap);
@@ -185,9 +185,9 @@ export class Buckets {
 
   /** Appends the key's record to the heap, where there is room, and tells its offset in words. */
   append(bucket: Ref, value: Uint8Array, version: number): number {
-    const { memories, key } = this.#workshop;
+    const { memories, key } = this.#context;
     const offset = this.#use(bucket, 24 + padded(key.length) + padded(value.length));
-    const heap = this.#workshop.reader.heapOf(bucket);
+    const heap = this.#context.reader.heapOf(bucket);
     const words = memories.wordsOf(heap);
     let at = memories.wordAt(heap) + offset;
     words[at] = key.length;
@@ -213,7 +213,7 @@ export class Buckets {
 
   /** Appends a stub for a record in a chain. */
   appendStub(bucket: Ref, bytes: number, chain: Ref): number {
-    const { memories, epochs, reader } = this.#workshop;
+    const { memories, epochs, reader } = this.#context;
     const offset = this.#use(bucket, 16);
     const heap = reader.heapOf(bucket);
     const words = memories.wordsOf(heap);
@@ -226,7 +226,7 @@ export class Buckets {
   }
 
   #use(bucket: Ref, bytes: number): number {
-    const { memories } = this.#workshop;
+    const { memories } = this.#context;
     const words = memories.wordsOf(bucket);
     const at = memories.wordAt(bucket);
     const used = word(words, at + bucketUsed);
@@ -237,7 +237,7 @@ export class Buckets {
 
   /** Points a slot at a record, in place of another or, with `isNew`, before those from it on. */
   setSlot(bucket: Ref, slot: number, offset: number, isNew: boolean): void {
-    const { memories, key } = this.#workshop;
+    const { memories, key } = this.#context;
     const words = memories.wordsOf(bucket);
     const at = memories.wordAt(bucket);
     const hashes = at + bucketSlots;
@@ -257,7 +257,7 @@ export class Buckets {
 
   /** Takes a slot out. */
   dropSlot(bucket: Ref, slot: number): void {
-    const { memories } = this.#workshop;
+    const { memories } = this.#context;
     const words = memories.wordsOf(bucket);
     const at = memories.wordAt(bucket);
     const hashes = at + bucketSlots;

@@ -19,7 +19,7 @@ import {
 } from '../memory/layout.ts';
 import type { Ref } from '../memory/memories.ts';
 import { BucketCursor } from './bucket-cursor.ts';
-import { Buckets, type Workshop } from './buckets.ts';
+import { Buckets, type StoreContext } from './buckets.ts';
 import { bitsOfSpan, pathBitsMax, Spans, widthOf } from './bulk-tree.ts';
 import { chainBytes } from './chains.ts';
 import { fanEntriesMax } from './index-tree.ts';
@@ -33,7 +33,7 @@ const hashesEnd = 2 ** 32;
  * as wide as its records allow, and nothing is ever sought or split. Among equal hashes any order will do.
  */
 export class BulkIndex {
-  readonly #workshop: Workshop;
+  readonly #context: StoreContext;
   readonly #buckets: Buckets;
   readonly #stage: BodyStage;
   /** Word of the stage to which waiting records move when it is needed for others. */
@@ -57,9 +57,9 @@ export class BulkIndex {
   #size = 0;
   #bodyBytes = 0;
 
-  constructor(workshop: Workshop, stage: BodyStage, heldAt: number) {
-    this.#workshop = workshop;
-    this.#buckets = new Buckets(workshop);
+  constructor(context: StoreContext, stage: BodyStage, heldAt: number) {
+    this.#context = context;
+    this.#buckets = new Buckets(context);
     this.#stage = stage;
     this.#heldAt = heldAt;
   }
@@ -110,7 +110,7 @@ export class BulkIndex {
     if (this.#tied !== undefined) this.#spliceTied(this.#tied.index);
     if (this.#fan !== undefined) this.#closeFan();
     while (this.#count > 0) this.#closeSpan(bitsOfSpan(this.#from, hashesEnd));
-    const root = this.#spans.build(this.#workshop);
+    const root = this.#spans.build(this.#context);
     return { root, size: this.#size, bodyBytes: this.#bodyBytes };
   }
 
@@ -138,7 +138,7 @@ export class BulkIndex {
       const { words, bytes } = this.#stage;
       return bytes.subarray((at + 2) * 4, (at + 2) * 4 + word(words, at));
     }
-    const { memories } = this.#workshop;
+    const { memories } = this.#context;
     const length = word(memories.wordsOf(chain), memories.wordAt(chain) + 2);
     return chainBytes(memories, chain, 8, length);
   }
@@ -187,7 +187,7 @@ export class BulkIndex {
         expected: fanEntriesMax,
       });
     }
-    const { arena, epochs, memories } = this.#workshop;
+    const { arena, epochs, memories } = this.#context;
     const fan = arena.alloc((bucketSlots + refs.length) * 4);
     const words = memories.wordsOf(fan);
     const at = memories.wordAt(fan);
@@ -201,7 +201,7 @@ export class BulkIndex {
 
   /** All that waits is of one hash. */
   #beginTied(hash: number): void {
-    const index = new SharedIndex(this.#workshop, this.#buckets);
+    const index = new SharedIndex(this.#context, this.#buckets);
     for (let i = 0; i < this.#count; i++) {
       this.#putTied(index, this.#ats[i] ?? 0, this.#bytes[i] ?? 0, this.#chains[i] ?? 0);
     }
@@ -211,7 +211,7 @@ export class BulkIndex {
   }
 
   #putTied(index: SharedIndex, at: number, size: number, chain: Ref): void {
-    const { key, chains, epochs, memories } = this.#workshop;
+    const { key, chains, epochs, memories } = this.#context;
     const record =
       chain === 0
         ? this.#stage.bytes.slice(at * 4, at * 4 + size)
@@ -228,7 +228,7 @@ export class BulkIndex {
 
   /** The buckets of one hash become part of the fan; what led to them goes. */
   #spliceTied(index: SharedIndex): void {
-    const { memories, arena } = this.#workshop;
+    const { memories, arena } = this.#context;
     const get = (ref: Ref, at: number) => word(memories.wordsOf(ref), memories.wordAt(ref) + at);
     const { root } = index.state;
     const leaf = get(root, nodeEntries);
@@ -263,7 +263,7 @@ export class BulkIndex {
   }
 
   #fill(bucket: Ref, count: number, live: number): void {
-    const { memories, reader } = this.#workshop;
+    const { memories, reader } = this.#context;
     const words = memories.wordsOf(bucket);
     const at = memories.wordAt(bucket);
     words[at + bucketCount] = count;
@@ -300,11 +300,11 @@ export class BulkIndex {
   #copyRun(heap: Ref, end: number, from: number, to: number): void {
     if (to === from) return;
     const run = this.#stage.words.subarray(from, to);
-    this.#workshop.memories.wordsOf(heap).set(run, end - run.length);
+    this.#context.memories.wordsOf(heap).set(run, end - run.length);
   }
 
   #putStub(heap: Ref, to: number, record: number): void {
-    const { memories, epochs } = this.#workshop;
+    const { memories, epochs } = this.#context;
     const words = memories.wordsOf(heap);
     words[to] = this.#bytes[record] ?? 0;
     words[to + 1] = 1;

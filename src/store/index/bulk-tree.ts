@@ -7,7 +7,7 @@ import {
   rootBitsMax,
 } from '../memory/layout.ts';
 import type { Ref } from '../memory/memories.ts';
-import type { Workshop } from './buckets.ts';
+import type { StoreContext } from './buckets.ts';
 
 /** All hashes. */
 const hashes = 2 ** 32;
@@ -29,33 +29,33 @@ export class Spans {
   }
 
   /** Puts leaves and a root above them; 0 when there are none. @throws StorageError `OUT_OF_MEMORY` */
-  build(workshop: Workshop): Ref {
+  build(context: StoreContext): Ref {
     if (this.#refs.length === 0) return 0;
     const leaves = new Spans();
-    this.#addLeaves(workshop, leaves, { start: 0, bits: 0, from: 0, to: this.#refs.length });
+    this.#addLeaves(context, leaves, { start: 0, bits: 0, from: 0, to: this.#refs.length });
     const bits = Math.max(...leaves.#bits);
-    return leaves.#node(workshop, { start: 0, bits: 0, from: 0, to: leaves.#refs.length }, bits);
+    return leaves.#node(context, { start: 0, bits: 0, from: 0, to: leaves.#refs.length }, bits);
   }
 
   /** One leaf for the whole range where it is not too wide, else those of its halves. */
-  #addLeaves(workshop: Workshop, leaves: Spans, range: Range): void {
+  #addLeaves(context: StoreContext, leaves: Spans, range: Range): void {
     const { start, bits, from, to } = range;
     if (from === to) return;
     let deepest = bits;
     for (let i = from; i < to; i++) deepest = Math.max(deepest, this.#bits[i] ?? 0);
     if (deepest - bits <= leafBitsMax) {
-      leaves.add(start, bits, this.#node(workshop, range, deepest - bits));
+      leaves.add(start, bits, this.#node(context, range, deepest - bits));
       return;
     }
     const middle = start + hashes / 2 ** (bits + 1);
     let boundary = from;
     while (boundary < to && (this.#starts[boundary] ?? 0) < middle) boundary++;
-    this.#addLeaves(workshop, leaves, { start, bits: bits + 1, from, to: boundary });
-    this.#addLeaves(workshop, leaves, { start: middle, bits: bits + 1, from: boundary, to });
+    this.#addLeaves(context, leaves, { start, bits: bits + 1, from, to: boundary });
+    this.#addLeaves(context, leaves, { start: middle, bits: bits + 1, from: boundary, to });
   }
 
   /** A root or leaf whose entries are these spans. */
-  #node({ arena, epochs, memories }: Workshop, range: Range, bits: number): Ref {
+  #node({ arena, epochs, memories }: StoreContext, range: Range, bits: number): Ref {
     const node = arena.alloc((nodeEntries + 2 ** bits) * 4);
     const words = memories.wordsOf(node);
     const at = memories.wordAt(node);

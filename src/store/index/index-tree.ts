@@ -13,7 +13,7 @@ import {
   word,
 } from '../memory/layout.ts';
 import { pageBytes, type Ref } from '../memory/memories.ts';
-import type { Workshop } from './buckets.ts';
+import type { StoreContext } from './buckets.ts';
 import { entryOf, KeyPlace } from './index-reader.ts';
 
 const nodeBytes = (bits: number): number => (nodeEntries + 2 ** bits) * 4;
@@ -28,15 +28,15 @@ export const fanEntriesMax = pageBytes / 4 - bucketSlots;
 export class IndexTree {
   root: Ref = 0;
   readonly place = new KeyPlace();
-  readonly #workshop: Workshop;
+  readonly #context: StoreContext;
 
-  constructor(workshop: Workshop) {
-    this.#workshop = workshop;
+  constructor(context: StoreContext) {
+    this.#context = context;
   }
 
-  /** Finds the key that the workshop has. */
+  /** Finds the key that the context has. */
   find(): boolean {
-    return this.#workshop.reader.find(this.root, this.#workshop.key, this.place);
+    return this.#context.reader.find(this.root, this.#context.key, this.place);
   }
 
   /** Makes root and leaf of {@link place} our own, born if there were none. */
@@ -82,7 +82,7 @@ export class IndexTree {
   canSplit(): boolean {
     const { bucket, fan } = this.place;
     if (fan !== 0) return false;
-    const { memories } = this.#workshop;
+    const { memories } = this.#context;
     const words = memories.wordsOf(bucket);
     const at = memories.wordAt(bucket);
     const first = word(words, at + bucketSlots);
@@ -115,7 +115,7 @@ export class IndexTree {
   /** Puts two buckets in the place of one, in a fan. @throws StorageError `OUT_OF_MEMORY` when it has too many */
   fanOut(left: Ref, right: Ref): void {
     const { place } = this;
-    const { arena, epochs } = this.#workshop;
+    const { arena, epochs } = this.#context;
     const bits = this.#sharedBits(place.bucket);
     const count = place.fan === 0 ? 1 : this.#get(place.fan, bucketCount);
     if (count === fanEntriesMax) {
@@ -237,7 +237,7 @@ export class IndexTree {
   }
 
   #newNode(bits: number, prefix: number): Ref {
-    const { arena, epochs, memories } = this.#workshop;
+    const { arena, epochs, memories } = this.#context;
     const node = arena.alloc(nodeBytes(bits));
     const at = memories.wordAt(node);
     memories.wordsOf(node).fill(0, at + nodeEntries, at + nodeEntries + 2 ** bits);
@@ -248,7 +248,7 @@ export class IndexTree {
   }
 
   #copy(node: Ref, bytes: number): Ref {
-    const { arena, epochs, memories } = this.#workshop;
+    const { arena, epochs, memories } = this.#context;
     const copy = arena.alloc(bytes);
     const from = memories.wordAt(node);
     const words = memories.wordsOf(node).subarray(from, from + bytes / 4);
@@ -259,11 +259,11 @@ export class IndexTree {
   }
 
   #retire(node: Ref): void {
-    this.#workshop.epochs.retire(node, this.#get(node, nodeBirth));
+    this.#context.epochs.retire(node, this.#get(node, nodeBirth));
   }
 
   #isShared(node: Ref): boolean {
-    return this.#workshop.epochs.isShared(this.#get(node, nodeBirth));
+    return this.#context.epochs.isShared(this.#get(node, nodeBirth));
   }
 
   #hasEntries(node: Ref): boolean {
@@ -292,7 +292,7 @@ export class IndexTree {
   }
 
   #entryOfKey(prefix: number, bits: number): number {
-    return entryOf(this.#workshop.key.hash, prefix, bits);
+    return entryOf(this.#context.key.hash, prefix, bits);
   }
 
   #sharedBits(bucket: Ref): number {
@@ -308,12 +308,12 @@ export class IndexTree {
   }
 
   #get(block: Ref, index: number): number {
-    const { memories } = this.#workshop;
+    const { memories } = this.#context;
     return word(memories.wordsOf(block), memories.wordAt(block) + index);
   }
 
   #set(block: Ref, index: number, value: number): void {
-    const { memories } = this.#workshop;
+    const { memories } = this.#context;
     memories.wordsOf(block)[memories.wordAt(block) + index] = value;
   }
 }

@@ -17,12 +17,12 @@ import {
   word,
 } from '../memory/layout.ts';
 import type { Ref } from '../memory/memories.ts';
-import type { Buckets, Workshop } from './buckets.ts';
+import type { Buckets, StoreContext } from './buckets.ts';
 import { IndexTree } from './index-tree.ts';
 
 /** Where the old version of a record goes before it is changed or removed. */
 export interface RecordSink {
-  /** The key had no record; it is the workshop's. */
+  /** The key had no record; it is the context's. */
   inserted(): void;
   /** `words` from `at` on are the record, `bytes` long; a chain that it stands for is the sink's from now on. */
   replaced(words: Int32Array, at: number, bytes: number): void;
@@ -46,14 +46,14 @@ const heapBytesKept = 512;
 export class SharedIndex {
   size = 0;
   bodyBytes = 0;
-  readonly #workshop: Workshop;
+  readonly #context: StoreContext;
   readonly #buckets: Buckets;
   readonly #tree: IndexTree;
 
-  constructor(workshop: Workshop, buckets: Buckets) {
-    this.#workshop = workshop;
+  constructor(context: StoreContext, buckets: Buckets) {
+    this.#context = context;
     this.#buckets = buckets;
-    this.#tree = new IndexTree(workshop);
+    this.#tree = new IndexTree(context);
   }
 
   get state(): IndexState {
@@ -67,14 +67,14 @@ export class SharedIndex {
     this.bodyBytes = bodyBytes;
   }
 
-  /** Whether the workshop's key is there. */
+  /** Whether the context's key is there. */
   has(): boolean {
     return this.#tree.find();
   }
 
-  /** Writes the workshop's key. @throws StorageError `OUT_OF_MEMORY` */
+  /** Writes the context's key. @throws StorageError `OUT_OF_MEMORY` */
   put(value: Uint8Array, version: number, sink: RecordSink | undefined): void {
-    const { key, chains } = this.#workshop;
+    const { key, chains } = this.#context;
     const bytes = recordBytes(key.length, value.length);
     const isLarge = bytes > inlineBytesMax;
     const isThere = this.#room(isLarge ? stubBytes : bytes);
@@ -90,7 +90,7 @@ export class SharedIndex {
     if (!isThere) this.size++;
   }
 
-  /** Removes the workshop's key and tells whether it was there. @throws StorageError `OUT_OF_MEMORY` */
+  /** Removes the context's key and tells whether it was there. @throws StorageError `OUT_OF_MEMORY` */
   remove(sink: RecordSink | undefined): boolean {
     if (!this.#tree.find()) return false;
     this.#tree.own();
@@ -111,7 +111,7 @@ export class SharedIndex {
   /** Finds the key, and makes its bucket our own with room for a record of so many bytes. */
   #room(bytes: number): boolean {
     const tree = this.#tree;
-    const { arena, reader } = this.#workshop;
+    const { arena, reader } = this.#context;
     for (;;) {
       const isThere = tree.find();
       tree.own();
@@ -211,12 +211,12 @@ export class SharedIndex {
 
   #replaceByCopy(bucket: Ref, slots: number): void {
     this.#tree.replace(this.#buckets.copy(bucket, slots));
-    this.#workshop.epochs.retire(bucket, this.#get(bucket, nodeBirth));
+    this.#context.epochs.retire(bucket, this.#get(bucket, nodeBirth));
   }
 
   /** A heap that is mostly garbage gives way to one of its records' size. */
   #shrink(bucket: Ref): void {
-    const { arena, reader } = this.#workshop;
+    const { arena, reader } = this.#context;
     const capacity = arena.capacityOf(reader.heapOf(bucket));
     const live = this.#get(bucket, bucketLive);
     if (capacity <= heapBytesKept || live * 4 > capacity) return;
@@ -227,7 +227,7 @@ export class SharedIndex {
 
   /** Hands a record that is about to go to the sink, or lets its chain go. */
   #letGo(bucket: Ref, slot: number, sink: RecordSink | undefined): void {
-    const { memories, reader, chains } = this.#workshop;
+    const { memories, reader, chains } = this.#context;
     const heap = reader.heapOf(bucket);
     const words = memories.wordsOf(heap);
     const at = memories.wordAt(heap) + reader.offsetOf(bucket, slot);
@@ -241,11 +241,11 @@ export class SharedIndex {
   }
 
   #isShared(bucket: Ref): boolean {
-    return this.#workshop.epochs.isShared(this.#get(bucket, nodeBirth));
+    return this.#context.epochs.isShared(this.#get(bucket, nodeBirth));
   }
 
   #get(block: Ref, index: number): number {
-    const { memories } = this.#workshop;
+    const { memories } = this.#context;
     return word(memories.wordsOf(block), memories.wordAt(block) + index);
   }
 }

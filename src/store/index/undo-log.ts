@@ -1,6 +1,6 @@
 import { int64At, padded, setInt64, stubBytes, word } from '../memory/layout.ts';
 import type { Ref } from '../memory/memories.ts';
-import type { Workshop } from './buckets.ts';
+import type { StoreContext } from './buckets.ts';
 import type { RecordSink } from './shared-index.ts';
 
 /** What is undone, newest first. Records and keys are views or copies, good during the call. */
@@ -29,7 +29,7 @@ const ofTombstone = 1;
  * that it costs the garbage collector nothing. A chain that an entry refers to is the log's.
  */
 export class UndoLog implements RecordSink {
-  readonly #workshop: Workshop;
+  readonly #context: StoreContext;
   /** Blocks from the one that holds `#first` on. */
   readonly #blocks: Ref[] = [];
   /** Positions in words since the log began: of the oldest entry, and behind the newest. */
@@ -40,8 +40,8 @@ export class UndoLog implements RecordSink {
   #table = 0;
   #isTombstone = 0;
 
-  constructor(workshop: Workshop) {
-    this.#workshop = workshop;
+  constructor(context: StoreContext) {
+    this.#context = context;
   }
 
   /** Where the next entry will be. */
@@ -67,7 +67,7 @@ export class UndoLog implements RecordSink {
   }
 
   inserted(): void {
-    const { key, chains, epochs } = this.#workshop;
+    const { key, chains, epochs } = this.#context;
     const size = 2 + (padded(key.length) >>> 2);
     if (headWords + size <= blockWords) {
       const { words, at } = this.#entry(kindInserted, size);
@@ -96,7 +96,7 @@ export class UndoLog implements RecordSink {
 
   /** Where an entry's own words begin; the same object each time, since there are millions. */
   #entry(kind: number, size: number): { readonly words: Int32Array; readonly at: number } {
-    const { arena, memories } = this.#workshop;
+    const { arena, memories } = this.#context;
     const total = headWords + size;
     const used = this.#end % blockWords;
     if (used > 0 && used + total > blockWords) {
@@ -124,7 +124,7 @@ export class UndoLog implements RecordSink {
   }
 
   #tell(position: number, visitor: UndoVisitor): void {
-    const { memories, reader } = this.#workshop;
+    const { memories, reader } = this.#context;
     const block = this.#blockAt(position);
     const words = memories.wordsOf(block);
     const offset = position % blockWords;
@@ -150,7 +150,7 @@ export class UndoLog implements RecordSink {
     const first = isAll ? this.#end : Math.max(position, this.#first);
     const dropped = Math.floor(first / blockWords) - Math.floor(this.#first / blockWords);
     this.#first = first;
-    for (const block of this.#blocks.splice(0, dropped)) this.#workshop.arena.free(block);
+    for (const block of this.#blocks.splice(0, dropped)) this.#context.arena.free(block);
   }
 
   /** Forgets what came after a position. */
@@ -158,7 +158,7 @@ export class UndoLog implements RecordSink {
     const end = Math.max(position, this.#first);
     this.#retireChains(end, this.#end);
     const kept = this.#keptUntil(end);
-    for (const block of this.#blocks.splice(kept)) this.#workshop.arena.free(block);
+    for (const block of this.#blocks.splice(kept)) this.#context.arena.free(block);
     this.#end = end;
   }
 
@@ -179,7 +179,7 @@ export class UndoLog implements RecordSink {
 
   #retireChains(from: number, to: number): void {
     if (this.#chains === 0) return;
-    const { chains } = this.#workshop;
+    const { chains } = this.#context;
     this.#forEach(from, to, (_, words, at) => {
       if (word(words, at + 2) < kindInserted || word(words, at + headWords + 1) === 0) return;
       this.#chains--;
@@ -192,7 +192,7 @@ export class UndoLog implements RecordSink {
     to: number,
     visit: (position: number, words: Int32Array, at: number) => void,
   ): void {
-    const { memories } = this.#workshop;
+    const { memories } = this.#context;
     for (let position = Math.max(from, this.#first); position < to; ) {
       const block = this.#blockAt(position);
       const words = memories.wordsOf(block);
@@ -217,7 +217,7 @@ export class UndoLog implements RecordSink {
   }
 
   #set(position: number, value: number): void {
-    const { memories } = this.#workshop;
+    const { memories } = this.#context;
     const block = this.#blockAt(position);
     memories.wordsOf(block)[memories.wordAt(block) + (position % blockWords)] = value;
   }

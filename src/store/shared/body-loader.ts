@@ -7,7 +7,7 @@ import {
   readRecordShape,
 } from '../../formats/snapshot/record-shape.ts';
 import { TieCheck } from '../../formats/snapshot/tie-check.ts';
-import type { Workshop } from '../index/buckets.ts';
+import type { StoreContext } from '../index/buckets.ts';
 import { BulkIndex } from '../index/bulk-index.ts';
 import { type ChainWriter, chainBytes } from '../index/chains.ts';
 import { emptyIndex } from '../index/shared-index.ts';
@@ -19,7 +19,7 @@ import type { TableParts } from './shared-state.ts';
 
 /** What a {@link BodyLoader} works with. */
 export interface BodyLoaderParts {
-  readonly workshop: Workshop;
+  readonly context: StoreContext;
   readonly stage: BodyStage;
   /** Looks at most records; there is none where keys have another hash than CCF's. */
   readonly kernel: ScanKernel | undefined;
@@ -60,12 +60,12 @@ export class BodyLoader {
   #lastKey: Uint8Array | undefined;
 
   constructor(map: MapHeader, parts: BodyLoaderParts) {
-    const { workshop, stage } = parts;
+    const { context, stage } = parts;
     this.#parts = parts;
     this.#stage = stage;
     this.#map = map;
-    this.#live = new BulkIndex(workshop, stage, 0);
-    this.#tombstones = new BulkIndex(workshop, stage, heldBytes / 4);
+    this.#live = new BulkIndex(context, stage, 0);
+    this.#tombstones = new BulkIndex(context, stage, heldBytes / 4);
     this.#ties = new TieCheck(map.name);
     this.#left = map.bodyBytes;
     stage.clear();
@@ -109,7 +109,7 @@ export class BodyLoader {
     if (this.#lastChain === 0) {
       return this.#stage.bytes.slice(this.#lastAt, this.#lastAt + this.#lastLength);
     }
-    return chainBytes(this.#parts.workshop.memories, this.#lastChain, 8, this.#lastLength);
+    return chainBytes(this.#parts.context.memories, this.#lastChain, 8, this.#lastLength);
   }
 
   #scan(): void {
@@ -172,10 +172,10 @@ export class BodyLoader {
   }
 
   #takeRecord(shape: RecordShape): void {
-    const { workshop } = this.#parts;
+    const { context } = this.#parts;
     const { stage } = this.#parts;
     const { at } = stage;
-    const { key } = workshop;
+    const { key } = context;
     const { headBytes, valueLength, bytes, keyLength } = shape;
     const isLarge = bytes > inlineBytesMax;
     if (!isLarge) this.#checkPadding(at + headBytes + valueLength, at + bytes);
@@ -184,7 +184,7 @@ export class BodyLoader {
     if (hash > this.#ties.hash) this.#ties.passed(hash);
     else this.#ties.check(hash, key.bytes, () => this.#keyBefore());
     if (isLarge) {
-      this.#large = { hash, shape, chain: workshop.chains.begin(bytes), left: bytes };
+      this.#large = { hash, shape, chain: context.chains.begin(bytes), left: bytes };
       return;
     }
     this.#remember(at + 8, keyLength, 0);
@@ -218,7 +218,7 @@ export class BodyLoader {
   }
 
   #dropChain(chain: Ref, keyLength: number): void {
-    const { chains, memories, epochs } = this.#parts.workshop;
+    const { chains, memories, epochs } = this.#parts.context;
     this.#lastKey = chainBytes(memories, chain, 8, keyLength);
     chains.retire(chain, epochs.current);
   }

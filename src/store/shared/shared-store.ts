@@ -2,7 +2,7 @@ import { assert } from '../../core/errors.ts';
 import type { FrozenTable, StoreRecord } from '../../core/host-ports.ts';
 import type { Seqno } from '../../core/words.ts';
 import type { MapWrites } from '../../formats/entries/write-set.ts';
-import type { Workshop } from '../index/buckets.ts';
+import type { StoreContext } from '../index/buckets.ts';
 import { UndoLog, type UndoVisitor } from '../index/undo-log.ts';
 import type { LedgerState, LedgerStore } from '../ledger-store.ts';
 import type { Arena } from '../memory/arena.ts';
@@ -14,10 +14,10 @@ import { tablesOfNumbers } from './shared-descriptor.ts';
 import { SharedFrozen, StageKeeper } from './shared-frozen.ts';
 import { SharedState, type TableParts } from './shared-state.ts';
 import { SharedTable } from './shared-table.ts';
-import { openWorkshop, type WorkshopOptions } from './store-context.ts';
+import { openStoreContext, type StoreContextOptions } from './store-context.ts';
 
 /** How a {@link SharedStore} keeps its state. */
-export interface SharedStoreOptions extends WorkshopOptions {
+export interface SharedStoreOptions extends StoreContextOptions {
   /**
    * Whether removed keys leave tombstones.
    * @default false
@@ -44,7 +44,7 @@ const recordBytesMax = 2 ** 31;
 export class SharedStore implements LedgerStore {
   readonly #arena: Arena;
   readonly #epochs: Epochs;
-  readonly #workshop: Workshop;
+  readonly #context: StoreContext;
   readonly #log: UndoLog;
   readonly #stamps: Stamps;
   readonly #stages = new StageKeeper();
@@ -66,10 +66,10 @@ export class SharedStore implements LedgerStore {
     options: SharedStoreOptions = {},
   ) {
     const built = 'arena' in tables ? tables : undefined;
-    this.#workshop = openWorkshop(options, built?.arena);
-    this.#arena = this.#workshop.arena;
-    this.#epochs = this.#workshop.epochs;
-    this.#log = new UndoLog(this.#workshop);
+    this.#context = openStoreContext(options, built?.arena);
+    this.#arena = this.#context.arena;
+    this.#epochs = this.#context.epochs;
+    this.#log = new UndoLog(this.#context);
     this.#stamps = new Stamps(seqno);
     this.#keepsTombstones = options.keepsTombstones ?? false;
     this.#seqno = seqno;
@@ -124,7 +124,7 @@ export class SharedStore implements LedgerStore {
       eras: this.#stamps.eras,
       isKept: () => this.#changes === changes,
     };
-    const state: LedgerState = new SharedState(source, this.#workshop);
+    const state: LedgerState = new SharedState(source, this.#context);
     state.hold = () => {
       assert(source.isKept(), 'a state is held before the store goes on');
       return this.freeze();
@@ -141,7 +141,7 @@ export class SharedStore implements LedgerStore {
       tables: this.#parts(),
       eras: this.#stamps.eras,
       epochs: this.#epochs,
-      reader: this.#workshop,
+      reader: this.#context,
       stages: this.#stages,
     });
   }
@@ -176,7 +176,7 @@ export class SharedStore implements LedgerStore {
   }
 
   #addTable(name: string): SharedTable {
-    const table = new SharedTable(name, this.#byNumber.length, this.#workshop);
+    const table = new SharedTable(name, this.#byNumber.length, this.#context);
     this.#tables.set(name, table);
     this.#byNumber.push(table);
     return table;
@@ -185,7 +185,7 @@ export class SharedStore implements LedgerStore {
   #load({ name, version, live, tombstones }: FrozenTable): void {
     const table = this.#addTable(name);
     const put = ({ key, version, value }: StoreRecord) => {
-      this.#workshop.key.load(key);
+      this.#context.key.load(key);
       table.indexOf(version < 0).put(value, version, undefined);
     };
     for (const record of live.records()) put(record);
@@ -257,12 +257,12 @@ export class SharedStore implements LedgerStore {
 
   readonly #undo: UndoVisitor = {
     remove: (number, isTombstone, key) => {
-      this.#workshop.key.load(key);
+      this.#context.key.load(key);
       this.#byNumber[number]?.indexOf(isTombstone).remove(undefined);
     },
     restore: (number, isTombstone, block, offset) => {
-      const { key, version, value } = this.#workshop.reader.recordAt(block, offset);
-      this.#workshop.key.load(key);
+      const { key, version, value } = this.#context.reader.recordAt(block, offset);
+      this.#context.key.load(key);
       this.#byNumber[number]?.indexOf(isTombstone).put(value, version, undefined);
     },
     revertTable: (number, version) => {

@@ -1,6 +1,6 @@
 import type { Seqno } from '../../core/words.ts';
 import type { MapWrites } from '../../formats/entries/write-set.ts';
-import { Buckets, type Workshop } from '../index/buckets.ts';
+import { Buckets, type StoreContext } from '../index/buckets.ts';
 import { emptyIndex, SharedIndex } from '../index/shared-index.ts';
 import type { UndoLog } from '../index/undo-log.ts';
 import type { TableParts } from './shared-state.ts';
@@ -20,18 +20,18 @@ export class SharedTable {
   /** In order of birth. */
   readonly number: number;
   readonly live: SharedIndex;
-  readonly #workshop: Workshop;
+  readonly #context: StoreContext;
   readonly #buckets: Buckets;
   #tombstones: SharedIndex | undefined;
   #version = 0;
   #parts: TableParts | undefined;
 
-  constructor(name: string, number: number, workshop: Workshop) {
+  constructor(name: string, number: number, context: StoreContext) {
     this.name = name;
     this.number = number;
-    this.#workshop = workshop;
-    this.#buckets = new Buckets(workshop);
-    this.live = new SharedIndex(workshop, this.#buckets);
+    this.#context = context;
+    this.#buckets = new Buckets(context);
+    this.live = new SharedIndex(context, this.#buckets);
   }
 
   get version(): number {
@@ -45,7 +45,7 @@ export class SharedTable {
 
   /** Removed keys; there is nothing of them until a first one comes. */
   get tombstones(): SharedIndex {
-    this.#tombstones ??= new SharedIndex(this.#workshop, this.#buckets);
+    this.#tombstones ??= new SharedIndex(this.#context, this.#buckets);
     return this.#tombstones;
   }
 
@@ -74,14 +74,14 @@ export class SharedTable {
   }
 
   #write(key: Uint8Array, value: Uint8Array, { seqno, log }: ChangeOptions): void {
-    this.#workshop.key.load(key);
+    this.#context.key.load(key);
     this.live.put(value, seqno, log.about(this.number, false));
     if ((this.#tombstones?.size ?? 0) > 0) this.tombstones.remove(log.about(this.number, true));
     this.version = seqno;
   }
 
   #remove(key: Uint8Array, { seqno, log, keepsTombstones }: ChangeOptions): void {
-    this.#workshop.key.load(key);
+    this.#context.key.load(key);
     if (!this.live.remove(log.about(this.number, false))) return;
     if (keepsTombstones) this.tombstones.put(noValue, -seqno, log.about(this.number, true));
     this.version = seqno;

@@ -1,7 +1,7 @@
 import { assert } from '../../core/errors.ts';
 import type { Seqno } from '../../core/words.ts';
 import type { MapHeader, MapSink } from '../../formats/snapshot/domain-stream.ts';
-import type { Workshop } from '../index/buckets.ts';
+import type { StoreContext } from '../index/buckets.ts';
 import { ScanKernel } from '../kernels/scan-kernel.ts';
 import { BodyStage } from '../memory/body-stage.ts';
 import type { BuiltStore } from '../memory/built-store.ts';
@@ -9,7 +9,7 @@ import { BodyLoader } from './body-loader.ts';
 import { tableNumbers, tablesOfNumbers } from './shared-descriptor.ts';
 import type { TableParts } from './shared-state.ts';
 import type { SharedStoreOptions } from './shared-store.ts';
-import { openWorkshop } from './store-context.ts';
+import { openStoreContext } from './store-context.ts';
 
 /**
  * Builds a shared store's state from the maps of a snapshot as their bytes come, in time near that of copying them. The
@@ -18,7 +18,7 @@ import { openWorkshop } from './store-context.ts';
  * What was built is nobody's until {@link finish}: whoever finds that the bytes prove nothing just drops it.
  */
 export class StoreLoader implements MapSink {
-  readonly #workshop: Workshop;
+  readonly #context: StoreContext;
   readonly #keepsTombstones: boolean;
   readonly #stage: BodyStage;
   readonly #kernel: ScanKernel | undefined;
@@ -31,7 +31,7 @@ export class StoreLoader implements MapSink {
    * @throws StorageError `OUT_OF_MEMORY`
    */
   constructor(options: SharedStoreOptions = {}, built?: BuiltStore) {
-    this.#workshop = openWorkshop(options, built?.arena);
+    this.#context = openStoreContext(options, built?.arena);
     this.#keepsTombstones = options.keepsTombstones ?? false;
     this.#stage = new BodyStage(options.createMemory);
     this.#kernel = options.hash === undefined ? new ScanKernel(this.#stage.memory) : undefined;
@@ -42,7 +42,7 @@ export class StoreLoader implements MapSink {
   begin(map: MapHeader): void {
     assert(this.#body === undefined, 'a map begins where the one before it has ended');
     this.#body = new BodyLoader(map, {
-      workshop: this.#workshop,
+      context: this.#context,
       stage: this.#stage,
       kernel: this.#kernel,
       keepsTombstones: this.#keepsTombstones,
@@ -65,7 +65,7 @@ export class StoreLoader implements MapSink {
   finish(seqno: Seqno): BuiltStore {
     return {
       seqno,
-      arena: this.#workshop.arena.state,
+      arena: this.#context.arena.state,
       names: this.#tables.map(({ name }) => name),
       numbers: tableNumbers(this.#tables),
     };
