@@ -47,7 +47,7 @@ const told = (event: AnyEventObject): readonly Delivery[] => [{ to: 0, event }];
 const plain = (type: string) => told(shared(type, () => ({ type })));
 const evidenceTold = (at: number, version: number, isFalse: boolean) => {
   const digestTold = isFalse ? falseDigest : digestOf(version);
-  return told(fact('evidence.recorded', at, { version: seqno(version), digest: digestTold }));
+  return told(fact('evidence.recorded', at, { snapshotSeqno: seqno(version), digest: digestTold }));
 };
 export const committable = (at: number, nowMs: number): AnyEventObject =>
   fact('committable.recorded', at, { nowMs });
