@@ -6,7 +6,7 @@ export interface CodeGroup {
   readonly tests: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Codecs, each with the tests of its noun and of these others. */
+/** Codecs by room and noun, each with the tests of its noun and of these others. */
 const codecs = (
   nouns: readonly string[],
   others: Readonly<Record<string, readonly string[]>> = {},
@@ -22,7 +22,9 @@ const codecs = (
 export const codeGroups: Readonly<Record<string, CodeGroup>> = {
   verifier: {
     scoreMin: 100,
-    tests: codecs(['verify-snapshot'], { 'verify-snapshot': ['hostile-receipts'] }),
+    tests: codecs(['snapshot/verify-snapshot'], {
+      'snapshot/verify-snapshot': ['receipts/hostile-receipts'],
+    }),
   },
   spool: {
     scoreMin: 100,
@@ -36,24 +38,24 @@ export const codeGroups: Readonly<Record<string, CodeGroup>> = {
     scoreMin: 90,
     tests: codecs(
       [
-        'cbor',
-        'certificate',
-        'cose-receipt',
-        'cose-sign1',
-        'cose-sign1-gate',
-        'entry',
-        'json-receipt',
-        'ledger-chunk',
-        'merkle-tree',
-        'snapshot-body',
-        'write-set',
+        'encoding/cbor',
+        'keys/certificate',
+        'receipts/cose-receipt',
+        'signatures/cose-sign1',
+        'signatures/cose-sign1-gate',
+        'entries/entry',
+        'receipts/json-receipt',
+        'entries/ledger-chunk',
+        'merkle/merkle-tree',
+        'snapshot/snapshot-body',
+        'entries/write-set',
       ],
       {
-        cbor: ['hostile-receipts'],
-        'cose-sign1': ['cose-sign1-gate'],
-        'cose-sign1-gate': ['cose-sign1'],
-        'ledger-chunk': ['file-name', 'ledger-tail'],
-        'snapshot-body': ['snapshot-file'],
+        'encoding/cbor': ['receipts/hostile-receipts'],
+        'signatures/cose-sign1': ['signatures/cose-sign1-gate'],
+        'signatures/cose-sign1-gate': ['signatures/cose-sign1'],
+        'entries/ledger-chunk': ['encoding/file-name', 'entries/ledger-tail'],
+        'snapshot/snapshot-body': ['snapshot/snapshot-file'],
       },
     ),
   },

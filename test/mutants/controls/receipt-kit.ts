@@ -188,19 +188,19 @@ export const receiptKitControls: readonly ControlledTests[] = [
     tests: 'test/receipts/trust-anchors.test.ts',
     controls: [
       {
-        file: at('trust-anchor'),
+        file: at('keys/trust-anchor'),
         text: 'if (known !== keyId) {',
         replacement: 'if (known === undefined) {',
         fails: /(two keys with one kid|another key’s id|several sources)/,
       },
       {
-        file: at('trust-anchor'),
+        file: at('keys/trust-anchor'),
         text: '  if (blocks.length > 1) {',
         replacement: '  if (blocks.length > 9) {',
         fails: /refuses two certificates/,
       },
       {
-        file: at('ec-public-key'),
+        file: at('keys/ec-public-key'),
         text: 'if (equalBytes(key.spki, spki)) return key;',
         replacement: 'return key;',
         fails: /in another DER form than its own/,

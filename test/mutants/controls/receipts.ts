@@ -95,7 +95,7 @@ export const receiptControls: readonly ControlledTests[] = [
     controls: [
       {
         file: verifier,
-        text: ' && limit <= receiptBytesMax;',
+        text: ' && expected <= receiptBytesMax;',
         replacement: ';',
         fails: /(row 35: a receipt with .* of 2\^32-1 > |may lack as many bytes)/,
       },
