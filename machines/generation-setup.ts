@@ -110,7 +110,7 @@ export const generationSetup = setup({
     serialisedAlike: ({ context }, { output }: { output: ActionOutput }) =>
       output.kind === 'serialise' && digestAgrees(context, output.digest),
     evidenceMatches: ({ context }, evidence: EvidenceFact) => evidenceMatches(context, evidence),
-    isOfThisVersion: ({ context }, { snapshotSeqno }: EvidenceFact) =>
+    isOfThisSnapshot: ({ context }, { snapshotSeqno }: EvidenceFact) =>
       snapshotSeqno === context.seqno,
     signatureCoversEvidence: ({ context }, { seqno }: { seqno: Seqno }) =>
       signatureCoversEvidence(context, seqno),

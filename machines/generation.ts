@@ -100,7 +100,7 @@ export const generationMachine = generationSetup.createMachine({
     'evidence.recorded': {
       description:
         'Evidence of this snapshot that is early, late or of another digest is refused and counted.',
-      guard: { type: 'isOfThisVersion', params: eventOf },
+      guard: { type: 'isOfThisSnapshot', params: eventOf },
       actions: 'refuseEvidence',
     },
   },

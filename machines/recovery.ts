@@ -104,8 +104,8 @@ const recoverySetup = setup({
 });
 
 /**
- * A hole takes no room on the disk, and as long to read as any other bytes: whoever makes a file of holes makes others
- * work. It may be good all the same, as on a disk that compresses.
+ * A hole takes no disk space, yet as long to read as data: a file of holes costs its maker nothing and its reader much.
+ * It may be valid all the same, as on a disk that compresses.
  */
 function sparseLast(candidates: readonly SnapshotCandidate[]): readonly SnapshotCandidate[] {
   const isSparse = ({ isSparse: sparse = false }: SnapshotCandidate) => sparse;

@@ -41,7 +41,7 @@ export interface FoundSnapshot {
 export interface SurveyedSnapshot extends FoundSnapshot {
   /** See `FileStat.identity`. */
   readonly identity: string | undefined;
-  /** Whether the disk keeps less of it than its size: a hole takes no room, and as long to read as any other bytes. */
+  /** Whether the disk keeps less of it than its size: a hole takes no space, yet as long to read as data. */
   readonly isSparse: boolean;
 }
 

@@ -91,8 +91,8 @@ export function proveEvidence(job: ProveEvidenceJob): { root: Digest; path: Merk
 }
 
 /**
- * Reads a receipt as any verifier will. Unless it is told not to, it asks cose-js about a COSE receipt as well: an
- * implementation of its own, so that no mistake of ours is in both.
+ * Verifies a receipt as a stranger would. With `crossCheck`, cose-js must accept a COSE receipt too: it shares no code
+ * with ours, so a bug would have to be in both.
  */
 export async function checkReceipt(job: CheckReceiptJob): Promise<void> {
   const { form, receipt, digest, spki, crossCheck } = job;

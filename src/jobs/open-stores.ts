@@ -18,19 +18,19 @@ export interface StoreOptions {
 export type OpenStore = (
   seqno: Seqno,
   tables: ReadonlyMap<string, StoreTable>,
-  keeping?: StoreOptions,
+  storeOptions?: StoreOptions,
 ) => LedgerStore;
 
-/** Takes over a state that a job has loaded, as `keeping` says that it did. */
-export type AdoptStore = (built: BuiltStore, keeping?: StoreOptions) => LedgerStore;
+/** Takes over a state that a job has loaded, as `storeOptions` says that it did. */
+export type AdoptStore = (built: BuiltStore, storeOptions?: StoreOptions) => LedgerStore;
 
 /** Opens a store on the JavaScript heap. */
-export const openVersionedStore: OpenStore = (seqno, tables, keeping) =>
-  new VersionedStore(seqno, tables, keeping);
+export const openVersionedStore: OpenStore = (seqno, tables, storeOptions) =>
+  new VersionedStore(seqno, tables, storeOptions);
 
 /** Opens a store in shared memory. */
-export const openSharedStore: OpenStore = (seqno, tables, keeping) =>
-  new SharedStore(seqno, tables.values(), keeping);
+export const openSharedStore: OpenStore = (seqno, tables, storeOptions) =>
+  new SharedStore(seqno, tables.values(), storeOptions);
 
 /** Goes on in the shared memory that the job has filled. */
-export const adoptSharedStore: AdoptStore = (built, keeping) => SharedStore.adopt(built, keeping);
+export const adoptSharedStore: AdoptStore = (built, storeOptions) => SharedStore.adopt(built, storeOptions);

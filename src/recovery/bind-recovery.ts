@@ -9,16 +9,16 @@ import {
 import { recoveryMachine } from '../../machines/recovery.ts';
 import type { RecoveryPorts } from './recovery-ports.ts';
 
-/** Gives the recovery's ports their effects, in the same order. */
-export function bindRecovery(effects: RecoveryPorts): typeof recoveryMachine {
+/** Joins the chart of a recovery to what does its work, as `bindMachines` does for a snapshotter. */
+export function bindRecovery(ports: RecoveryPorts): typeof recoveryMachine {
   return recoveryMachine.provide({
     actors: {
-      listSources: later<void, RecoverySources>(() => effects.listSources()),
+      listSources: later<void, RecoverySources>(() => ports.listSources()),
       checkCandidate: later<SnapshotCandidate, CandidateVerdict>((candidate) =>
-        effects.checkCandidate(candidate),
+        ports.checkCandidate(candidate),
       ),
       replayLedger: later<ReplayLedgerInput, ReplayedLedger>((input) =>
-        effects.replayLedger(input),
+        ports.replayLedger(input),
       ),
     },
   });

@@ -27,7 +27,7 @@ export interface SnapshotPlace {
 /** How the snapshots of a recovery are read. */
 export interface SnapshotReaderOptions {
   readonly environment: Environment;
-  readonly keeping: StoreOptions;
+  readonly storeOptions: StoreOptions;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -67,7 +67,7 @@ export class SnapshotReader {
   }
 
   async #readOntoHeap({ path }: SnapshotPlace): Promise<ReadSnapshot> {
-    const { environment, keeping, signal } = this.#options;
+    const { environment, storeOptions, signal } = this.#options;
     const read = await readOntoHeap(environment.fileSystem, path, signal);
     return {
       file: read.file,
@@ -78,7 +78,7 @@ export class SnapshotReader {
           open: async (secrets) => {
             const opened = await start.open(secrets);
             const tables = opened.store.freeze();
-            return { ...opened, store: environment.openStore(start.seqno, tables, keeping) };
+            return { ...opened, store: environment.openStore(start.seqno, tables, storeOptions) };
           },
         };
       },
@@ -86,10 +86,10 @@ export class SnapshotReader {
   }
 
   async #load({ path, fileName }: SnapshotPlace, adopt: AdoptStore): Promise<ReadSnapshot> {
-    const { environment, keeping, signal } = this.#options;
+    const { environment, storeOptions, signal } = this.#options;
     const { size = 0 } = (await environment.fileSystem.stat(path)) ?? {};
     const executor = size > inlineBytesMax ? this.#startExecutor() : this.#inline;
-    const job = { path, store: keeping, spare: this.#spare };
+    const job = { path, store: storeOptions, spare: this.#spare };
     this.#spare = [];
     const loaded = await executor.run('loadSnapshot', job, { signal });
     this.#spare = loaded.memories;
@@ -105,14 +105,14 @@ export class SnapshotReader {
     { path, secret, adopt, executor }: Opening,
   ): Promise<{ readonly store: LedgerStore; readonly unopened: number }> {
     assert(state !== undefined, 'only a snapshot without a flaw verifies');
-    const { keeping, signal } = this.#options;
+    const { storeOptions, signal } = this.#options;
     if (secret === undefined) {
       const unopened = state.envelope.privateBytes > 0 ? 1 : 0;
-      return { store: adopt(state.built, keeping), unopened };
+      return { store: adopt(state.built, storeOptions), unopened };
     }
-    const job = { path, store: keeping, bytes, state, secret };
+    const job = { path, store: storeOptions, bytes, state, secret };
     const built = await orForeign(path, () => executor.run('openSnapshot', job, { signal }));
-    return { store: adopt(built, keeping), unopened: 0 };
+    return { store: adopt(built, storeOptions), unopened: 0 };
   }
 
   #startExecutor(): JobExecutor<SnapshotJobs> {

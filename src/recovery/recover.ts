@@ -52,19 +52,19 @@ export function tablesOf(store: LedgerStore): ReadonlyMap<string, FrozenTable> {
  */
 export async function recoverLedger(
   options: RecoverOptions,
-  keeping: StoreOptions = {},
+  storeOptions: StoreOptions = {},
   access: LedgerAccess = 'any',
 ): Promise<RecoveredLedger> {
   if (typeof options.ledger !== 'string') throw new TypeError('ledger must name a directory');
-  const effects = new RecoveryPorts(options, environmentOf(options.environment), {
-    ...keeping,
+  const ports = new RecoveryPorts(options, environmentOf(options.environment), {
+    ...storeOptions,
     access,
   });
-  const output = await runMachine(effects, options).finally(() => effects.close());
+  const output = await runMachine(ports, options).finally(() => ports.close());
   if (output.status === 'cancelled') throw new AbortedError('the recovery');
   if (output.refusal === 'no-start') throw noStartError(output, options);
-  if (output.status === 'refused') throw effects.failure;
-  const { recovered } = effects;
+  if (output.status === 'refused') throw ports.failure;
+  const { recovered } = ports;
   assert(recovered !== undefined, 'a recovery that ends well leaves a state');
   const refused = output.refused.map(({ file, seqno, code, reason: message }) => ({
     file,
@@ -76,10 +76,10 @@ export async function recoverLedger(
 }
 
 async function runMachine(
-  effects: RecoveryPorts,
+  ports: RecoveryPorts,
   { inspect, logger, signal }: RecoverOptions,
 ): Promise<RecoveryOutput> {
-  const actor = createActor(bindRecovery(effects), {
+  const actor = createActor(bindRecovery(ports), {
     ...(inspect && { inspect: guarded(inspect, logger) }),
   });
   const ended = new Promise<void>((resolve, reject) => {

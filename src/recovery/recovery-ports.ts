@@ -38,7 +38,7 @@ import type { RecoveredLedger, RecoverOptions } from './report.ts';
 export type RecoveredState = Omit<RecoveredLedger, 'refused'>;
 
 /** How a ledger is read, and the state that comes of it kept. */
-export interface RecoveryKeeping extends StoreOptions {
+export interface RecoveryStoreOptions extends StoreOptions {
   readonly access: LedgerAccess;
 }
 
@@ -46,7 +46,7 @@ export interface RecoveryKeeping extends StoreOptions {
 export class RecoveryPorts {
   readonly #options: RecoverOptions;
   readonly #environment: Environment;
-  readonly #keeping: RecoveryKeeping;
+  readonly #storeOptions: RecoveryStoreOptions;
   readonly #snapshots: SnapshotReader;
   readonly #candidates: CandidateFiles;
   readonly #forks = new SeqnoForks();
@@ -57,12 +57,12 @@ export class RecoveryPorts {
   #failure: unknown;
   #running: Promise<unknown> = Promise.resolve();
 
-  /** @param keeping how the ledger is read, and the recovered state is kept */
-  constructor(options: RecoverOptions, environment: Environment, keeping: RecoveryKeeping) {
+  /** @param storeOptions how the ledger is read, and the recovered state is kept */
+  constructor(options: RecoverOptions, environment: Environment, storeOptions: RecoveryStoreOptions) {
     this.#options = options;
     this.#environment = environment;
-    this.#keeping = keeping;
-    this.#snapshots = new SnapshotReader({ environment, keeping, signal: options.signal });
+    this.#storeOptions = storeOptions;
+    this.#snapshots = new SnapshotReader({ environment, storeOptions, signal: options.signal });
     const overLedger = () =>
       this.#open.first === undefined ? undefined : this.#verifierOverLedger();
     const reader = this.#snapshots;
@@ -93,7 +93,7 @@ export class RecoveryPorts {
         fileSystem,
         ledger,
         readOnlyLedgers,
-        this.#keeping.access,
+        this.#storeOptions.access,
       );
       return { candidates: await this.#candidates.list(), first: this.#ledger.first };
     });
@@ -260,7 +260,7 @@ export class RecoveryPorts {
     const { directory, first } = this.#open;
     assert(first !== undefined, 'a whole ledger has a first chunk');
     const { openStore } = this.#environment;
-    const openEmpty = () => openStore(toSeqno(0), new Map(), this.#keeping);
+    const openEmpty = () => openStore(toSeqno(0), new Map(), this.#storeOptions);
     const start = startOfLedger({ directory, first }, openEmpty);
     const index = await this.#readSigned(start);
     return { start: await start.open(index.secrets), index, snapshot: undefined };

@@ -79,7 +79,7 @@ async function nodeSignerOf(
   value: Uint8Array,
   { tree, keys }: SignedMiddle,
 ): Promise<Certificate | undefined> {
-  // Its seqno, view and root were checked before its key was looked for.
+  // `verifySignatures` compares seqno, view and root before it looks for the key, so what comes here agrees with them.
   const signature = decodeNodeSignature(value);
   const pem = signature.certificate;
   const certificate = pem === undefined ? undefined : readTableCertificate(pem);

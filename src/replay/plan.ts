@@ -53,7 +53,7 @@ export function planReplay(
 }
 
 /** The evidences of each snapshotSeqno, in their order: there may be several, of one digest or of different ones. */
-export function byVersion({
+export function bySnapshot({
   snapshots,
 }: Pick<ReplayPlan, 'snapshots'>): ReadonlyMap<Seqno, readonly PlannedSnapshot[]> {
   const found = new Map<Seqno, PlannedSnapshot[]>();

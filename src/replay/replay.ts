@@ -32,7 +32,7 @@ import type { JobExecutor } from '../tasks/job.ts';
 import { checkLevel } from './ledger-levels.ts';
 import { replayLevels } from './level.ts';
 import type { ReplayOptions } from './options.ts';
-import { byVersion, type PlannedSnapshot, planReplay, type ReplayPlan } from './plan.ts';
+import { bySnapshot, type PlannedSnapshot, planReplay, type ReplayPlan } from './plan.ts';
 import type { ReplayedFrom, ReplayedSnapshot, ReplayReport } from './report.ts';
 import { SearchNotes, searchRelease, tablesMentioned } from './search.ts';
 import { SnapshotReplay } from './snapshot-replay.ts';
@@ -150,7 +150,7 @@ function pipelineOptions(
   log: SearchNotes,
 ): PipelineOptions {
   const { options, environment, plan, verifier, ledger, secrets } = reading;
-  const evidences = byVersion(plan);
+  const evidences = bySnapshot(plan);
   const evidencesOf = (snapshotSeqno: Seqno) => evidences.get(snapshotSeqno) ?? [];
   return {
     directory: outOf(options),

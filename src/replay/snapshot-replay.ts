@@ -12,7 +12,7 @@ import type { SerialisedState } from '../serialising/copied.ts';
 import type { ExistingSnapshot, ExistingSnapshots } from '../snapshots/existing.ts';
 import type { LiveGeneration } from '../snapshotter/live-generation.ts';
 import type { Pipeline } from '../snapshotter/pipeline.ts';
-import { byVersion, type PlannedSnapshot, type ReplayPlan } from './plan.ts';
+import { bySnapshot, type PlannedSnapshot, type ReplayPlan } from './plan.ts';
 import { noSecretsReason, type ReplayedSnapshot, type ReplayResult } from './report.ts';
 import type { SearchNotes } from './search.ts';
 
@@ -39,7 +39,7 @@ export interface SnapshotReplayOptions {
 export class SnapshotReplay {
   readonly #options: SnapshotReplayOptions;
   readonly #log: SearchNotes;
-  readonly #byVersion: ReadonlyMap<Seqno, readonly PlannedSnapshot[]>;
+  readonly #bySnapshot: ReadonlyMap<Seqno, readonly PlannedSnapshot[]>;
   readonly #byEvidence: ReadonlyMap<Seqno, PlannedSnapshot>;
   readonly #generations = new Map<Seqno, LiveGeneration>();
   /** By evidence. */
@@ -52,7 +52,7 @@ export class SnapshotReplay {
   constructor(options: SnapshotReplayOptions, log: SearchNotes) {
     this.#options = options;
     this.#log = log;
-    this.#byVersion = byVersion(options.plan);
+    this.#bySnapshot = bySnapshot(options.plan);
     this.#byEvidence = new Map(
       options.plan.snapshots.map((planned) => [planned.evidenceSeqno, planned]),
     );
@@ -79,7 +79,7 @@ export class SnapshotReplay {
     if (evidence) await this.#recordEvidence(evidence, applied);
     if (applied.signatures) this.#recordSignatures(applied);
     if (this.#generations.has(applied.seqno)) return;
-    for (const planned of this.#byVersion.get(applied.seqno) ?? []) {
+    for (const planned of this.#bySnapshot.get(applied.seqno) ?? []) {
       this.#publicly.set(planned.evidenceSeqno, await this.#comparePublicly(planned));
     }
   }
@@ -100,14 +100,14 @@ export class SnapshotReplay {
   }
 
   #firstOf(snapshotSeqno: Seqno): PlannedSnapshot | undefined {
-    return this.#byVersion.get(snapshotSeqno)?.[0];
+    return this.#bySnapshot.get(snapshotSeqno)?.[0];
   }
 
   /** Of several evidences of one snapshot the first that is true, once that is known. */
   #evidenceOfFile(snapshotSeqno: Seqno): PlannedSnapshot | undefined {
     const serialised = this.#serialised.get(snapshotSeqno);
     if (serialised === undefined) return this.#firstOf(snapshotSeqno);
-    return this.#byVersion.get(snapshotSeqno)?.find(({ digest }) => digest === serialised.digest);
+    return this.#bySnapshot.get(snapshotSeqno)?.find(({ digest }) => digest === serialised.digest);
   }
 
   async #freeSlot(): Promise<void> {

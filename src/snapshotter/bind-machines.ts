@@ -19,64 +19,64 @@ import type { GenerationWork } from './generation-work.ts';
 import type { StepTimes, TimedStep } from './step-times.ts';
 
 /**
- * Gives the machines' ports their effects: the one place where statecharts meet the world.
+ * Gives the machines' ports their work: the one place where statecharts meet the world.
  *
  * **Order contract:** every port's work starts in a microtask after the step that asked for it, so that
  * no code of a host or of ours runs inside a step.
  */
-export function bindMachines(effects: GenerationWork, times: StepTimes): typeof snapshotterMachine {
+export function bindMachines(work: GenerationWork, times: StepTimes): typeof snapshotterMachine {
   const chain = orderedTasksMachine.provide({
     actors: {
       runAction: later((input: RunActionInput) =>
-        times.time(input.action.kind, input, () => runAction(effects, input)),
+        times.time(input.action.kind, input, () => runAction(work, input)),
       ),
     },
-    actions: { abortAction: (_, ref) => queueMicrotask(() => effects.abort(ref)) },
+    actions: { abortAction: (_, ref) => queueMicrotask(() => work.abort(ref)) },
   });
   const generation = generationMachine.provide({
     actors: {
       chain,
-      writer: bindWriter(effects, times),
+      writer: bindWriter(work, times),
       verifySignature: later<VerifySignatureInput, SignatureProof>((input) =>
         times.time('verify-signature', input, () =>
-          effects.verifySignature(input, input.signatureSeqno, input.receipt),
+          work.verifySignature(input, input.signatureSeqno, input.receipt),
         ),
       ),
       proveEvidence: later<ProveEvidenceInput, InclusionProof>((input) =>
         times.time('prove-evidence', input, () =>
-          effects.proveEvidence(input, input.evidenceSeqno, input.signatureSeqno),
+          work.proveEvidence(input, input.evidenceSeqno, input.signatureSeqno),
         ),
       ),
     },
-    actions: { releaseHandle: (_, ref) => queueMicrotask(() => effects.release(ref)) },
+    actions: { releaseHandle: (_, ref) => queueMicrotask(() => work.release(ref)) },
   });
   return snapshotterMachine.provide({ actors: { generation } });
 }
 
-function bindWriter(effects: GenerationWork, times: StepTimes): typeof writerMachine {
+function bindWriter(work: GenerationWork, times: StepTimes): typeof writerMachine {
   const step = (name: TimedStep, run: (ref: GenerationRef) => Promise<void>) =>
     later<GenerationRef, void>((ref) => times.time(name, ref, () => run(ref)));
   return writerMachine.provide({
     actors: {
       openSpool: later<OpenSpoolInput, void>((input) =>
-        times.time('open', input, () => effects.openSpool(input, input.attempt)),
+        times.time('open', input, () => work.openSpool(input, input.attempt)),
       ),
-      appendReceipt: step('append', (ref) => effects.appendReceipt(ref)),
-      syncSpool: step('fsync', (ref) => effects.syncSpool(ref)),
-      closeSpool: step('close', (ref) => effects.closeSpool(ref)),
+      appendReceipt: step('append', (ref) => work.appendReceipt(ref)),
+      syncSpool: step('fsync', (ref) => work.syncSpool(ref)),
+      closeSpool: step('close', (ref) => work.closeSpool(ref)),
       publish: later<PublishInput, Published>((input) =>
-        times.time('publish', input, () => effects.publish(input, input.file)),
+        times.time('publish', input, () => work.publish(input, input.file)),
       ),
-      syncDirectory: step('fsync-directory', (ref) => effects.syncDirectory(ref)),
-      discardSpool: step('discard', (ref) => effects.discardSpool(ref)),
+      syncDirectory: step('fsync-directory', (ref) => work.syncDirectory(ref)),
+      discardSpool: step('discard', (ref) => work.discardSpool(ref)),
     },
   });
 }
 
 /** What the world refuses is a failed action, to be run again; anything else thrown is a fault of ours. */
-async function runAction(effects: GenerationWork, input: RunActionInput): Promise<ActionResult> {
+async function runAction(work: GenerationWork, input: RunActionInput): Promise<ActionResult> {
   try {
-    return { status: 'completed', output: await effects.run(input, input.action) };
+    return { status: 'completed', output: await work.run(input, input.action) };
   } catch (error) {
     if (!(error instanceof LedgerSnapshotterError)) throw error;
     const reason = `${error.code}: ${error.message}`;

@@ -32,7 +32,7 @@ export type Serialise = (
   options: { readonly signal: AbortSignal },
 ) => Promise<SerialisedState>;
 
-export interface EffectsOptions {
+export interface GenerationWorkOptions {
   readonly fileSystem: FileSystem;
   readonly lock: DirectoryLock;
   readonly executor: JobExecutor<SnapshotJobs>;
@@ -65,14 +65,14 @@ interface Work {
  * states, evidence, signatures and trees by their seqno, spools and receipts by their generation.
  */
 export class GenerationWork {
-  readonly #options: EffectsOptions;
+  readonly #options: GenerationWorkOptions;
   readonly #frozen = new Map<Seqno, FrozenState>();
   readonly #evidences = new Map<Seqno, EvidenceFact>();
   readonly #signatures = new Map<Seqno, LedgerSignatures>();
   readonly #trees = new Map<Seqno, Uint8Array>();
   readonly #works = new Map<number, Work & GenerationRef>();
 
-  constructor(options: EffectsOptions) {
+  constructor(options: GenerationWorkOptions) {
     this.#options = options;
   }
 

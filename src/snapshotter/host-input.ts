@@ -23,7 +23,7 @@ export function evidenceOf(
 }
 
 function snapshotSeqnoOf(fact: OfSnapshot | Earlier<OfSnapshot>): Seqno {
-  return toSeqno('version' in fact ? fact.version : fact.snapshotSeqno);
+  return toSeqno('snapshotSeqno' in fact ? fact.snapshotSeqno : fact.version);
 }
 
 /** @throws TypeError */

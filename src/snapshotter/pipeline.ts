@@ -66,7 +66,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #lock: DirectoryLock;
   readonly #opinion: SecondOpinion;
-  readonly #effects: GenerationWork;
+  readonly #work: GenerationWork;
   readonly #actor: Actor<typeof snapshotterMachine>;
   readonly #live = new Map<number, Deferred>();
   readonly #listeners = new Set<PipelineListener>();
@@ -82,7 +82,7 @@ export class Pipeline {
     this.#options = options;
     this.#opinion = opinion;
     this.#lock = lock;
-    this.#effects = new GenerationWork({
+    this.#work = new GenerationWork({
       fileSystem: options.environment.fileSystem,
       lock,
       executor: options.executor,
@@ -97,7 +97,7 @@ export class Pipeline {
     const slowIo = new SlowIo({ metrics: this.#metrics, logger, slowIoMs });
     this.#times = new StepTimes(options.environment.clock, this.#metrics, slowIo);
     this.#transitions = new PhaseTransitions(this.#metrics);
-    this.#actor = createActor(bindMachines(this.#effects, this.#times), {
+    this.#actor = createActor(bindMachines(this.#work, this.#times), {
       input: options.settings,
       clock: options.environment.clock,
       ...(options.inspect && {
@@ -121,8 +121,8 @@ export class Pipeline {
   get live(): readonly LiveGeneration[] {
     return [...this.#live.values()].map(({ generation, seqno, startedAtMs, ended }) => {
       const phase = phaseOf(this.#actorOf(generation)?.getSnapshot().value);
-      const bytes = this.#effects.serialised({ generation, seqno })?.bytes;
-      const progress = bytes === undefined ? this.#effects.progress({ generation, seqno }) : 1;
+      const bytes = this.#work.serialised({ generation, seqno })?.bytes;
+      const progress = bytes === undefined ? this.#work.progress({ generation, seqno }) : 1;
       return { generation, seqno, phase, progress, bytes, startedAtMs, ended };
     });
   }
@@ -135,7 +135,7 @@ export class Pipeline {
 
   /** What a live generation has serialised, once it has. */
   serialised(ref: GenerationRef): SerialisedState | undefined {
-    return this.#effects.serialised(ref);
+    return this.#work.serialised(ref);
   }
 
   /** Calls `listener` for each point and generation that ends or begins, in a microtask after it did. */
@@ -174,21 +174,21 @@ export class Pipeline {
   }
 
   recordEvidence(seqno: Seqno, fact: EvidenceFact): void {
-    this.#effects.holdEvidence(seqno, fact);
+    this.#work.holdEvidence(seqno, fact);
     const { snapshotSeqno, digest } = fact;
     this.#send({ type: 'evidence.recorded', seqno, snapshotSeqno, digest });
   }
 
   recordSignatures(seqno: Seqno, signatures: LedgerSignatures): void {
     this.#checkAboveCommit('signatures', seqno);
-    this.#effects.holdSignatures(seqno, signatures);
+    this.#work.holdSignatures(seqno, signatures);
     this.#send({ type: 'signature.recorded', seqno });
   }
 
   /** The last call for a signature transaction: a due state is frozen now, before any later one. */
   closeSignature(seqno: Seqno, tree: Uint8Array): void {
     this.#checkAboveCommit('tree', seqno);
-    this.#effects.holdTree(seqno, tree);
+    this.#work.holdTree(seqno, tree);
     this.#send({ type: 'tree.recorded', seqno });
     if (this.#due === seqno) this.#freeze(seqno);
   }
@@ -198,7 +198,7 @@ export class Pipeline {
     // A rollback since recordCommittable may have taken the point.
     if (!this.#context.points.some((point) => point.seqno === seqno)) return;
     try {
-      this.#effects.holdFrozen(seqno, this.#options.source.freeze(seqno));
+      this.#work.holdFrozen(seqno, this.#options.source.freeze(seqno));
     } catch (error) {
       this.#options.logger?.error({ error, seqno }, 'could not freeze');
       this.#send({ type: 'freeze.failed', seqno, reason: String(error) });
@@ -220,7 +220,7 @@ export class Pipeline {
       throw new ConsensusError('COMMIT_BELOW_COMMIT', message, { seqno, expected: limit });
     }
     this.#send({ type: 'commit.advanced', seqno, primary });
-    this.#effects.forgetUnneeded(seqno);
+    this.#work.forgetUnneeded(seqno);
   }
 
   /** @throws ConsensusError `ROLLBACK_BELOW_COMMIT` */
@@ -231,7 +231,7 @@ export class Pipeline {
       throw new ConsensusError('ROLLBACK_BELOW_COMMIT', message, { seqno, expected: limit });
     }
     this.#send({ type: 'rollback.occurred', seqno });
-    this.#effects.forgetAbove(seqno);
+    this.#work.forgetAbove(seqno);
   }
 
   /** Makes the next signature transaction a snapshot point. */
@@ -341,11 +341,11 @@ export class Pipeline {
     if (emitted.type === 'generation.started') this.#started(emitted);
     const ended = emitted.type === 'generation.ended' ? this.#ended(emitted) : undefined;
     const isDropped = emitted.type === 'point.ended' && emitted.end !== 'generated';
-    const dropped = isDropped ? this.#effects.takeFrozen(emitted.seqno) : undefined;
+    const dropped = isDropped ? this.#work.takeFrozen(emitted.seqno) : undefined;
     queueMicrotask(() => {
-      if (isDropped) this.#effects.releaseTaken(emitted.seqno, dropped);
+      if (isDropped) this.#work.releaseTaken(emitted.seqno, dropped);
       // Whoever ended by its chart holds nothing any more; one that broke off may.
-      if (emitted.type === 'generation.ended') void this.#effects.abandon(emitted);
+      if (emitted.type === 'generation.ended') void this.#work.abandon(emitted);
       this.#tell(emitted);
       if (emitted.type === 'generation.started') {
         this.#transitions.follow(emitted, this.#actorOf(emitted.generation));
@@ -360,7 +360,7 @@ export class Pipeline {
       resolve = settle;
     });
     assert(resolve !== undefined, 'a promise calls its executor at once');
-    this.#effects.begin(ref);
+    this.#work.begin(ref);
     const startedAtMs = this.#options.environment.clock.now();
     this.#live.set(ref.generation, { ...ref, startedAtMs, ended, resolve });
   }
@@ -374,7 +374,7 @@ export class Pipeline {
     const elapsedMs = this.#options.environment.clock.now() - live.startedAtMs;
     // A clock that was set back meanwhile has nothing to tell.
     const seconds = Math.max(elapsedMs, 0) / 1000;
-    return { bytes: this.#effects.serialised(output)?.bytes, seconds };
+    return { bytes: this.#work.serialised(output)?.bytes, seconds };
   }
 
   /** A fault of ours has ended the actor, which ends nothing more: whoever waits for a generation is told here. */

@@ -125,7 +125,7 @@ const heardIn: Invariants['states'] = {
 
 /** What a step may know that it did not know before. */
 const learnt: Invariants['steps'] = {
-  'evidence is of this version and digest': ({ source, event, target }) =>
+  'evidence is of this snapshot and digest': ({ source, event, target }) =>
     known(source.state).evidenceSeqno === known(target.state).evidenceSeqno ||
     (event['snapshotSeqno'] === at.snapshot &&
       event['digest'] === known(source.state).digest &&

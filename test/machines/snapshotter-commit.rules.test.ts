@@ -94,7 +94,7 @@ describe('commit', () => {
     expect(scheduler.started).toEqual([10]);
   });
 
-  test('EDGE-8 one version is never taken twice', () => {
+  test('EDGE-8 one seqno is never taken twice', () => {
     const scheduler = new Scheduler();
     scheduler.sign(10);
     scheduler.commit(10);

@@ -98,7 +98,7 @@ export const snapshotterInvariants: Invariants = {
     'every slot has its own child, and every child its slot': (state) =>
       state.status !== 'active' ||
       Object.keys(state.children).sort().join() === [...slotsOf(state)].sort().join(),
-    'at most one generation of a version lives': (state) =>
+    'at most one generation of a seqno lives': (state) =>
       new Set(known(state).slots.map(({ seqno }) => seqno)).size === known(state).slots.length,
     'points are ascending': (state) => isAscending(known(state).points.map(({ seqno }) => seqno)),
     'no point waits that a free slot could take': (state) =>

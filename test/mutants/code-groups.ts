@@ -30,7 +30,7 @@ export const codeGroups: Readonly<Record<string, CodeGroup>> = {
     scoreMin: 100,
     tests: { 'src/files/spool.ts': ['test/files/spool.test.ts', 'test/files/spool-crash.test.ts'] },
   },
-  effects: {
+  'generation-work': {
     scoreMin: 100,
     tests: { 'src/snapshotter/generation-work.ts': ['test/snapshotter/generation-work.test.ts'] },
   },

@@ -8,6 +8,7 @@ import type { FrozenState } from '../../src/core/host-ports.ts';
 import { digest, type Seqno, seqno } from '../../src/core/words.ts';
 import { verifySnapshotFile } from '../../src/formats/snapshot/verify-snapshot.ts';
 import { createSnapshotter, type Snapshotter } from '../../src/snapshotter/create-snapshotter.ts';
+import type { RecordedEvidence } from '../../src/snapshotter/host-input.ts';
 import { SharedStore } from '../../src/store/shared/shared-store.ts';
 import { fakeProcesses } from '../files/fake-processes.ts';
 import { LogHost } from '../helpers/log-host.ts';
@@ -121,6 +122,21 @@ test('GEN-13 EDGE-3 evidence may be recorded before its submission is answered',
   await setup.host.sign(setup.snapshotter);
   setup.snapshotter.commit(setup.host.last, { primary: true });
   answer({ seqno: evidenceSeqno });
+  expect((await generation.ended).outcome).toBe('committed');
+});
+
+test('a host of release 0.1, which calls a snapshot’s seqno its version, has its snapshot committed', async () => {
+  const setup = await setUp();
+  const generation = await untilSubmitted(setup);
+  const { host, snapshotter } = setup;
+  const earlier = {
+    recordEvidence: (at: Seqno, { snapshotSeqno: version, ...rest }: RecordedEvidence) =>
+      snapshotter.recordEvidence(at, { version, ...rest }),
+  } satisfies Pick<Snapshotter, 'recordEvidence'>;
+  expect(setup.asked).toMatchObject([{ version: generation.seqno }]);
+  for (const submitted of setup.asked) host.recordEvidence(earlier as Snapshotter, submitted);
+  await host.sign(snapshotter);
+  snapshotter.commit(host.last, { primary: true });
   expect((await generation.ended).outcome).toBe('committed');
 });
 

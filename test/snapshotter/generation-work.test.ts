@@ -4,7 +4,7 @@ import type { ActionRequest } from '../../machines/ports.ts';
 import { AbortedError } from '../../src/core/errors.ts';
 import { seqno, view } from '../../src/core/words.ts';
 import { GenerationWork } from '../../src/snapshotter/generation-work.ts';
-import { EffectsHost, first, other, own, root } from '../helpers/effects-host.ts';
+import { GenerationWorkHost, first, other, own, root } from '../helpers/generation-work-host.ts';
 
 /** The signature of a node of CCF 1.x. */
 const ofNode = {
@@ -23,26 +23,26 @@ const receiptOf = (signature: number, receipt: 'cose' | 'none' = 'cose'): Action
   ...{ evidenceSeqno: seqno(8), signatureSeqno: seqno(signature) },
 });
 
-let host: EffectsHost;
-let effects: GenerationWork;
+let host: GenerationWorkHost;
+let work: GenerationWork;
 
 beforeEach(async () => {
-  host = await EffectsHost.make();
-  effects = host.effects;
+  host = await GenerationWorkHost.make();
+  work = host.work;
 });
 
-describe('Effects forgets', () => {
+describe('GenerationWork forgets', () => {
   test('what lies above a rollback, and not what lies at it', async () => {
-    effects.begin(first);
+    work.begin(first);
     for (const at of [9, 11, 12]) await host.sign(at);
     for (const at of [8, 11, 12]) host.hold(at, 6);
-    effects.forgetAbove(seqno(11));
+    work.forgetAbove(seqno(11));
     expect(await host.signaturesOf(9, 11, 12)).toEqual([9, 11]);
     expect(await host.evidencesOf(9, 8, 11, 12)).toEqual([8, 11]);
   });
 
   test('what is committed, but for the evidence of who lives and the first signature after it', async () => {
-    effects.begin(first);
+    work.begin(first);
     for (const at of [7, 8, 9, 10, 11, 12]) await host.sign(at);
     for (const [at, version] of [
       [5, 3],
@@ -50,46 +50,46 @@ describe('Effects forgets', () => {
       [12, 3],
     ] as const)
       host.hold(at, version);
-    effects.forgetUnneeded(seqno(11));
+    work.forgetUnneeded(seqno(11));
     // One at the evidence's own seqno is not after it; it is held as the evidence is.
     expect(await host.signaturesOf(7, 8, 9, 10, 11, 12)).toEqual([8, 9, 12]);
     expect(await host.evidencesOf(9, 5, 8, 12)).toEqual([8, 12]);
   });
 
   test('everything that is committed once nobody lives that needs it', async () => {
-    effects.begin(first);
+    work.begin(first);
     for (const at of [9, 12]) await host.sign(at);
     host.hold(8, 6);
-    effects.release(first);
-    effects.forgetUnneeded(seqno(10));
-    effects.begin(first);
+    work.release(first);
+    work.forgetUnneeded(seqno(10));
+    work.begin(first);
     expect(await host.signaturesOf(9, 12)).toEqual([12]);
     expect(await host.evidencesOf(12, 8)).toEqual([]);
   });
 
   test('no evidence that no signature follows yet', async () => {
-    effects.begin(first);
+    work.begin(first);
     host.hold(8, 6);
-    effects.forgetUnneeded(seqno(10));
+    work.forgetUnneeded(seqno(10));
     await host.sign(11);
     expect(await host.evidencesOf(11, 8)).toEqual([8]);
   });
 });
 
-describe('Effects, of a frozen state,', () => {
+describe('GenerationWork, of a frozen state,', () => {
   test('holds one a seqno', () => {
-    effects.holdFrozen(seqno(6), host.stateOf('one'));
-    expect(() => effects.holdFrozen(seqno(6), host.stateOf('two'))).toThrow('frozen once');
+    work.holdFrozen(seqno(6), host.stateOf('one'));
+    expect(() => work.holdFrozen(seqno(6), host.stateOf('two'))).toThrow('frozen once');
   });
 
   test('gives it to whoever takes it, once, and another can be held', () => {
     const state = host.stateOf('one');
-    effects.holdFrozen(seqno(6), state);
-    expect(effects.takeFrozen(seqno(6))).toBe(state);
-    expect(effects.takeFrozen(seqno(6))).toBeUndefined();
-    effects.holdFrozen(seqno(6), host.stateOf('two'));
-    effects.releaseFrozen(seqno(6));
-    effects.releaseFrozen(seqno(6));
+    work.holdFrozen(seqno(6), state);
+    expect(work.takeFrozen(seqno(6))).toBe(state);
+    expect(work.takeFrozen(seqno(6))).toBeUndefined();
+    work.holdFrozen(seqno(6), host.stateOf('two'));
+    work.releaseFrozen(seqno(6));
+    work.releaseFrozen(seqno(6));
     expect([host.released, host.errors]).toEqual([['two'], []]);
   });
 
@@ -98,7 +98,7 @@ describe('Effects, of a frozen state,', () => {
     const release = () => {
       throw error;
     };
-    effects.releaseTaken(seqno(6), { ...host.stateOf('one'), release });
+    work.releaseTaken(seqno(6), { ...host.stateOf('one'), release });
     new GenerationWork({ ...host.options, logger: undefined }).releaseTaken(seqno(6), {
       ...host.stateOf('one'),
       release,
@@ -109,57 +109,57 @@ describe('Effects, of a frozen state,', () => {
   });
 
   test('says that there is none to serialise', async () => {
-    effects.begin(first);
-    await expect(effects.run(first, { kind: 'serialise' })).rejects.toThrow('at 6 is frozen');
+    work.begin(first);
+    await expect(work.run(first, { kind: 'serialise' })).rejects.toThrow('at 6 is frozen');
   });
 });
 
-describe('Effects, of a generation that is over,', () => {
+describe('GenerationWork, of a generation that is over,', () => {
   test('knows nothing any more, and gives its state back', async () => {
     await host.begun();
-    expect(effects.serialised(first)).toMatchObject({ digest: own, bytes: 100 });
-    expect(effects.progress(first)).toBe(0.25);
-    effects.release(first);
+    expect(work.serialised(first)).toMatchObject({ digest: own, bytes: 100 });
+    expect(work.progress(first)).toBe(0.25);
+    work.release(first);
     expect(host.released).toEqual(['state at 6']);
-    expect(effects.serialised(first)).toBeUndefined();
-    expect(effects.progress(first)).toBe(0);
-    await expect(effects.appendReceipt(first)).rejects.toThrow('generation 1 is live');
+    expect(work.serialised(first)).toBeUndefined();
+    expect(work.progress(first)).toBe(0);
+    await expect(work.appendReceipt(first)).rejects.toThrow('generation 1 is live');
   });
 
   test('that broke off, aborts its work, gives its state back and discards its spool', async () => {
     await host.begun();
-    await effects.openSpool(first, 0);
-    await effects.abandon(first);
+    await work.openSpool(first, 0);
+    await work.abandon(first);
     expect(host.signals[0]?.reason).toEqual(new AbortedError('generation 1'));
     expect(host.released).toEqual(['state at 6']);
     expect((await host.fileSystem.list('/s')).map(({ name }) => name)).toEqual(['lock']);
     expect([host.fileSystem.openHandles, host.errors]).toEqual([0, []]);
-    await effects.abandon(first);
+    await work.abandon(first);
     expect(host.released).toHaveLength(1);
   });
 
   test('touches nothing of a seqno that is another one’s', async () => {
     await host.begun();
-    await effects.abandon({ generation: 2, seqno: seqno(6) });
-    effects.abort({ generation: 2, seqno: seqno(6) });
+    await work.abandon({ generation: 2, seqno: seqno(6) });
+    work.abort({ generation: 2, seqno: seqno(6) });
     expect([host.released, host.signals[0]?.aborted]).toEqual([[], false]);
   });
 
   test.each(['with', 'without'])(
     'leaves its spool to the sweep, %s a log to say so',
     async (which) => {
-      if (which === 'without') effects = host.forgetLog();
+      if (which === 'without') work = host.forgetLog();
       await host.begun();
-      await effects.openSpool(first, 0);
+      await work.openSpool(first, 0);
       host.fileSystem.failNext('remove', 'EIO');
-      await effects.abandon(first);
+      await work.abandon(first);
       const line = [{ error: expect.any(Error), ...first }, 'a spool was left to the sweep'];
       expect(host.errors).toEqual(which === 'with' ? [line] : []);
     },
   );
 });
 
-describe('Effects submits evidence', () => {
+describe('GenerationWork submits evidence', () => {
   test('and takes the host’s answer', async () => {
     host.submit = async (evidence, { signal }) => {
       expect(evidence).toEqual({ snapshotSeqno: 6, version: 6, digest: own });
@@ -167,13 +167,13 @@ describe('Effects submits evidence', () => {
       return { seqno: seqno(8) };
     };
     await host.begun();
-    expect(await effects.run(first, submission)).toEqual({ kind: 'submit-evidence', seqno: 8 });
+    expect(await work.run(first, submission)).toEqual({ kind: 'submit-evidence', seqno: 8 });
   });
 
   test('and takes what is in the log for an answer: of its version, with its digest', async () => {
     await host.begun();
     await host.begun({ generation: 2, seqno: seqno(7) });
-    const answer = effects.run(first, submission);
+    const answer = work.run(first, submission);
     host.hold(20, 6, other);
     host.hold(21, 7);
     host.hold(22, 6);
@@ -183,37 +183,37 @@ describe('Effects submits evidence', () => {
   test('and says that the log refused it', async () => {
     host.submit = async () => 'refused';
     await host.begun();
-    await expect(effects.run(first, submission)).rejects.toMatchObject({
+    await expect(work.run(first, submission)).rejects.toMatchObject({
       ...{ code: 'EVIDENCE_REFUSED', seqno: 6, message: 'the log refused the evidence of 6' },
     });
   });
 
   test.each(['before', 'while'])('and waits no longer once it aborts, %s it asks', async (when) => {
     await host.begun();
-    if (when === 'before') effects.abort(first);
-    const answer = effects.run(first, submission);
-    if (when === 'while') effects.abort(first);
+    if (when === 'before') work.abort(first);
+    const answer = work.run(first, submission);
+    if (when === 'while') work.abort(first);
     await expect(answer).rejects.toEqual(new AbortedError('generation 1'));
   });
 
   test('and leaves no listener on the signal', async () => {
     host.submit = async () => ({ seqno: seqno(8) });
     await host.begun();
-    await effects.run(first, submission);
+    await work.run(first, submission);
     const [signal] = host.signals;
     if (signal === undefined) throw new Error('nothing was serialised');
     await expect.poll(() => getEventListeners(signal, 'abort')).toEqual([]);
   });
 });
 
-describe('Effects proves', () => {
+describe('GenerationWork proves', () => {
   test('a signature of the form that a receipt asks for', async () => {
-    effects.begin(first);
+    work.begin(first);
     await host.sign(9);
-    const proof = await effects.verifySignature(first, seqno(9), 'cose');
+    const proof = await work.verifySignature(first, seqno(9), 'cose');
     expect(proof).toMatchObject({ form: 'cose', seqno: 9, root });
     expect(host.asked.verifySignature).toMatchObject([{ seqno: 9, signature: { form: 'cose' } }]);
-    await expect(effects.verifySignature(first, seqno(9), 'json')).rejects.toMatchObject({
+    await expect(work.verifySignature(first, seqno(9), 'json')).rejects.toMatchObject({
       ...{ code: 'NO_SIGNATURE', seqno: 9 },
       message: 'the signature transaction 9 has no signature for a receipt of form json',
     });
@@ -223,12 +223,12 @@ describe('Effects proves', () => {
     await host.begun();
     host.hold(8, 6);
     await host.sign(9);
-    await effects.proveEvidence(first, seqno(8), seqno(9));
-    effects.abort(first);
+    await work.proveEvidence(first, seqno(8), seqno(9));
+    work.abort(first);
     const jobs = [
-      effects.verifySignature(first, seqno(9), 'cose'),
-      effects.proveEvidence(first, seqno(8), seqno(9)),
-      effects.run(first, receiptOf(9)),
+      work.verifySignature(first, seqno(9), 'cose'),
+      work.proveEvidence(first, seqno(8), seqno(9)),
+      work.run(first, receiptOf(9)),
     ];
     const ends = await Promise.allSettled(jobs);
     const aborted = { status: 'rejected', reason: expect.any(AbortedError) };
@@ -240,16 +240,16 @@ describe('Effects proves', () => {
     await host.begun();
     host.hold(8, 6);
     await host.sign(9);
-    await expect(effects.run(first, receiptOf(9))).rejects.toThrow('the path was proven before');
-    const proof = await effects.proveEvidence(first, seqno(8), seqno(9));
+    await expect(work.run(first, receiptOf(9))).rejects.toThrow('the path was proven before');
+    const proof = await work.proveEvidence(first, seqno(8), seqno(9));
     expect(proof).toMatchObject({ evidenceSeqno: 8, signatureSeqno: 9, root });
     const facts = { leaf: new Uint8Array(32), tree: new Uint8Array(1) };
     expect(host.asked.proveEvidence).toEqual([{ evidenceSeqno: 8, signatureSeqno: 9, ...facts }]);
   });
 
   test('nothing of facts that it was not told of', async () => {
-    effects.begin(first);
-    const proving = effects.proveEvidence(first, seqno(8), seqno(9));
+    work.begin(first);
+    const proving = work.proveEvidence(first, seqno(8), seqno(9));
     await expect(proving).rejects.toThrow('the fact of seqno 8 is held');
   });
 
@@ -267,68 +267,68 @@ describe('Effects proves', () => {
         host.proofHolds.set(at, new Promise((resolve) => answers.set(at, resolve)));
       }
       const proofs = new Map(
-        [9, 12].map((at) => [at, effects.proveEvidence(first, seqno(8), seqno(at))]),
+        [9, 12].map((at) => [at, work.proveEvidence(first, seqno(8), seqno(at))]),
       );
       for (const at of order) {
         answers.get(at)?.();
         expect(await proofs.get(at)).toMatchObject({ evidenceSeqno: 8, signatureSeqno: at, root });
       }
-      await expect(effects.run(first, receiptOf(9))).rejects.toThrow('proven before');
-      expect(await effects.run(first, receiptOf(12))).toMatchObject({
+      await expect(work.run(first, receiptOf(9))).rejects.toThrow('proven before');
+      expect(await work.run(first, receiptOf(12))).toMatchObject({
         file: 'snapshot_6_8.committed',
       });
     },
   );
 });
 
-describe('Effects writes', () => {
+describe('GenerationWork writes', () => {
   test('the receipt behind the snapshot, once it is checked', async () => {
     await host.begun();
     host.hold(8, 6);
     await host.sign(9);
-    await effects.proveEvidence(first, seqno(8), seqno(9));
-    await effects.openSpool(first, 0);
-    const built = await effects.run(first, receiptOf(9));
-    await effects.appendReceipt(first);
+    await work.proveEvidence(first, seqno(8), seqno(9));
+    await work.openSpool(first, 0);
+    const built = await work.run(first, receiptOf(9));
+    await work.appendReceipt(first);
     expect(host.asked.checkReceipt).toMatchObject([
       { form: 'cose', digest: own, crossCheck: true },
     ]);
     const bytes = built.kind === 'serialise' || built.kind === 'build-receipt' ? built.bytes : 0;
     expect(bytes).toBeGreaterThan(100);
     expect((await host.fileSystem.stat('/s/spool_6_0.tmp'))?.size).toBe(100 + bytes);
-    await effects.syncSpool(first);
-    await effects.closeSpool(first);
-    expect(await effects.publish(first, 'snapshot_6_8.committed')).toBe('published');
-    await effects.syncDirectory(first);
+    await work.syncSpool(first);
+    await work.closeSpool(first);
+    expect(await work.publish(first, 'snapshot_6_8.committed')).toBe('published');
+    await work.syncDirectory(first);
     const durable = await host.fileSystem.crash().list('/s');
     expect(durable.map(({ name }) => name)).toContain('snapshot_6_8.committed');
   });
 
   test('none where the ledger has none, and checks none', async () => {
     await host.begun();
-    effects.holdSignatures(seqno(9), { cose: undefined, node: ofNode });
-    await effects.openSpool(first, 0);
+    work.holdSignatures(seqno(9), { cose: undefined, node: ofNode });
+    await work.openSpool(first, 0);
     const writes = host.fileSystem.journal.length;
-    expect(await effects.run(first, receiptOf(9, 'none'))).toEqual({
+    expect(await work.run(first, receiptOf(9, 'none'))).toEqual({
       ...{ kind: 'build-receipt', file: 'snapshot_6_8.committed_9', bytes: 0 },
     });
-    await effects.appendReceipt(first);
+    await work.appendReceipt(first);
     expect([host.asked.checkReceipt, host.fileSystem.journal.length]).toEqual([[], writes]);
-    await effects.discardSpool(first);
+    await work.discardSpool(first);
   });
 
   test('no receipt behind a snapshot that is not serialised', async () => {
-    effects.begin(first);
-    await expect(effects.appendReceipt(first)).rejects.toThrow('to a serialised snapshot');
+    work.begin(first);
+    await expect(work.appendReceipt(first)).rejects.toThrow('to a serialised snapshot');
   });
 
   test('a spool of another name after one that failed', async () => {
-    effects.begin(first);
-    await effects.openSpool(first, 0);
-    await effects.discardSpool(first);
-    await effects.openSpool(first, 1);
+    work.begin(first);
+    await work.openSpool(first, 0);
+    await work.discardSpool(first);
+    await work.openSpool(first, 1);
     const names = (await host.fileSystem.list('/s')).map(({ name }) => name);
     expect(names).toEqual(['lock', 'spool_6_1.tmp']);
-    await effects.discardSpool(first);
+    await work.discardSpool(first);
   });
 });

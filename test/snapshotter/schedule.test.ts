@@ -41,6 +41,14 @@ test.each([
   expect(snapshotter.recordCommittable(seqno(23))).toBe(isDue);
 });
 
+test('a status that calls its snapshot’s seqno version, as release 0.1 did, is counted from', async () => {
+  const clock = standingClock(4_999_999);
+  const { snapshotter } = await setUpBySeconds({ environment: { clock } });
+  snapshotter.recordStatus({ version: seqno(20), timestamp: 0 });
+  expect(snapshotter.recordCommittable(seqno(22))).toBe(false);
+  expect(snapshotter.recordCommittable(seqno(23))).toBe(true);
+});
+
 test('SCH-3 a floor that lets a snapshot bring about the next one is warned of', async () => {
   const warned: string[] = [];
   const logger = {

@@ -83,3 +83,14 @@ function plain(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Error) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
 }
+
+/** Bytes of which no stretch is like another. */
+export function patternOf(length: number, seed = 1): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let state = seed;
+  for (let i = 0; i < length; i++) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    bytes[i] = state >>> 16;
+  }
+  return bytes;
+}

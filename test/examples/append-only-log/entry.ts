@@ -44,7 +44,7 @@ export function parseLog(file: Uint8Array): ParsedLog {
 }
 
 export interface EntryProof {
-  /** SHA-256 of the line: any format will do, as long as its bytes stay what they are. */
+  /** SHA-256 of the line: any format works whose bytes never change. */
   readonly writeSetDigest: Uint8Array;
   readonly commitEvidence: string;
   /** What goes into the Merkle tree. */

@@ -42,7 +42,7 @@ const isAscending = (values: readonly number[]): boolean =>
   values.every((value, index) => index === 0 || value > (values[index - 1] ?? 0));
 const sorted = (values: readonly number[]): string => [...values].sort((a, b) => a - b).join();
 
-/** The evidence at `at` says of this version that it has its digest. */
+/** The evidence at `at` says of this snapshot that it has its digest. */
 function isEvidence(world: World, at: number, version: number): boolean {
   const entry = entryAt(world, at);
   return entry?.kind === 'evidence' && entry.version === version && entry.of !== 'false';
@@ -87,7 +87,7 @@ const stateLaws: Readonly<Record<string, (seen: Seen) => boolean>> = {
     const held = [...points, ...it.live.map(contextOf)];
     return sorted(held.map(({ seqno }) => seqno)) === sorted(it.world.handles);
   },
-  'rule 4: at most one generation of a version lives': ({ live }) =>
+  'rule 4: at most one generation of a seqno lives': ({ live }) =>
     new Set(live.map((team) => contextOf(team).seqno)).size === live.length,
 };
 

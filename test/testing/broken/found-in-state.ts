@@ -57,7 +57,7 @@ export const foundInState: Readonly<Record<string, Found>> = {
       'snapshot source F7: to release a state in the middle leaves those around it',
       'snapshot source F7: after a release the same seqno can be frozen again',
       'snapshot source F7: to release what lay above a rollback leaves what was frozen in its place since',
-      'snapshot source F1: odd keys and values are records as any other',
+      'snapshot source F1: odd keys and values are ordinary records',
       'store T1: a store that goes on from a state has it, without its tombstones',
       'store T3: a table that is not written keeps its version, a record its own',
       'store T3: a key may be removed and written again, and one transaction may do both to others',

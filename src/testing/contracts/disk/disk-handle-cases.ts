@@ -1,21 +1,10 @@
 import { concatBytes, toUtf8 } from '../../../core/bytes.ts';
-import { check, checkSame, storageErrorOf } from '../expectations.ts';
+import { check, checkSame, patternOf, storageErrorOf } from '../expectations.ts';
 import { capability } from '../framework.ts';
 import { type DiskCase, DiskUser, hello } from './disk-driver.ts';
 
 /** More than a page, more than one buffer of a stream, and no round number. */
 const largeBytes = 1_300_007;
-
-/** Bytes of which no stretch is like another. */
-export function patternOf(length: number, seed = 1): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let state = seed;
-  for (let i = 0; i < length; i++) {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    bytes[i] = state >>> 16;
-  }
-  return bytes;
-}
 
 /** What an open file does: D1 to D8. */
 export const handleCases: readonly DiskCase[] = [

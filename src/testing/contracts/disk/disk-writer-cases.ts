@@ -11,7 +11,7 @@ import type { Subject } from '../../graph/subject.ts';
 import { check, checkSame, storageErrorOf } from '../expectations.ts';
 import { type DiskCase, type DiskDriver, DiskUser } from './disk-driver.ts';
 import { afterCrash } from './disk-durability-cases.ts';
-import { patternOf } from './disk-handle-cases.ts';
+import { patternOf } from '../expectations.ts';
 
 const file = 'snapshot_2_3.committed';
 const body = patternOf(3000);

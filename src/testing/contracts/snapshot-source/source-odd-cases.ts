@@ -95,7 +95,7 @@ function walkInTurns(run: SourceRun, states: readonly FrozenState[]): readonly s
 
 /** What is easily forgotten: odd keys, walks beside each other, leaves after rollbacks, tombstones. */
 export const oddCases: readonly SourceCase[] = [
-  beside('F1', 'odd keys and values are records as any other', async (run) => {
+  beside('F1', 'odd keys and values are ordinary records', async (run) => {
     const odd = new OddRun(run);
     const values = oddKeys.map((key, i) => [key, oddValues[i % oddValues.length]] as const);
     await odd.apply(Object.fromEntries(values));

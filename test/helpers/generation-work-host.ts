@@ -6,7 +6,7 @@ import { signRootSignature } from '../../src/formats/signatures/root-signature.t
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
 import { SecondOpinion } from '../../src/jobs/second-opinion.ts';
 import { type SnapshotJobs, snapshotJobs } from '../../src/jobs/snapshot-jobs.ts';
-import { type EffectsOptions, GenerationWork } from '../../src/snapshotter/generation-work.ts';
+import { type GenerationWorkOptions, GenerationWork } from '../../src/snapshotter/generation-work.ts';
 import { InlineExecutor } from '../../src/tasks/inline-executor.ts';
 import { countingRandomness, fakeProcesses } from '../files/fake-processes.ts';
 
@@ -23,8 +23,8 @@ const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
 type AskedJob = 'verifySignature' | 'proveEvidence' | 'checkReceipt';
 
-/** `Effects` over a disk in memory, with jobs that accept everything and tell what they were asked. */
-export class EffectsHost {
+/** `GenerationWork` over a disk in memory, with jobs that accept everything and tell what they were asked. */
+export class GenerationWorkHost {
   readonly fileSystem: MemoryFileSystem;
   /** What was given to the worker. */
   readonly asked: Readonly<Record<AskedJob, unknown[]>> = {
@@ -38,11 +38,11 @@ export class EffectsHost {
   readonly errors: (readonly [object, string])[] = [];
   readonly released: string[] = [];
   /** The host's log; by default it never answers. */
-  submit: EffectsOptions['evidence']['submit'] = () => new Promise(() => {});
-  readonly options: EffectsOptions;
-  effects: GenerationWork;
+  submit: GenerationWorkOptions['evidence']['submit'] = () => new Promise(() => {});
+  readonly options: GenerationWorkOptions;
+  work: GenerationWork;
 
-  private constructor(lock: EffectsOptions['lock'], fileSystem: MemoryFileSystem) {
+  private constructor(lock: GenerationWorkOptions['lock'], fileSystem: MemoryFileSystem) {
     this.fileSystem = fileSystem;
     const executor = this.#executor();
     const opinion = new SecondOpinion({ mode: 'required', executor });
@@ -61,24 +61,24 @@ export class EffectsHost {
         error: (details, message) => this.errors.push([details, message]),
       },
     };
-    this.effects = new GenerationWork(this.options);
+    this.work = new GenerationWork(this.options);
   }
 
-  static async make(): Promise<EffectsHost> {
+  static async make(): Promise<GenerationWorkHost> {
     const fileSystem = new MemoryFileSystem();
     await fileSystem.makeDirectory('/s');
     const [processes, randomness] = [fakeProcesses(), countingRandomness()];
     const lock = await lockDirectory('/s', { fileSystem, processes, randomness });
-    return new EffectsHost(lock, fileSystem);
+    return new GenerationWorkHost(lock, fileSystem);
   }
 
   /** Begins anew, with nobody to tell of errors. */
   forgetLog(): GenerationWork {
-    this.effects = new GenerationWork({ ...this.options, logger: undefined });
-    return this.effects;
+    this.work = new GenerationWork({ ...this.options, logger: undefined });
+    return this.work;
   }
 
-  #executor(): EffectsOptions['executor'] {
+  #executor(): GenerationWorkOptions['executor'] {
     return new InlineExecutor<SnapshotJobs>({
       ...snapshotJobs(this.fileSystem),
       verifySignature: async (job) => {
@@ -109,7 +109,7 @@ export class EffectsHost {
 
   /** Tells of the evidence at a seqno. */
   hold(at: number, version: number, of = own): void {
-    this.effects.holdEvidence(seqno(at), {
+    this.work.holdEvidence(seqno(at), {
       ...{ snapshotSeqno: seqno(version), digest: of, leaf: new Uint8Array(32) },
       ...{ writeSetDigest: new Uint8Array(32), commitEvidence: 'ce:2.8:00' },
     });
@@ -121,26 +121,26 @@ export class EffectsHost {
     const claims = { iat: 1_600_000_000, iss: 'i', sub: 's', txId };
     const message = await signRootSignature(new Uint8Array(32), claims, privateKey);
     const cose = { form: 'cose' as const, message, spki: new Uint8Array(1) };
-    this.effects.holdSignatures(seqno(at), { cose, node: undefined });
-    this.effects.holdTree(seqno(at), new Uint8Array(1));
+    this.work.holdSignatures(seqno(at), { cose, node: undefined });
+    this.work.holdTree(seqno(at), new Uint8Array(1));
   }
 
   /** Begins a generation and serialises its state. */
   async begun(ref = first): Promise<void> {
-    this.effects.begin(ref);
-    this.effects.holdFrozen(ref.seqno, this.stateOf(`state at ${ref.seqno}`));
-    const output = await this.effects.run(ref, { kind: 'serialise' });
+    this.work.begin(ref);
+    this.work.holdFrozen(ref.seqno, this.stateOf(`state at ${ref.seqno}`));
+    const output = await this.work.run(ref, { kind: 'serialise' });
     expect(output).toEqual({ kind: 'serialise', digest: own, bytes: 100 });
   }
 
   /** Those of the signature transactions that are held. */
   signaturesOf(...seqnos: number[]): Promise<readonly number[]> {
-    return heldOf(seqnos, (at) => this.effects.verifySignature(first, at, 'cose'));
+    return heldOf(seqnos, (at) => this.work.verifySignature(first, at, 'cose'));
   }
 
   /** Those of the evidences that are held, asked with a signature that is. */
   evidencesOf(signature: number, ...seqnos: number[]): Promise<readonly number[]> {
-    const proofOf = (at: Seqno) => this.effects.proveEvidence(first, at, seqno(signature));
+    const proofOf = (at: Seqno) => this.work.proveEvidence(first, at, seqno(signature));
     return heldOf(seqnos, proofOf);
   }
 }
