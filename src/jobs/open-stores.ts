@@ -33,4 +33,5 @@ export const openSharedStore: OpenStore = (seqno, tables, storeOptions) =>
   new SharedStore(seqno, tables.values(), storeOptions);
 
 /** Goes on in the shared memory that the job has filled. */
-export const adoptSharedStore: AdoptStore = (built, storeOptions) => SharedStore.adopt(built, storeOptions);
+export const adoptSharedStore: AdoptStore = (built, storeOptions) =>
+  SharedStore.adopt(built, storeOptions);

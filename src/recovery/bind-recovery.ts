@@ -17,9 +17,7 @@ export function bindRecovery(ports: RecoveryPorts): typeof recoveryMachine {
       checkCandidate: later<SnapshotCandidate, CandidateVerdict>((candidate) =>
         ports.checkCandidate(candidate),
       ),
-      replayLedger: later<ReplayLedgerInput, ReplayedLedger>((input) =>
-        ports.replayLedger(input),
-      ),
+      replayLedger: later<ReplayLedgerInput, ReplayedLedger>((input) => ports.replayLedger(input)),
     },
   });
 }

@@ -58,7 +58,11 @@ export class RecoveryPorts {
   #running: Promise<unknown> = Promise.resolve();
 
   /** @param storeOptions how the ledger is read, and the recovered state is kept */
-  constructor(options: RecoverOptions, environment: Environment, storeOptions: RecoveryStoreOptions) {
+  constructor(
+    options: RecoverOptions,
+    environment: Environment,
+    storeOptions: RecoveryStoreOptions,
+  ) {
     this.#options = options;
     this.#environment = environment;
     this.#storeOptions = storeOptions;

@@ -6,7 +6,10 @@ import { signRootSignature } from '../../src/formats/signatures/root-signature.t
 import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
 import { SecondOpinion } from '../../src/jobs/second-opinion.ts';
 import { type SnapshotJobs, snapshotJobs } from '../../src/jobs/snapshot-jobs.ts';
-import { type GenerationWorkOptions, GenerationWork } from '../../src/snapshotter/generation-work.ts';
+import {
+  GenerationWork,
+  type GenerationWorkOptions,
+} from '../../src/snapshotter/generation-work.ts';
 import { InlineExecutor } from '../../src/tasks/inline-executor.ts';
 import { countingRandomness, fakeProcesses } from '../files/fake-processes.ts';
 

@@ -4,7 +4,7 @@ import type { ActionRequest } from '../../machines/ports.ts';
 import { AbortedError } from '../../src/core/errors.ts';
 import { seqno, view } from '../../src/core/words.ts';
 import { GenerationWork } from '../../src/snapshotter/generation-work.ts';
-import { GenerationWorkHost, first, other, own, root } from '../helpers/generation-work-host.ts';
+import { first, GenerationWorkHost, other, own, root } from '../helpers/generation-work-host.ts';
 
 /** The signature of a node of CCF 1.x. */
 const ofNode = {

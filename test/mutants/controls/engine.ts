@@ -111,7 +111,7 @@ export const engineControls: readonly ControlledTests[] = [
     ],
   },
   {
-    tests: 'test/cli/replay-pins.test.ts',
+    tests: 'test/cli/commands/replay-pins.test.ts',
     controls: [
       {
         file: 'src/cli/commands/replay-command.ts',

@@ -131,7 +131,7 @@ export const receiptControls: readonly ControlledTests[] = [
     ],
   },
   {
-    tests: 'test/cli/other-kind.test.ts',
+    tests: 'test/cli/commands/other-kind.test.ts',
     controls: [
       {
         file: 'src/cli/commands/other-kind.ts',
@@ -153,7 +153,7 @@ export const receiptControls: readonly ControlledTests[] = [
     ],
   },
   {
-    tests: 'test/cli/config-bombs.test.ts',
+    tests: 'test/cli/options/config-bombs.test.ts',
     within: /its depth is refused before it is parsed/,
     controls: [
       {

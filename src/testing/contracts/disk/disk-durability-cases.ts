@@ -1,8 +1,7 @@
 import { toUtf8 } from '../../../core/bytes.ts';
-import { check, checkSame } from '../expectations.ts';
+import { check, checkSame, patternOf } from '../expectations.ts';
 import { capability } from '../framework.ts';
 import { type DiskCase, type DiskDriver, DiskUser, hello } from './disk-driver.ts';
-import { patternOf } from '../expectations.ts';
 
 /** The disk as a power cut now would leave it. */
 export async function afterCrash(driver: DiskDriver): Promise<DiskUser> {

@@ -1,8 +1,7 @@
 import { toUtf8 } from '../../../core/bytes.ts';
-import { check, checkSame, codeOf, shown, storageErrorOf } from '../expectations.ts';
+import { check, checkSame, codeOf, patternOf, shown, storageErrorOf } from '../expectations.ts';
 import { capability } from '../framework.ts';
 import { type DiskCase, DiskUser, hello } from './disk-driver.ts';
-import { patternOf } from '../expectations.ts';
 
 /** Names as our directories have them, and as people leave them; in the order of their UTF-8 bytes. */
 const oddNames = [

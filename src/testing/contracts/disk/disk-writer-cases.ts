@@ -8,10 +8,9 @@ import { childDone, childFailed } from '../../graph/alphabet.ts';
 import { type Edge, explore } from '../../graph/explore.ts';
 import { edgePaths, isFinal, type Path, simplePaths, titleOf } from '../../graph/paths.ts';
 import type { Subject } from '../../graph/subject.ts';
-import { check, checkSame, storageErrorOf } from '../expectations.ts';
+import { check, checkSame, patternOf, storageErrorOf } from '../expectations.ts';
 import { type DiskCase, type DiskDriver, DiskUser } from './disk-driver.ts';
 import { afterCrash } from './disk-durability-cases.ts';
-import { patternOf } from '../expectations.ts';
 
 const file = 'snapshot_2_3.committed';
 const body = patternOf(3000);

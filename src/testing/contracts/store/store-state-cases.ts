@@ -4,8 +4,7 @@ import { sipHash24Low32 } from '../../../formats/snapshot/key-order.ts';
 import { ReferenceStore } from '../../../store/heap/reference-store.ts';
 import { isSame } from '../../../store/ledger-store.ts';
 import { Transaction } from '../../../store/transaction.ts';
-import { patternOf } from '../expectations.ts';
-import { check, checkSame, thrownBy } from '../expectations.ts';
+import { check, checkSame, patternOf, thrownBy } from '../expectations.ts';
 import {
   applyNext,
   beside,

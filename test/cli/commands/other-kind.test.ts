@@ -2,15 +2,15 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { sha256 } from '../../src/formats/encoding/sha256.ts';
+import { sha256 } from '../../../src/formats/encoding/sha256.ts';
 import {
   type MadeSnapshotFile,
   makeJsonReceipt,
   makeService,
   makeSnapshotFile,
-} from '../formats/make-snapshot-file.ts';
-import { objectsOf, runHere } from './run-cli.ts';
-import { temporaryDirectory } from './temporary.ts';
+} from '../../formats/make-snapshot-file.ts';
+import { objectsOf, runHere } from '../run-cli.ts';
+import { temporaryDirectory } from '../temporary.ts';
 
 const directory = temporaryDirectory();
 const made = makeService('kinds', 'P-256');

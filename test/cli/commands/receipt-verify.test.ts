@@ -1,10 +1,10 @@
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { toHex, toUtf8 } from '../../src/core/bytes.ts';
-import type { CborValue } from '../../src/formats/encoding/cbor.ts';
-import { sha256 } from '../../src/formats/encoding/sha256.ts';
-import { testOnCcfData } from '../helpers/ccf-testdata.ts';
+import { toHex, toUtf8 } from '../../../src/core/bytes.ts';
+import type { CborValue } from '../../../src/formats/encoding/cbor.ts';
+import { sha256 } from '../../../src/formats/encoding/sha256.ts';
+import { testOnCcfData } from '../../helpers/ccf-testdata.ts';
 import {
   claims,
   claimsDigest,
@@ -15,9 +15,9 @@ import {
   statementDigest,
   stranger,
   transparent,
-} from '../receipts/make-receipts.ts';
-import { objectsOf, runHere } from './run-cli.ts';
-import { inCcfData, temporaryDirectory } from './temporary.ts';
+} from '../../receipts/make-receipts.ts';
+import { objectsOf, runHere } from '../run-cli.ts';
+import { inCcfData, temporaryDirectory } from '../temporary.ts';
 
 const directory = temporaryDirectory();
 

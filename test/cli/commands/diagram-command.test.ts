@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { textOf } from '../architecture/sources.ts';
-import { linesOf, objectsOf, runHere } from './run-cli.ts';
-import { temporaryDirectory } from './temporary.ts';
+import { textOf } from '../../architecture/sources.ts';
+import { linesOf, objectsOf, runHere } from '../run-cli.ts';
+import { temporaryDirectory } from '../temporary.ts';
 
 const directory = join(temporaryDirectory(), 'made', 'diagrams');
 const here = ['--out', directory];

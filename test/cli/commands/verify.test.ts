@@ -3,25 +3,29 @@ import { generateKeyPairSync } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { concatBytes } from '../../src/core/bytes.ts';
-import { LedgerSnapshotterError } from '../../src/core/errors.ts';
-import { seqno } from '../../src/core/words.ts';
-import { sha256 } from '../../src/formats/encoding/sha256.ts';
-import { type Certificate, readCertificate } from '../../src/formats/keys/certificate.ts';
-import { keyIdOf } from '../../src/formats/keys/ec-key.ts';
+import { concatBytes } from '../../../src/core/bytes.ts';
+import { LedgerSnapshotterError } from '../../../src/core/errors.ts';
+import { seqno } from '../../../src/core/words.ts';
+import { sha256 } from '../../../src/formats/encoding/sha256.ts';
+import { type Certificate, readCertificate } from '../../../src/formats/keys/certificate.ts';
+import { keyIdOf } from '../../../src/formats/keys/ec-key.ts';
 import {
   decodeSnapshot,
   encodeSnapshot,
   splitSnapshotFile,
-} from '../../src/formats/snapshot/snapshot-body.ts';
-import { readMemberKeys } from '../../src/ledger/member-keys.ts';
-import { replayLedger } from '../../src/replay/replay.ts';
-import { openSnapshotVerifier, verifySnapshot } from '../../src/verification/verify.ts';
-import { makeCoseReceipt, makeService, makeSnapshotFile } from '../formats/make-snapshot-file.ts';
-import { ccfTestdata } from '../helpers/ccf-folder.ts';
-import { testOnCcfData } from '../helpers/ccf-testdata.ts';
-import { objectsOf, runCli, runHere } from './run-cli.ts';
-import { inCcfData, temporaryDirectory } from './temporary.ts';
+} from '../../../src/formats/snapshot/snapshot-body.ts';
+import { readMemberKeys } from '../../../src/ledger/member-keys.ts';
+import { replayLedger } from '../../../src/replay/replay.ts';
+import { openSnapshotVerifier, verifySnapshot } from '../../../src/verification/verify.ts';
+import {
+  makeCoseReceipt,
+  makeService,
+  makeSnapshotFile,
+} from '../../formats/make-snapshot-file.ts';
+import { ccfTestdata } from '../../helpers/ccf-folder.ts';
+import { testOnCcfData } from '../../helpers/ccf-testdata.ts';
+import { objectsOf, runCli, runHere } from '../run-cli.ts';
+import { inCcfData, temporaryDirectory } from '../temporary.ts';
 
 const directory = temporaryDirectory();
 const fresh = (name: string) => join(directory, name);

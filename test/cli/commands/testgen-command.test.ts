@@ -9,10 +9,10 @@ import {
   explore,
   simplePaths,
   subjectOf,
-} from '../../src/testing/kit.ts';
-import { projectRoot } from '../architecture/sources.ts';
-import { runHere } from './run-cli.ts';
-import { temporaryDirectory } from './temporary.ts';
+} from '../../../src/testing/kit.ts';
+import { projectRoot } from '../../architecture/sources.ts';
+import { runHere } from '../run-cli.ts';
+import { temporaryDirectory } from '../temporary.ts';
 
 const run = promisify(execFile);
 const directory = temporaryDirectory();

@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { configFileOf } from '../../src/cli/options/config.ts';
-import { projectRoot } from '../architecture/sources.ts';
-import { objectsOf, runHere } from './run-cli.ts';
-import { temporaryDirectory } from './temporary.ts';
+import { configFileOf } from '../../../src/cli/options/config.ts';
+import { projectRoot } from '../../architecture/sources.ts';
+import { objectsOf, runHere } from '../run-cli.ts';
+import { temporaryDirectory } from '../temporary.ts';
 
 const directory = temporaryDirectory();
 const fixture = join(projectRoot, 'test/fixtures/0.1.0/small-ledger');

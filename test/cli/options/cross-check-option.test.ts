@@ -3,9 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { crossCheckText, withCrossCheckMode } from '../../src/cli/options/cross-check-option.ts';
-import { projectRoot } from '../architecture/sources.ts';
-import { runHere } from './run-cli.ts';
+import { crossCheckText, withCrossCheckMode } from '../../../src/cli/options/cross-check-option.ts';
+import { projectRoot } from '../../architecture/sources.ts';
+import { runHere } from '../run-cli.ts';
 
 const fixture = join(projectRoot, 'test/fixtures/0.1.0/small-ledger');
 const [name = ''] = readdirSync(join(fixture, 'snapshots'));

@@ -2,14 +2,14 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { seqno } from '../../src/core/words.ts';
-import { testOnCcfData } from '../helpers/ccf-testdata.ts';
-import { MadeLedger } from '../helpers/make-ledger.ts';
-import { flipBit, ledgerFiles } from '../helpers/make-ledger-files.ts';
-import { makeMembers } from '../helpers/make-members.ts';
-import { change } from '../helpers/make-tables.ts';
-import { linesOf, objectsOf, runHere } from './run-cli.ts';
-import { inCcfData, temporaryDirectory } from './temporary.ts';
+import { seqno } from '../../../src/core/words.ts';
+import { testOnCcfData } from '../../helpers/ccf-testdata.ts';
+import { MadeLedger } from '../../helpers/make-ledger.ts';
+import { flipBit, ledgerFiles } from '../../helpers/make-ledger-files.ts';
+import { makeMembers } from '../../helpers/make-members.ts';
+import { change } from '../../helpers/make-tables.ts';
+import { linesOf, objectsOf, runHere } from '../run-cli.ts';
+import { inCcfData, temporaryDirectory } from '../temporary.ts';
 
 const directory = temporaryDirectory();
 

@@ -1,15 +1,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { testOnCcfData } from '../helpers/ccf-testdata.ts';
-import { MadeLedger } from '../helpers/make-ledger.ts';
-import { type Files, ledgerFiles, splitLast } from '../helpers/make-ledger-files.ts';
-import { makeMembers } from '../helpers/make-members.ts';
-import { change } from '../helpers/make-tables.ts';
-import { recoverMade } from '../helpers/recover-made.ts';
-import { replayMade } from '../helpers/replay-made.ts';
-import { linesOf, objectsOf, runHere } from './run-cli.ts';
-import { inCcfData, temporaryDirectory } from './temporary.ts';
+import { testOnCcfData } from '../../helpers/ccf-testdata.ts';
+import { MadeLedger } from '../../helpers/make-ledger.ts';
+import { type Files, ledgerFiles, splitLast } from '../../helpers/make-ledger-files.ts';
+import { makeMembers } from '../../helpers/make-members.ts';
+import { change } from '../../helpers/make-tables.ts';
+import { recoverMade } from '../../helpers/recover-made.ts';
+import { replayMade } from '../../helpers/replay-made.ts';
+import { linesOf, objectsOf, runHere } from '../run-cli.ts';
+import { inCcfData, temporaryDirectory } from '../temporary.ts';
 
 const directory = temporaryDirectory();
 const members = makeMembers(1);

@@ -1,11 +1,11 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { formatBytes, jsonBytes, readableText } from '../../src/cli/output/byte-text.ts';
-import { Progress } from '../../src/cli/output/progress.ts';
-import { count, formatFacts, formatTable, groupDigits } from '../../src/cli/output/table.ts';
-import { Terminal } from '../../src/cli/output/terminal.ts';
-import { toUtf8 } from '../../src/core/bytes.ts';
-import type { Clock } from '../../src/core/clock.ts';
+import { formatBytes, jsonBytes, readableText } from '../../../src/cli/output/byte-text.ts';
+import { Progress } from '../../../src/cli/output/progress.ts';
+import { count, formatFacts, formatTable, groupDigits } from '../../../src/cli/output/table.ts';
+import { Terminal } from '../../../src/cli/output/terminal.ts';
+import { toUtf8 } from '../../../src/core/bytes.ts';
+import type { Clock } from '../../../src/core/clock.ts';
 
 class Screen {
   text = '';

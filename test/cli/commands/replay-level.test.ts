@@ -1,9 +1,9 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { testOnCcfData } from '../helpers/ccf-testdata.ts';
-import { linesOf, objectsOf, runHere } from './run-cli.ts';
-import { copyLedger, inCcfData, temporaryDirectory } from './temporary.ts';
+import { testOnCcfData } from '../../helpers/ccf-testdata.ts';
+import { linesOf, objectsOf, runHere } from '../run-cli.ts';
+import { copyLedger, inCcfData, temporaryDirectory } from '../temporary.ts';
 
 const directory = temporaryDirectory();
 const service = 'double_sealed_service';

@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { configFileOf } from '../../src/cli/options/config.ts';
-import { withCrossCheckMode } from '../../src/cli/options/cross-check-option.ts';
-import { linesOf, runCli } from './run-cli.ts';
-import { temporaryDirectory } from './temporary.ts';
+import { configFileOf } from '../../../src/cli/options/config.ts';
+import { withCrossCheckMode } from '../../../src/cli/options/cross-check-option.ts';
+import { linesOf, runCli } from '../run-cli.ts';
+import { temporaryDirectory } from '../temporary.ts';
 
 const cwd = temporaryDirectory();
 const run = (...args: readonly string[]) => runCli(args, { cwd });

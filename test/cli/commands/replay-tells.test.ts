@@ -1,16 +1,16 @@
 import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { runProgram } from '../../src/cli/program.ts';
-import { seqno } from '../../src/core/words.ts';
-import { decodeChunk } from '../../src/formats/entries/ledger-chunk.ts';
-import { realClock } from '../../src/io/clock.ts';
-import { readCcfFile, testOnCcfData } from '../helpers/ccf-testdata.ts';
-import { MadeLedger } from '../helpers/make-ledger.ts';
-import { type Files, ledgerFiles } from '../helpers/make-ledger-files.ts';
-import { makeMembers } from '../helpers/make-members.ts';
-import { type CliRun, linesOf, objectsOf, runHere } from './run-cli.ts';
-import { copyLedger, inCcfData, temporaryDirectory } from './temporary.ts';
+import { runProgram } from '../../../src/cli/program.ts';
+import { seqno } from '../../../src/core/words.ts';
+import { decodeChunk } from '../../../src/formats/entries/ledger-chunk.ts';
+import { realClock } from '../../../src/io/clock.ts';
+import { readCcfFile, testOnCcfData } from '../../helpers/ccf-testdata.ts';
+import { MadeLedger } from '../../helpers/make-ledger.ts';
+import { type Files, ledgerFiles } from '../../helpers/make-ledger-files.ts';
+import { makeMembers } from '../../helpers/make-members.ts';
+import { type CliRun, linesOf, objectsOf, runHere } from '../run-cli.ts';
+import { copyLedger, inCcfData, temporaryDirectory } from '../temporary.ts';
 
 const directory = temporaryDirectory();
 const fresh = (name: string) => join(directory, name);

@@ -9,9 +9,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { createNode } from '../../src/index.ts';
-import { linesOf, objectsOf, runCli } from './run-cli.ts';
-import { temporaryDirectory } from './temporary.ts';
+import { createNode } from '../../../src/index.ts';
+import { linesOf, objectsOf, runCli } from '../run-cli.ts';
+import { temporaryDirectory } from '../temporary.ts';
 
 const directory = temporaryDirectory();
 const fresh = (name: string) => join(directory, name);

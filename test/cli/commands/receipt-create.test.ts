@@ -2,13 +2,13 @@ import { createPublicKey } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNode } from '../../src/node/create-node.ts';
+import { createNode } from '../../../src/node/create-node.ts';
 import {
   verifyCoseIndependently,
   verifyJsonIndependently,
-} from '../helpers/independent-receipts.ts';
-import { objectsOf, runHere } from './run-cli.ts';
-import { temporaryDirectory } from './temporary.ts';
+} from '../../helpers/independent-receipts.ts';
+import { objectsOf, runHere } from '../run-cli.ts';
+import { temporaryDirectory } from '../temporary.ts';
 
 const directory = temporaryDirectory();
 const node = join(directory, 'node');

@@ -3,11 +3,11 @@ import { EventEmitter } from 'node:events';
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { runProgram } from '../../src/cli/program.ts';
-import { splitSnapshotFile } from '../../src/formats/snapshot/snapshot-body.ts';
-import { testOnCcfData } from '../helpers/ccf-testdata.ts';
-import { linesOf, objectsOf, runCli, runHere } from './run-cli.ts';
-import { inCcfData, temporaryDirectory } from './temporary.ts';
+import { runProgram } from '../../../src/cli/program.ts';
+import { splitSnapshotFile } from '../../../src/formats/snapshot/snapshot-body.ts';
+import { testOnCcfData } from '../../helpers/ccf-testdata.ts';
+import { linesOf, objectsOf, runCli, runHere } from '../run-cli.ts';
+import { inCcfData, temporaryDirectory } from '../temporary.ts';
 
 const directory = temporaryDirectory();
 const fresh = (name: string) => join(directory, name);
@@ -241,14 +241,14 @@ describe.concurrent('list', () => {
 
 describe.concurrent('stdout that nobody takes', () => {
   test('a full disk is told: exit 3', () => {
-    const main = join(import.meta.dirname, '../../dist/src/cli/main.js');
+    const main = join(import.meta.dirname, '../../../dist/src/cli/main.js');
     const command = `"${process.execPath}" "${main}" list "${directory}" 2>&1 >/dev/full; echo $?`;
     const output = execFileSync('sh', ['-c', command], { encoding: 'utf8' });
     expect(output).toBe('error: stdout cannot be written (ENOSPC)\n3\n');
   });
 
   testOnCcfData('a reader that has seen enough: no message', () => {
-    const main = join(import.meta.dirname, '../../dist/src/cli/main.js');
+    const main = join(import.meta.dirname, '../../../dist/src/cli/main.js');
     const show = `"${process.execPath}" "${main}" show "${file}" --table public:records`;
     const output = execFileSync('sh', ['-c', `${show} 2>&1 | head -n 1`], { encoding: 'utf8' });
     expect(output).toBe('public:records, changed at seqno 492: 104 keys\n');

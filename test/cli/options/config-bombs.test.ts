@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runCli, runHere } from './run-cli.ts';
-import { temporaryDirectory } from './temporary.ts';
+import { runCli, runHere } from '../run-cli.ts';
+import { temporaryDirectory } from '../temporary.ts';
 
 const directory = temporaryDirectory();
 

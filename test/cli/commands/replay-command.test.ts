@@ -9,16 +9,16 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { decodeEnvelope } from '../../src/formats/entries/entry.ts';
-import { decodeSnapshotEvidence, tables } from '../../src/formats/entries/tables.ts';
+import { decodeEnvelope } from '../../../src/formats/entries/entry.ts';
+import { decodeSnapshotEvidence, tables } from '../../../src/formats/entries/tables.ts';
 import {
   decodePublicDomain,
   mapWrites,
   singletonValue,
-} from '../../src/formats/entries/write-set.ts';
-import { type CcfService, readCcfLedger, testOnCcfData } from '../helpers/ccf-testdata.ts';
-import { type CliRun, linesOf, objectsOf, runCli, runHere } from './run-cli.ts';
-import { copyLedger, inCcfData, temporaryDirectory } from './temporary.ts';
+} from '../../../src/formats/entries/write-set.ts';
+import { type CcfService, readCcfLedger, testOnCcfData } from '../../helpers/ccf-testdata.ts';
+import { type CliRun, linesOf, objectsOf, runCli, runHere } from '../run-cli.ts';
+import { copyLedger, inCcfData, temporaryDirectory } from '../temporary.ts';
 
 const directory = temporaryDirectory();
 const fresh = (name: string) => join(directory, name);

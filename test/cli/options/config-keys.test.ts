@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { linesOf, runHere } from './run-cli.ts';
-import { temporaryDirectory } from './temporary.ts';
+import { linesOf, runHere } from '../run-cli.ts';
+import { temporaryDirectory } from '../temporary.ts';
 
 const file = join(temporaryDirectory(), 'snapshotter.yaml');
 

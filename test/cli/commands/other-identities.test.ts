@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { toUtf8 } from '../../src/core/bytes.ts';
-import { realFileSystem } from '../../src/io/real-file-system.ts';
-import { MadeLedger } from '../helpers/make-ledger.ts';
-import { ledgerFiles, writeFiles } from '../helpers/make-ledger-files.ts';
-import { makeMembers } from '../helpers/make-members.ts';
-import type { SignatureValues } from '../helpers/make-signatures.ts';
-import { identityKeys } from '../helpers/make-tables.ts';
-import { runHere } from './run-cli.ts';
-import { temporaryDirectory } from './temporary.ts';
+import { toUtf8 } from '../../../src/core/bytes.ts';
+import { realFileSystem } from '../../../src/io/real-file-system.ts';
+import { MadeLedger } from '../../helpers/make-ledger.ts';
+import { ledgerFiles, writeFiles } from '../../helpers/make-ledger-files.ts';
+import { makeMembers } from '../../helpers/make-members.ts';
+import type { SignatureValues } from '../../helpers/make-signatures.ts';
+import { identityKeys } from '../../helpers/make-tables.ts';
+import { runHere } from '../run-cli.ts';
+import { temporaryDirectory } from '../temporary.ts';
 
 const root = temporaryDirectory();
 const summaryOf = (stdout: string) => JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}');

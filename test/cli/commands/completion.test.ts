@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, type TestContext, test } from 'vitest';
-import { projectRoot } from '../architecture/sources.ts';
-import { linesOf, runCli } from './run-cli.ts';
-import { temporaryDirectory } from './temporary.ts';
+import { projectRoot } from '../../architecture/sources.ts';
+import { linesOf, runCli } from '../run-cli.ts';
+import { temporaryDirectory } from '../temporary.ts';
 
 /** Skips, and says why, where a shell is not installed. */
 function needs(shell: string, { skip }: TestContext): void {

@@ -11,14 +11,14 @@ import {
 import { createServer } from 'node:net';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { namedFile, readNamedFile } from '../../src/files/named-file.ts';
-import { MemoryFileSystem } from '../../src/io/memory-file-system.ts';
-import { realFileSystem } from '../../src/io/real-file-system.ts';
-import { findMemberKeys, readMemberKeys } from '../../src/ledger/member-keys.ts';
-import { readSnapshot } from '../../src/snapshots/read.ts';
-import { verifySnapshot } from '../../src/verification/verify.ts';
-import { runHere } from './run-cli.ts';
-import { temporaryDirectory } from './temporary.ts';
+import { namedFile, readNamedFile } from '../../../src/files/named-file.ts';
+import { MemoryFileSystem } from '../../../src/io/memory-file-system.ts';
+import { realFileSystem } from '../../../src/io/real-file-system.ts';
+import { findMemberKeys, readMemberKeys } from '../../../src/ledger/member-keys.ts';
+import { readSnapshot } from '../../../src/snapshots/read.ts';
+import { verifySnapshot } from '../../../src/verification/verify.ts';
+import { runHere } from '../run-cli.ts';
+import { temporaryDirectory } from '../temporary.ts';
 
 const root = temporaryDirectory();
 const at = (...names: string[]) => join(root, ...names);

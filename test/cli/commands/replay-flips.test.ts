@@ -1,12 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
-import { readMemberKeys } from '../../src/ledger/member-keys.ts';
-import { replayLedger } from '../../src/replay/replay.ts';
-import { type CcfService, testOnCcfData } from '../helpers/ccf-testdata.ts';
-import { findTargets, flipIn, type TargetKind, targetKinds } from './ledger-targets.ts';
-import { linesOf, objectsOf, runCli } from './run-cli.ts';
-import { copyLedger, inCcfData, temporaryDirectory } from './temporary.ts';
+import { readMemberKeys } from '../../../src/ledger/member-keys.ts';
+import { replayLedger } from '../../../src/replay/replay.ts';
+import { type CcfService, testOnCcfData } from '../../helpers/ccf-testdata.ts';
+import { findTargets, flipIn, type TargetKind, targetKinds } from '../ledger-targets.ts';
+import { linesOf, objectsOf, runCli } from '../run-cli.ts';
+import { copyLedger, inCcfData, temporaryDirectory } from '../temporary.ts';
 
 const directory = temporaryDirectory();
 const services = ['eol_service', 'double_sealed_service', 'cose_flipflop_service'] as const;

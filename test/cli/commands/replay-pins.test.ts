@@ -1,15 +1,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { tables } from '../../src/formats/entries/tables.ts';
-import { testOnCcfData } from '../helpers/ccf-testdata.ts';
-import { MadeLedger } from '../helpers/make-ledger.ts';
-import { type Files, ledgerFiles } from '../helpers/make-ledger-files.ts';
-import { makeMembers } from '../helpers/make-members.ts';
-import { change } from '../helpers/make-tables.ts';
-import { replayMade } from '../helpers/replay-made.ts';
-import { objectsOf, runHere } from './run-cli.ts';
-import { inCcfData, temporaryDirectory } from './temporary.ts';
+import { tables } from '../../../src/formats/entries/tables.ts';
+import { testOnCcfData } from '../../helpers/ccf-testdata.ts';
+import { MadeLedger } from '../../helpers/make-ledger.ts';
+import { type Files, ledgerFiles } from '../../helpers/make-ledger-files.ts';
+import { makeMembers } from '../../helpers/make-members.ts';
+import { change } from '../../helpers/make-tables.ts';
+import { replayMade } from '../../helpers/replay-made.ts';
+import { objectsOf, runHere } from '../run-cli.ts';
+import { inCcfData, temporaryDirectory } from '../temporary.ts';
 
 const directory = temporaryDirectory();
 const members = makeMembers(1);

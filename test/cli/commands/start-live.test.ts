@@ -4,10 +4,10 @@ import { get } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { createNode } from '../../src/index.ts';
-import { temporaryDirectory } from './temporary.ts';
+import { createNode } from '../../../src/index.ts';
+import { temporaryDirectory } from '../temporary.ts';
 
-const main = join(import.meta.dirname, '../../dist/src/cli/main.js');
+const main = join(import.meta.dirname, '../../../dist/src/cli/main.js');
 
 /** A `start --live` of the compiled program, as a process of its own. */
 interface LiveRun {
