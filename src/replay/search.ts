@@ -10,8 +10,8 @@ import type { SerialisedState } from '../serialising/copied.ts';
 import type { Serialise } from '../snapshotter/generation-work.ts';
 import {
   type FrozenToSerialise,
-  findReleaseDrawn,
-  serialiseDrawn,
+  findReleaseCopied,
+  serialiseCopied,
 } from '../snapshotter/serialise-frozen.ts';
 import type { JobExecutor } from '../tasks/job.ts';
 import type { PlannedSnapshot } from './plan.ts';
@@ -123,13 +123,13 @@ interface Found {
 
 /** Searches one digest; what the first search finds is written as well. */
 async function findOne(
-  known: FrozenToSerialise & Parameters<typeof findReleaseDrawn>[1],
+  known: FrozenToSerialise & Parameters<typeof findReleaseCopied>[1],
   { executor, isFirst }: Pick<SearchOptions, 'executor'> & { readonly isFirst: boolean },
   signal: AbortSignal,
 ): Promise<Found> {
-  if (!isFirst) return { profile: await findReleaseDrawn(executor, known, signal) };
+  if (!isFirst) return { profile: await findReleaseCopied(executor, known, signal) };
   try {
-    const serialised = await serialiseDrawn(executor, known, signal);
+    const serialised = await serialiseCopied(executor, known, signal);
     return { profile: serialised.profile, serialised };
   } catch (error) {
     if (!(error instanceof VerificationError) || error.code !== 'SNAPSHOT_DIGEST_MISMATCH') {

@@ -12,7 +12,7 @@ import type { FileSystem } from '../io/file-system.ts';
 import { candidates, ownContent, type SnapshotState } from './release-candidates.ts';
 import { unpackState } from './state-transfer.ts';
 
-/** A frozen state as it was drawn: the pieces move to the worker. */
+/** A copy of a frozen state; its pieces move to the worker. */
 export interface CopiedState {
   readonly seqno: Seqno;
   readonly leaf: Uint8Array;
@@ -101,9 +101,9 @@ async function entryOf(
   { state, secret, search }: SerialiseJob,
   signal: AbortSignal,
 ): Promise<SerialisedEntry> {
-  const drawn = stateOf(state);
-  if (!search) return { entry: encodeSnapshot(ownContent(drawn), secret), profile: '3+' };
-  const { found, likeliest } = await searchEntry(drawn, { secret, search }, signal);
+  const copied = stateOf(state);
+  if (!search) return { entry: encodeSnapshot(ownContent(copied), secret), profile: '3+' };
+  const { found, likeliest } = await searchEntry(copied, { secret, search }, signal);
   if (found !== undefined) return found;
   throw new VerificationError(
     'SNAPSHOT_DIGEST_MISMATCH',

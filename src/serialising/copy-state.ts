@@ -2,8 +2,8 @@ import type { FrozenTable } from '../core/host-ports.ts';
 import { packState } from './state-transfer.ts';
 
 /**
- * Draws a frozen state in small pieces, giving the event loop a turn after each, so that the main
- * thread never stands still for long whatever the size of the state.
+ * Copies a frozen state in small pieces, with a turn of the event loop after each, so that a large state does not block
+ * the main thread.
  * @throws the signal's reason when it aborts
  */
 export async function copyState(

@@ -9,7 +9,7 @@ export interface CopiedTable {
   readonly tombstones: readonly StoreRecord[];
 }
 
-/** What ends a slice: bytes, or records and tables together. Small, since each is drawn on the main thread. */
+/** What ends a slice: bytes, or records and tables together. Small, since each is copied on the main thread. */
 const sliceBytesMax = 64 * 1024;
 const sliceItemsMax = 256;
 
@@ -17,7 +17,7 @@ const sliceItemsMax = 256;
 const recordBytesMin = 24;
 
 /**
- * Draws a frozen state piece by piece, so that the caller can yield to the event loop in between.
+ * Copies a frozen state piece by piece, so that the caller can yield to the event loop in between.
  *
  * Each piece is memory of its own, to be transferred to a worker, where {@link unpackState} reads them
  * together. The format is private to one process: table after table, name, version, both counts, then

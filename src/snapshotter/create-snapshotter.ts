@@ -23,7 +23,7 @@ import {
 } from './host-input.ts';
 import type { LiveGeneration, PipelineListener } from './live-generation.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
-import { serialiseDrawn, serialiseShared } from './serialise-frozen.ts';
+import { serialiseCopied, serialiseShared } from './serialise-frozen.ts';
 import { slowIoMsDefault } from './slow-io.ts';
 
 /** What a host gives a snapshotter, and how that is to be; all but the first five have a default. */
@@ -193,7 +193,7 @@ export async function createSnapshotterUnder(
     slowIoMs,
     serialise: (job, { signal }) => {
       const secret = secrets.at(job.seqno);
-      const serialise = job.frozen.share === undefined ? serialiseDrawn : serialiseShared;
+      const serialise = job.frozen.share === undefined ? serialiseCopied : serialiseShared;
       return serialise(executor, { ...job, secret }, signal);
     },
     settings,

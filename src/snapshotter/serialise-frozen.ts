@@ -25,30 +25,30 @@ export interface FrozenToSerialise {
 /** With what only some of those who serialise know. */
 type Known = FrozenToSerialise & Pick<SerialiseJob, 'secret' | 'search'>;
 
-/** Draws the state on this thread, in slices, and has a worker serialise the copy. */
-export async function serialiseDrawn(
+/** Copies the state on this thread, in slices, and has a worker serialise the copy. */
+export async function serialiseCopied(
   executor: JobExecutor<SnapshotJobs>,
   { spool, secret, search, ...frozen }: Known,
   signal: AbortSignal,
 ): Promise<SerialisedState> {
-  const { state, transfer } = await draw(frozen, signal);
+  const { state, transfer } = await copy(frozen, signal);
   return executor.run('serialise', { state, spool, secret, search }, { signal, transfer });
 }
 
-/** Draws the state likewise, and has a worker look for the release that wrote it with this digest. */
-export async function findReleaseDrawn(
+/** Copies the state likewise, and has a worker look for the release that wrote it with this digest. */
+export async function findReleaseCopied(
   executor: JobExecutor<SnapshotJobs>,
-  { secret, search, ...frozen }: Drawable & Pick<FindReleaseJob, 'secret' | 'search'>,
+  { secret, search, ...frozen }: Copyable & Pick<FindReleaseJob, 'secret' | 'search'>,
   signal: AbortSignal,
 ): Promise<ProducerProfile | undefined> {
-  const { state, transfer } = await draw(frozen, signal);
+  const { state, transfer } = await copy(frozen, signal);
   return executor.run('findRelease', { state, secret, search }, { signal, transfer });
 }
 
-type Drawable = Pick<FrozenToSerialise, 'seqno' | 'frozen'>;
+type Copyable = Pick<FrozenToSerialise, 'seqno' | 'frozen'>;
 
-async function draw(
-  { seqno, frozen }: Drawable,
+async function copy(
+  { seqno, frozen }: Copyable,
   signal: AbortSignal,
 ): Promise<{ readonly state: CopiedState; readonly transfer: readonly ArrayBuffer[] }> {
   const { leaf, viewHistory, tables } = frozen;
